@@ -1,1 +1,44 @@
+//! The store: bytes by key, with one revision counter for all of them, that can be watched.
+//!
+//! It knows nothing of what is stored. Everything else in Timonier talks through it.
+//!
+//! Invariants
+//! - A transaction is all or nothing and happens at one [`Revision`]; revisions only grow, also
+//!   across restarts. A transaction that changes nothing takes no revision.
+//! - A revision that [`Store::commit`] returned is durable (as far as the engine can be) and
+//!   is in every later [`Store::snapshot`] of the same `Store`.
+//! - A watch delivers every matching event after its start, in order, once, or ends with an error.
+//!   It never shows an event that `snapshot()` does not yet contain.
+//! - The writer never waits for a reader. Memory held for readers is bounded: a watcher that
+//!   falls behind reads from the engine's history, and beyond the history it is cut off.
+//! - Damaged data is a named error, never a silent start with less.
+//!
+//! Reading order: [`entry`](Entry), [`txn`](Txn), `stage` (what a transaction does, pure),
+//! [`snapshot`](Snapshot), `filter`, `topics` and `hub` (who is woken by a commit), [`watch`](Watch),
+//! `past` (any revision in the window), `engine` (what an engine provides), `memory`, `embedded`
+//! (our own log; its file format is described there), `etcd`, and `store`, which ties them together.
 
+mod engine;
+mod entry;
+mod error;
+mod filter;
+mod hub;
+mod memory;
+mod options;
+mod past;
+mod snapshot;
+mod stage;
+mod store;
+mod tail;
+mod topics;
+mod txn;
+mod watch;
+
+pub use entry::{Entry, Event, Key, Revision};
+pub use error::{CommitError, OpenError, ReadError, WatchEnd};
+pub use filter::Filter;
+pub use options::{Options, StoreUrl, UrlError};
+pub use snapshot::Snapshot;
+pub use store::Store;
+pub use txn::{Condition, Op, Txn};
+pub use watch::{Batch, Watch};

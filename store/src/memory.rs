@@ -1,0 +1,75 @@
+//! The engine without persistence. Its history is what the hub holds in memory.
+
+use std::sync::Arc;
+
+use futures::FutureExt;
+use futures::future::{BoxFuture, ready};
+use parking_lot::Mutex;
+
+use crate::engine::{Chunk, Engine};
+use crate::hub::Hub;
+use crate::snapshot::Entries;
+use crate::stage::Stage;
+use crate::{CommitError, Options, ReadError, Revision, Snapshot, Txn};
+
+pub(crate) struct Memory {
+    hub: Arc<Hub>,
+    stage: Mutex<Stage>,
+    txn_bytes: usize,
+}
+
+impl Memory {
+    pub(crate) fn open(options: &Options) -> (Arc<Hub>, Memory) {
+        let empty = Snapshot::new(Revision(1), Entries::new());
+        let hub = Arc::new(Hub::new(empty.clone(), Revision(1), options));
+        let memory = Memory {
+            hub: hub.clone(),
+            stage: Mutex::new(Stage::new(&empty)),
+            txn_bytes: options.txn_bytes,
+        };
+        (hub, memory)
+    }
+
+    fn commit_now(&self, txn: Txn) -> Result<Revision, CommitError> {
+        if self.hub.is_closed() {
+            return Err(CommitError::Unavailable("the store was closed".to_owned()));
+        }
+        txn.validate(self.txn_bytes)?;
+        let mut stage = self.stage.lock();
+        let events = stage.apply(txn)?;
+        if !events.is_empty() {
+            self.hub.publish(stage.snapshot(), events);
+            self.hub.raise_oldest(self.hub.floor());
+        }
+        Ok(stage.revision())
+    }
+}
+
+impl Engine for Memory {
+    fn commit(&self, txn: Txn) -> BoxFuture<'static, Result<Revision, CommitError>> {
+        ready(self.commit_now(txn)).boxed()
+    }
+
+    fn newest(&self) -> BoxFuture<'static, Result<Revision, ReadError>> {
+        ready(Ok(self.hub.revision())).boxed()
+    }
+
+    fn history(
+        &self,
+        _after: Revision,
+        _until: Revision,
+    ) -> BoxFuture<'static, Result<Chunk, ReadError>> {
+        let oldest = self.hub.oldest();
+        ready(Err(ReadError::Compacted { oldest })).boxed()
+    }
+
+    fn compact(&self, before: Revision) -> BoxFuture<'static, Result<(), ReadError>> {
+        self.hub.forget(before);
+        self.hub.raise_oldest(before);
+        ready(Ok(())).boxed()
+    }
+
+    fn close(&self) -> BoxFuture<'static, ()> {
+        ready(()).boxed()
+    }
+}

@@ -1,0 +1,134 @@
+//! The handle that everybody uses.
+
+use std::sync::Arc;
+
+use crate::engine::Engine;
+use crate::hub::Hub;
+use crate::memory::Memory;
+use crate::past::Past;
+use crate::{
+    CommitError, Filter, OpenError, Options, ReadError, Revision, Snapshot, StoreUrl, Txn, Watch,
+};
+
+/// The watchable store. Clones are handles to the same store.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    hub: Arc<Hub>,
+    engine: Arc<dyn Engine>,
+    past: Past,
+    options: Options,
+}
+
+impl Store {
+    /// Opens the store at `url`; an empty place becomes an empty store.
+    pub async fn open(url: &StoreUrl, options: Options) -> Result<Store, OpenError> {
+        let (hub, engine): (Arc<Hub>, Arc<dyn Engine>) = match url {
+            StoreUrl::Memory => {
+                let (hub, memory) = Memory::open(&options);
+                (hub, Arc::new(memory))
+            }
+            StoreUrl::File(dir) => {
+                return Err(OpenError::NotAStore { dir: dir.clone() });
+            }
+            StoreUrl::Etcd { endpoints, .. } => {
+                return Err(OpenError::Unreachable {
+                    endpoints: endpoints.join(","),
+                    problem: "this build has no etcd engine".to_owned(),
+                });
+            }
+        };
+        Ok(Store {
+            inner: Arc::new(Inner {
+                hub,
+                engine,
+                past: Past::default(),
+                options,
+            }),
+        })
+    }
+
+    /// Does `txn`: all of it at one new revision, which is returned, or nothing. When it changes
+    /// nothing (only deletions of absent keys), the current revision is returned.
+    ///
+    /// After `Ok`, the write is durable and `snapshot()` contains it. Dropping the returned future
+    /// does not undo anything.
+    pub async fn commit(&self, txn: Txn) -> Result<Revision, CommitError> {
+        self.inner.engine.commit(txn).await
+    }
+
+    /// The newest state known here. Never waits, never blocks a writer.
+    pub fn snapshot(&self) -> Snapshot {
+        self.inner.hub.snapshot()
+    }
+
+    /// A state that contains every write that was acknowledged to anybody before this call.
+    pub async fn fresh(&self) -> Result<Snapshot, ReadError> {
+        let newest = self.inner.engine.newest().await?;
+        self.wait_for(newest).await
+    }
+
+    /// A state that is at least at `revision`. Waits a little for it; then `Future`.
+    pub async fn wait_for(&self, revision: Revision) -> Result<Snapshot, ReadError> {
+        let hub = &self.inner.hub;
+        if hub.revision() < revision {
+            let reached = hub.reached(revision);
+            if tokio::time::timeout(self.inner.options.wait, reached)
+                .await
+                .is_err()
+            {
+                let current = hub.revision();
+                return Err(ReadError::Future { current });
+            }
+        }
+        Ok(hub.snapshot())
+    }
+
+    /// The state exactly at `revision`, if it is within the history.
+    pub async fn at(&self, revision: Revision) -> Result<Snapshot, ReadError> {
+        let inner = &self.inner;
+        inner.past.at(&inner.hub, &*inner.engine, revision).await
+    }
+
+    /// Follows every event after `after` that matches `filter`.
+    ///
+    /// A revision that has not been reached here is refused as `Future`: where another server may
+    /// have handed it out, call `wait_for` first.
+    pub fn watch(&self, after: Revision, filter: Filter) -> Result<Watch, ReadError> {
+        let hub = &self.inner.hub;
+        let current = hub.revision();
+        if after > current {
+            return Err(ReadError::Future { current });
+        }
+        let oldest = hub.oldest();
+        if after < oldest {
+            return Err(ReadError::Compacted { oldest });
+        }
+        let engine = self.inner.engine.clone();
+        Ok(Watch::new(hub.clone(), engine, after, filter))
+    }
+
+    /// The oldest revision that `at` answers and after which a watch can start.
+    pub fn oldest(&self) -> Revision {
+        self.inner.hub.oldest()
+    }
+
+    /// Drops the history before `before`, so that it becomes the oldest revision. History is also
+    /// dropped by itself when it leaves the window.
+    pub async fn compact(&self, before: Revision) -> Result<(), ReadError> {
+        let current = self.inner.hub.revision();
+        if before > current {
+            return Err(ReadError::Future { current });
+        }
+        self.inner.engine.compact(before).await
+    }
+
+    /// Finishes the writes that were accepted, ends all watches and releases the store.
+    pub async fn close(self) {
+        self.inner.engine.close().await;
+        self.inner.hub.close();
+    }
+}

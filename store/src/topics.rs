@@ -1,0 +1,207 @@
+//! Who is woken by an event: an index of filters, so that a commit costs what it concerns and
+//! not what exists.
+//!
+//! Watchers with equal filters share one topic: an event is queued once for all of them.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use crate::{Event, Filter, Revision};
+
+pub(crate) struct Topic {
+    pub(crate) filter: Filter,
+    queue: Mutex<Queue>,
+    pub(crate) wake: Notify,
+}
+
+struct Queue {
+    /// Every matching event above `floor`, in order.
+    events: VecDeque<Arc<Event>>,
+    floor: Revision,
+    /// Already in the list of topics that the running publication will wake.
+    touched: bool,
+}
+
+impl Topic {
+    fn new(filter: Filter, floor: Revision) -> Topic {
+        Topic {
+            filter,
+            queue: Mutex::new(Queue {
+                events: VecDeque::new(),
+                floor,
+                touched: false,
+            }),
+            wake: Notify::new(),
+        }
+    }
+
+    /// The events after `after` up to `through`, or `None` when some of them are gone from here.
+    pub(crate) fn between(&self, after: Revision, through: Revision) -> Option<Vec<Arc<Event>>> {
+        let queue = self.queue.lock();
+        if after < queue.floor {
+            return None;
+        }
+        let start = queue.events.partition_point(|e| e.revision <= after);
+        let end = queue.events.partition_point(|e| e.revision <= through);
+        Some(queue.events.range(start..end.max(start)).cloned().collect())
+    }
+
+    /// Whether nothing lies between `after` and `through`.
+    pub(crate) fn is_quiet(&self, after: Revision, through: Revision) -> bool {
+        let queue = self.queue.lock();
+        let start = queue.events.partition_point(|e| e.revision <= after);
+        after >= queue.floor && queue.events.get(start).is_none_or(|e| e.revision > through)
+    }
+
+    /// Returns whether this is the first event of the running publication.
+    fn push(&self, event: &Arc<Event>) -> bool {
+        let mut queue = self.queue.lock();
+        queue.events.push_back(event.clone());
+        !std::mem::replace(&mut queue.touched, true)
+    }
+
+    pub(crate) fn wake_all(&self) {
+        self.queue.lock().touched = false;
+        self.wake.notify_waiters();
+    }
+
+    fn drop_through(&self, floor: Revision) {
+        let mut queue = self.queue.lock();
+        while let Some(event) = queue.events.front()
+            && event.revision <= floor
+        {
+            queue.floor = event.revision;
+            queue.events.pop_front();
+        }
+        if queue.events.is_empty() {
+            queue.events.shrink_to(16);
+        }
+    }
+
+    /// Forgets everything: whoever has not seen `floor` must catch up elsewhere.
+    fn reset(&self, floor: Revision) {
+        let mut queue = self.queue.lock();
+        queue.events.clear();
+        queue.floor = floor;
+    }
+}
+
+/// All topics, indexed by the most selective part of their filters.
+#[derive(Default)]
+pub(crate) struct Topics {
+    all: HashMap<Filter, (Arc<Topic>, usize)>,
+    exact: HashMap<Arc<str>, Vec<Arc<Topic>>>,
+    tagged: HashMap<Arc<str>, Vec<Arc<Topic>>>,
+    /// Prefixes that are empty or end in `/`: found by cutting a key at its slashes.
+    folders: HashMap<Arc<str>, Vec<Arc<Topic>>>,
+    /// Prefixes that end elsewhere: each event is compared with each of them.
+    others: Vec<Arc<Topic>>,
+}
+
+impl Topics {
+    /// Joins the topic of `filter`, which knows the events after `now` if it is new.
+    pub(crate) fn join(&mut self, filter: Filter, now: Revision) -> Arc<Topic> {
+        if let Some((topic, watchers)) = self.all.get_mut(&filter) {
+            *watchers += 1;
+            return topic.clone();
+        }
+        let topic = Arc::new(Topic::new(filter.clone(), now));
+        self.shelf(&filter).push(topic.clone());
+        self.all.insert(filter, (topic.clone(), 1));
+        topic
+    }
+
+    pub(crate) fn leave(&mut self, topic: &Arc<Topic>) {
+        let filter = &topic.filter;
+        let Some((_, watchers)) = self.all.get_mut(filter) else {
+            return;
+        };
+        *watchers -= 1;
+        if *watchers > 0 {
+            return;
+        }
+        self.all.remove(filter);
+        let shelf = self.shelf(filter);
+        shelf.retain(|other| !Arc::ptr_eq(other, topic));
+        if shelf.is_empty() {
+            self.clear_shelf(filter);
+        }
+    }
+
+    /// Queues the event for everybody whom it concerns; new ones are added to `touched`.
+    pub(crate) fn push(&self, event: &Arc<Event>, touched: &mut Vec<Arc<Topic>>) {
+        let mut offer = |shelf: &[Arc<Topic>]| {
+            for topic in shelf {
+                if topic.filter.matches(event) && topic.push(event) {
+                    touched.push(topic.clone());
+                }
+            }
+        };
+        let key = event.key.as_str();
+        if let Some(shelf) = self.exact.get(key) {
+            offer(shelf);
+        }
+        if !self.tagged.is_empty() {
+            let tag = |entry: &Option<Arc<crate::Entry>>| entry.as_ref()?.tag.clone();
+            let (old, new) = (tag(&event.previous), tag(&event.current));
+            if let Some(shelf) = old.as_ref().and_then(|tag| self.tagged.get(tag)) {
+                offer(shelf);
+            }
+            if new != old
+                && let Some(shelf) = new.as_ref().and_then(|tag| self.tagged.get(tag))
+            {
+                offer(shelf);
+            }
+        }
+        let cuts = key.match_indices('/').map(|(at, _)| at + 1);
+        for cut in std::iter::once(0).chain(cuts) {
+            if let Some(shelf) = self.folders.get(&key[..cut]) {
+                offer(shelf);
+            }
+        }
+        offer(&self.others);
+    }
+
+    pub(crate) fn drop_through(&self, floor: Revision) {
+        for (topic, _) in self.all.values() {
+            topic.drop_through(floor);
+        }
+    }
+
+    pub(crate) fn reset(&self, floor: Revision) {
+        for (topic, _) in self.all.values() {
+            topic.reset(floor);
+        }
+    }
+
+    pub(crate) fn wake_all(&self) {
+        for (topic, _) in self.all.values() {
+            topic.wake_all();
+        }
+    }
+
+    fn shelf(&mut self, filter: &Filter) -> &mut Vec<Arc<Topic>> {
+        if filter.exact {
+            self.exact.entry(filter.prefix.clone()).or_default()
+        } else if let Some(tag) = &filter.tag {
+            self.tagged.entry(tag.clone()).or_default()
+        } else if filter.prefix.is_empty() || filter.prefix.ends_with('/') {
+            self.folders.entry(filter.prefix.clone()).or_default()
+        } else {
+            &mut self.others
+        }
+    }
+
+    fn clear_shelf(&mut self, filter: &Filter) {
+        if filter.exact {
+            self.exact.remove(&filter.prefix);
+        } else if let Some(tag) = &filter.tag {
+            self.tagged.remove(tag);
+        } else {
+            self.folders.remove(&filter.prefix);
+        }
+    }
+}
