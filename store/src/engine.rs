@@ -22,11 +22,7 @@ pub(crate) trait Engine: Send + Sync + 'static {
 
     /// Some of the events after `after`, not beyond `until` (which has been published). At least
     /// one revision, at most a few megabytes.
-    fn history(
-        &self,
-        after: Revision,
-        until: Revision,
-    ) -> BoxFuture<'static, Result<Chunk, ReadError>>;
+    fn history(&self, after: Revision, until: Revision) -> BoxFuture<'static, Result<Chunk, ReadError>>;
 
     /// Drops history before `before`, now.
     fn compact(&self, before: Revision) -> BoxFuture<'static, Result<(), ReadError>>;

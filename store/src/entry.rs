@@ -112,21 +112,8 @@ pub struct Entry {
 }
 
 impl Entry {
-    pub(crate) fn new(
-        key: Key,
-        revision: Revision,
-        created: Revision,
-        value: Bytes,
-        tag: Option<Arc<str>>,
-    ) -> Entry {
-        Entry {
-            key,
-            revision,
-            created,
-            value,
-            tag,
-            memo: OnceLock::new(),
-        }
+    pub(crate) fn new(key: Key, revision: Revision, created: Revision, value: Bytes, tag: Option<Arc<str>>) -> Entry {
+        Entry { key, revision, created, value, tag, memo: OnceLock::new() }
     }
 
     /// The value in decoded form: decoded by the first reader, shared by all later ones.

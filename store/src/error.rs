@@ -10,20 +10,13 @@ use crate::{Entry, Key, Revision};
 pub enum CommitError {
     /// A condition did not hold; nothing was done. `current` is the key's entry at that moment.
     #[error("conflict on key {key:?}: {}", describe(.current))]
-    Conflict {
-        key: Key,
-        current: Option<Arc<Entry>>,
-    },
+    Conflict { key: Key, current: Option<Arc<Entry>> },
     /// It may have happened, or not: read again before deciding.
     #[error("the outcome of the write is unknown: {0}")]
     Unknown(String),
     /// The engine takes no transaction of this size; nothing was done.
     #[error("the transaction is too large: {size} {what}, the limit is {limit}")]
-    TooLarge {
-        what: &'static str,
-        size: usize,
-        limit: usize,
-    },
+    TooLarge { what: &'static str, size: usize, limit: usize },
     /// The transaction itself makes no sense; nothing was done.
     #[error("invalid transaction: {0}")]
     Invalid(String),
@@ -75,36 +68,20 @@ pub enum OpenError {
     #[error(
         "{what} holds format {found} of the store, this version reads up to {supported}: use a newer version of the program"
     )]
-    NewerFormat {
-        what: String,
-        found: u64,
-        supported: u64,
-    },
+    NewerFormat { what: String, found: u64, supported: u64 },
     #[error("{file} is damaged at byte {offset}: {problem}")]
-    Corrupt {
-        file: PathBuf,
-        offset: u64,
-        problem: String,
-    },
+    Corrupt { file: PathBuf, offset: u64, problem: String },
     /// A value in etcd that we can't read.
     #[error("etcd key {key} is damaged: {problem}")]
     CorruptKey { key: String, problem: String },
     #[error("{dir} is in use by process {pid}: stop it first, or choose another directory")]
     Locked { dir: PathBuf, pid: String },
-    #[error(
-        "{dir} is not empty and holds no store (no file named `format`): choose another directory"
-    )]
+    #[error("{dir} is not empty and holds no store (no file named `format`): choose another directory")]
     NotAStore { dir: PathBuf },
     #[error("{path}: {source}")]
-    Io {
-        path: PathBuf,
-        source: std::io::Error,
-    },
+    Io { path: PathBuf, source: std::io::Error },
     #[error("etcd at {endpoints}: {problem}")]
     Unreachable { endpoints: String, problem: String },
     #[error("store option {option}: {problem}")]
-    Option {
-        option: &'static str,
-        problem: String,
-    },
+    Option { option: &'static str, problem: String },
 }

@@ -133,11 +133,7 @@ impl Hub {
 
     /// Offers every event in memory after `after` to `see`, and returns the snapshot to which they
     /// lead. When memory does not reach back that far: the revision from which on it does.
-    pub(crate) fn recent(
-        &self,
-        after: Revision,
-        mut see: impl FnMut(&Arc<Event>),
-    ) -> Result<Snapshot, Revision> {
+    pub(crate) fn recent(&self, after: Revision, mut see: impl FnMut(&Arc<Event>)) -> Result<Snapshot, Revision> {
         let fanout = self.fanout.lock();
         let Some(events) = fanout.tail.after(after) else {
             return Err(fanout.tail.floor());

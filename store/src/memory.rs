@@ -22,11 +22,7 @@ impl Memory {
     pub(crate) fn open(options: &Options) -> (Arc<Hub>, Memory) {
         let empty = Snapshot::new(Revision(1), Entries::new());
         let hub = Arc::new(Hub::new(empty.clone(), Revision(1), options));
-        let memory = Memory {
-            hub: hub.clone(),
-            stage: Mutex::new(Stage::new(&empty)),
-            txn_bytes: options.txn_bytes,
-        };
+        let memory = Memory { hub: hub.clone(), stage: Mutex::new(Stage::new(&empty)), txn_bytes: options.txn_bytes };
         (hub, memory)
     }
 
@@ -54,11 +50,7 @@ impl Engine for Memory {
         ready(Ok(self.hub.revision())).boxed()
     }
 
-    fn history(
-        &self,
-        _after: Revision,
-        _until: Revision,
-    ) -> BoxFuture<'static, Result<Chunk, ReadError>> {
+    fn history(&self, _after: Revision, _until: Revision) -> BoxFuture<'static, Result<Chunk, ReadError>> {
         let oldest = self.hub.oldest();
         ready(Err(ReadError::Compacted { oldest })).boxed()
     }

@@ -14,11 +14,7 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreUrl {
     File(PathBuf),
-    Etcd {
-        endpoints: Vec<String>,
-        cluster: String,
-        tls: bool,
-    },
+    Etcd { endpoints: Vec<String>, cluster: String, tls: bool },
     Memory,
 }
 
@@ -33,10 +29,7 @@ impl FromStr for StoreUrl {
     type Err = UrlError;
 
     fn from_str(url: &str) -> Result<StoreUrl, UrlError> {
-        let error = |problem| UrlError {
-            url: url.to_owned(),
-            problem,
-        };
+        let error = |problem| UrlError { url: url.to_owned(), problem };
         let (scheme, rest) = match url.split_once("://") {
             Some(parts) => parts,
             None if url == "memory:" => return Ok(StoreUrl::Memory),
@@ -58,18 +51,13 @@ impl FromStr for StoreUrl {
                 }
                 Ok(StoreUrl::Etcd {
                     endpoints,
-                    cluster: if cluster.is_empty() {
-                        "default"
-                    } else {
-                        cluster
-                    }
-                    .to_owned(),
+                    cluster: if cluster.is_empty() { "default" } else { cluster }.to_owned(),
                     tls: scheme == "etcds",
                 })
             }
-            _ => Err(error(
-                "unknown scheme: use a directory, file:///directory, etcd://host:port,…/cluster or memory:",
-            )),
+            _ => {
+                Err(error("unknown scheme: use a directory, file:///directory, etcd://host:port,…/cluster or memory:"))
+            }
         }
     }
 }
@@ -78,11 +66,7 @@ impl fmt::Display for StoreUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             StoreUrl::File(path) => write!(f, "file://{}", path.display()),
-            StoreUrl::Etcd {
-                endpoints,
-                cluster,
-                tls,
-            } => {
+            StoreUrl::Etcd { endpoints, cluster, tls } => {
                 let scheme = if *tls { "etcds" } else { "etcd" };
                 write!(f, "{scheme}://{}/{cluster}", endpoints.join(","))
             }
@@ -152,21 +136,12 @@ mod tests {
         ] {
             assert_eq!(url.parse::<StoreUrl>().unwrap().to_string(), url);
         }
-        assert_eq!(
-            "some/dir".parse::<StoreUrl>().unwrap(),
-            StoreUrl::File(PathBuf::from("some/dir"))
-        );
+        assert_eq!("some/dir".parse::<StoreUrl>().unwrap(), StoreUrl::File(PathBuf::from("some/dir")));
     }
 
     #[test]
     fn a_bad_address_is_refused_with_the_reason() {
-        for url in [
-            "",
-            "etcd://host/x",
-            "etcd://h:1/a/b",
-            "file://dir",
-            "http://h:1",
-        ] {
+        for url in ["", "etcd://host/x", "etcd://h:1/a/b", "file://dir", "http://h:1"] {
             assert!(url.parse::<StoreUrl>().is_err(), "{url}");
         }
     }

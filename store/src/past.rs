@@ -21,12 +21,7 @@ pub(crate) struct Past {
 }
 
 impl Past {
-    pub(crate) async fn at(
-        &self,
-        hub: &Hub,
-        engine: &dyn Engine,
-        revision: Revision,
-    ) -> Result<Snapshot, ReadError> {
+    pub(crate) async fn at(&self, hub: &Hub, engine: &dyn Engine, revision: Revision) -> Result<Snapshot, ReadError> {
         let now = hub.snapshot();
         if revision > now.revision() {
             let current = now.revision();

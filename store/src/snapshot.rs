@@ -31,29 +31,19 @@ impl Snapshot {
     }
 
     /// The entries whose keys start with `prefix`, in key order, those after the key `after` only.
-    pub fn range<'a>(
-        &'a self,
-        prefix: &str,
-        after: Option<&Key>,
-    ) -> impl Iterator<Item = &'a Arc<Entry>> + use<'a> {
+    pub fn range<'a>(&'a self, prefix: &str, after: Option<&Key>) -> impl Iterator<Item = &'a Arc<Entry>> + use<'a> {
         let prefix: Arc<str> = prefix.into();
         let start = match after {
             Some(after) if after.as_str() >= &*prefix => Bound::Excluded(after.as_str()),
             _ => Bound::Included(&*prefix),
         };
         let found = self.entries.range::<_, str>((start, Bound::Unbounded));
-        found
-            .map(|(_, entry)| entry)
-            .take_while(move |entry| entry.key.starts_with(&*prefix))
+        found.map(|(_, entry)| entry).take_while(move |entry| entry.key.starts_with(&*prefix))
     }
 
     /// How many keys start with `prefix`. Walks over them.
     pub fn count(&self, prefix: &str) -> usize {
-        if prefix.is_empty() {
-            self.entries.len()
-        } else {
-            self.range(prefix, None).count()
-        }
+        if prefix.is_empty() { self.entries.len() } else { self.range(prefix, None).count() }
     }
 
     pub fn len(&self) -> usize {

@@ -14,10 +14,7 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) fn new(snapshot: &Snapshot) -> Stage {
-        Stage {
-            revision: snapshot.revision(),
-            entries: snapshot.entries().clone(),
-        }
+        Stage { revision: snapshot.revision(), entries: snapshot.entries().clone() }
     }
 
     pub(crate) fn revision(&self) -> Revision {
@@ -50,10 +47,7 @@ impl Stage {
                 Condition::At(_, revision) => current.is_some_and(|e| e.revision == *revision),
             };
             if !holds {
-                return Err(CommitError::Conflict {
-                    key: condition.key().clone(),
-                    current: current.cloned(),
-                });
+                return Err(CommitError::Conflict { key: condition.key().clone(), current: current.cloned() });
             }
         }
         Ok(())
@@ -66,21 +60,11 @@ impl Stage {
                 let created = previous.as_ref().map_or(revision, |entry| entry.created);
                 let entry = Arc::new(Entry::new(key.clone(), revision, created, value, tag));
                 self.entries.insert(key.clone(), entry.clone());
-                Some(Event {
-                    revision,
-                    key,
-                    previous,
-                    current: Some(entry),
-                })
+                Some(Event { revision, key, previous, current: Some(entry) })
             }
             Op::Delete { key } => {
                 let previous = self.entries.remove(&key)?;
-                Some(Event {
-                    revision,
-                    key,
-                    previous: Some(previous),
-                    current: None,
-                })
+                Some(Event { revision, key, previous: Some(previous), current: None })
             }
         }
     }

@@ -6,9 +6,7 @@ use crate::engine::Engine;
 use crate::hub::Hub;
 use crate::memory::Memory;
 use crate::past::Past;
-use crate::{
-    CommitError, Filter, OpenError, Options, ReadError, Revision, Snapshot, StoreUrl, Txn, Watch,
-};
+use crate::{CommitError, Filter, OpenError, Options, ReadError, Revision, Snapshot, StoreUrl, Txn, Watch};
 
 /// The watchable store. Clones are handles to the same store.
 #[derive(Clone)]
@@ -41,14 +39,7 @@ impl Store {
                 });
             }
         };
-        Ok(Store {
-            inner: Arc::new(Inner {
-                hub,
-                engine,
-                past: Past::default(),
-                options,
-            }),
-        })
+        Ok(Store { inner: Arc::new(Inner { hub, engine, past: Past::default(), options }) })
     }
 
     /// Does `txn`: all of it at one new revision, which is returned, or nothing. When it changes
@@ -76,10 +67,7 @@ impl Store {
         let hub = &self.inner.hub;
         if hub.revision() < revision {
             let reached = hub.reached(revision);
-            if tokio::time::timeout(self.inner.options.wait, reached)
-                .await
-                .is_err()
-            {
+            if tokio::time::timeout(self.inner.options.wait, reached).await.is_err() {
                 let current = hub.revision();
                 return Err(ReadError::Future { current });
             }

@@ -16,13 +16,7 @@ pub(crate) struct Tail {
 
 impl Tail {
     pub(crate) fn new(floor: Revision, max_events: usize, max_weight: usize) -> Tail {
-        Tail {
-            events: VecDeque::new(),
-            floor,
-            weight: 0,
-            max_events,
-            max_weight,
-        }
+        Tail { events: VecDeque::new(), floor, weight: 0, max_events, max_weight }
     }
 
     /// The newest revision that is no longer here.

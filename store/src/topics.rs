@@ -29,11 +29,7 @@ impl Topic {
     fn new(filter: Filter, floor: Revision) -> Topic {
         Topic {
             filter,
-            queue: Mutex::new(Queue {
-                events: VecDeque::new(),
-                floor,
-                touched: false,
-            }),
+            queue: Mutex::new(Queue { events: VecDeque::new(), floor, touched: false }),
             wake: Notify::new(),
         }
     }

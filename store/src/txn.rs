@@ -16,7 +16,9 @@ pub enum Op {
         tag: Option<Arc<str>>,
     },
     /// Deleting a key that is absent changes nothing and is no error.
-    Delete { key: Key },
+    Delete {
+        key: Key,
+    },
 }
 
 impl Op {
@@ -55,26 +57,17 @@ pub struct Txn {
 impl Txn {
     /// Creates one key; a conflict when it exists.
     pub fn create(key: Key, value: Bytes, tag: Option<Arc<str>>) -> Txn {
-        Txn {
-            conditions: vec![Condition::Absent(key.clone())],
-            ops: vec![Op::Put { key, value, tag }],
-        }
+        Txn { conditions: vec![Condition::Absent(key.clone())], ops: vec![Op::Put { key, value, tag }] }
     }
 
     /// Replaces one key that must be at `revision`.
     pub fn update(key: Key, revision: Revision, value: Bytes, tag: Option<Arc<str>>) -> Txn {
-        Txn {
-            conditions: vec![Condition::At(key.clone(), revision)],
-            ops: vec![Op::Put { key, value, tag }],
-        }
+        Txn { conditions: vec![Condition::At(key.clone(), revision)], ops: vec![Op::Put { key, value, tag }] }
     }
 
     /// Deletes one key that must be at `revision`.
     pub fn delete(key: Key, revision: Revision) -> Txn {
-        Txn {
-            conditions: vec![Condition::At(key.clone(), revision)],
-            ops: vec![Op::Delete { key }],
-        }
+        Txn { conditions: vec![Condition::At(key.clone(), revision)], ops: vec![Op::Delete { key }] }
     }
 
     /// The bytes that this transaction carries.
@@ -83,9 +76,7 @@ impl Txn {
             .ops
             .iter()
             .map(|op| match op {
-                Op::Put { key, value, tag } => {
-                    key.len() + value.len() + tag.as_ref().map_or(0, |tag| tag.len())
-                }
+                Op::Put { key, value, tag } => key.len() + value.len() + tag.as_ref().map_or(0, |tag| tag.len()),
                 Op::Delete { key } => key.len(),
             })
             .sum();
@@ -98,11 +89,7 @@ impl Txn {
         once("conditions", self.conditions.iter().map(Condition::key))?;
         let size = self.size();
         if size > limit {
-            return Err(CommitError::TooLarge {
-                what: "bytes",
-                size,
-                limit,
-            });
+            return Err(CommitError::TooLarge { what: "bytes", size, limit });
         }
         Ok(())
     }
@@ -112,14 +99,10 @@ fn once<'a>(place: &str, keys: impl ExactSizeIterator<Item = &'a Key>) -> Result
     let mut seen = HashSet::with_capacity(keys.len());
     for key in keys {
         if key.is_empty() {
-            return Err(CommitError::Invalid(format!(
-                "an empty key among the {place}"
-            )));
+            return Err(CommitError::Invalid(format!("an empty key among the {place}")));
         }
         if !seen.insert(key) {
-            return Err(CommitError::Invalid(format!(
-                "key {key:?} occurs twice among the {place}"
-            )));
+            return Err(CommitError::Invalid(format!("key {key:?} occurs twice among the {place}")));
         }
     }
     Ok(())

@@ -34,19 +34,8 @@ pub struct Watch {
 }
 
 impl Watch {
-    pub(crate) fn new(
-        hub: Arc<Hub>,
-        engine: Arc<dyn Engine>,
-        after: Revision,
-        filter: Filter,
-    ) -> Watch {
-        Watch {
-            topic: hub.join(filter),
-            hub,
-            engine,
-            seen: after,
-            reading: None,
-        }
+    pub(crate) fn new(hub: Arc<Hub>, engine: Arc<dyn Engine>, after: Revision, filter: Filter) -> Watch {
+        Watch { topic: hub.join(filter), hub, engine, seen: after, reading: None }
     }
 
     /// The next batch; waits until something matches. Cancel-safe.
@@ -71,11 +60,7 @@ impl Watch {
     /// revisions at which nothing did. For bookmarks.
     pub fn progress(&self) -> Revision {
         let now = self.hub.revision();
-        if now > self.seen && self.topic.is_quiet(self.seen, now) {
-            now
-        } else {
-            self.seen
-        }
+        if now > self.seen && self.topic.is_quiet(self.seen, now) { now } else { self.seen }
     }
 
     /// What waits now; `None` when nothing does. A batch may be empty when it only made progress.
@@ -104,9 +89,7 @@ impl Watch {
         if self.seen < oldest {
             return Err(WatchEnd::Lagged { oldest });
         }
-        let reading = self
-            .reading
-            .get_or_insert_with(|| self.engine.history(self.seen, until));
+        let reading = self.reading.get_or_insert_with(|| self.engine.history(self.seen, until));
         let chunk = reading.await;
         self.reading = None;
         let chunk = chunk.map_err(|error| match error {
@@ -121,10 +104,7 @@ impl Watch {
 
     fn deliver(&mut self, events: Vec<Arc<Event>>, through: Revision) -> Batch {
         self.seen = self.seen.max(through);
-        Batch {
-            events,
-            through: self.seen,
-        }
+        Batch { events, through: self.seen }
     }
 }
 
