@@ -1,0 +1,180 @@
+//! All parts of a cluster in one process: API server, controllers, scheduler, and an agent for each node.
+//!
+//! Each part keeps its own identity: its client goes through the API server's own layers, only without a socket.
+
+use super::ClusterError;
+use super::addresses::{AGENT_PORT, Addresses};
+use super::settings::{RuntimeKind, Settings, Wishes};
+use super::state_dir::{Lock, StateDir};
+use crate::pki::{issue, layout};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::Api;
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::sync::Arc;
+use timonier_apiserver::{Identity, PkiPaths, Server};
+use timonier_nodeagent as nodeagent;
+use timonier_store::{Options, Store, StoreUrl};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// A running cluster.
+pub struct Cluster {
+    pub settings: Settings,
+    server: Server,
+    shutdown: CancellationToken,
+    parts: JoinSet<(String, Result<(), String>)>,
+    _lock: Lock,
+}
+
+impl Cluster {
+    /// Starts every part. The cluster answers when this returns; its nodes report a moment later.
+    pub async fn start(dir: &StateDir, wishes: &Wishes) -> Result<Cluster, ClusterError> {
+        let lock = dir.lock()?;
+        let mut settings = Settings::resolve(Settings::load(dir)?, wishes)?;
+        settings.port = free_port(settings.bind_address, settings.port)?;
+        if settings.runtime == RuntimeKind::Docker {
+            let host = settings.docker_host.as_deref();
+            nodeagent::check(host).await.map_err(|e| ClusterError::Docker(e.to_string()))?;
+        }
+        settings.save(dir)?;
+
+        let pki = layout::Layout::new(dir.pki());
+        let identities =
+            issue::Shared { server: settings.server(), server_names: vec![settings.bind_address.to_string()] };
+        issue::shared(&pki, &identities)?;
+        let kubeconfig = issue::admin_kubeconfig(&pki, &settings.server())?;
+        layout::write(&dir.kubeconfig(), &kubeconfig.to_string())?;
+
+        let server = Server::start(timonier_apiserver::Config {
+            bind: SocketAddr::new(settings.bind_address, settings.port),
+            pki: PkiPaths::in_dir(pki.dir()),
+            store: open_store(dir, &settings).await?,
+        })
+        .await?;
+        let mut cluster = Cluster {
+            settings,
+            server,
+            shutdown: CancellationToken::new(),
+            parts: JoinSet::new(),
+            _lock: lock,
+        };
+        cluster.start_parts(dir, &pki).await?;
+        Ok(cluster)
+    }
+
+    async fn start_parts(&mut self, dir: &StateDir, pki: &layout::Layout) -> Result<(), ClusterError> {
+        let cluster_id = self.cluster_id().await?;
+        self.settings.cluster_id = Some(cluster_id.clone());
+        let addresses = match self.settings.addresses.clone() {
+            Some(kept) => kept,
+            None => Addresses::probe(&cluster_id)?,
+        };
+        self.settings.addresses = Some(addresses.clone());
+        self.settings.save(dir)?;
+
+        let controllers = timonier_controllers::Config {
+            controllers: self.client("system:kube-controller-manager", &[]),
+            scheduler: self.client("system:kube-scheduler", &[]),
+            only: None,
+            leader_election: None,
+            cluster_cidr: addresses.pod_cidr(),
+        };
+        let shutdown = self.shutdown.clone();
+        self.spawn("controllers", async move { timonier_controllers::run(controllers, shutdown).await });
+        for number in 1..=self.settings.nodes {
+            let agent = self.agent(dir, pki, &addresses, number)?;
+            let shutdown = self.shutdown.clone();
+            self.spawn(&format!("agent {}", agent.node_name.clone()), async move {
+                nodeagent::run(agent, shutdown).await
+            });
+        }
+        Ok(())
+    }
+
+    fn agent(
+        &self,
+        dir: &StateDir,
+        pki: &layout::Layout,
+        addresses: &Addresses,
+        number: u32,
+    ) -> Result<nodeagent::Config, ClusterError> {
+        let settings = &self.settings;
+        let node_name = settings.runtime.node_name(number);
+        let address = addresses.node(number);
+        let identity = issue::NodeIdentity { name: node_name.clone(), address: address.to_string() };
+        let files = issue::node(pki, &settings.server(), &identity)?;
+        Ok(nodeagent::Config {
+            client: self.client(&format!("system:node:{node_name}"), &["system:nodes"]),
+            runtime: match settings.runtime {
+                RuntimeKind::Docker => nodeagent::Runtime::Docker { host: settings.docker_host.clone() },
+                RuntimeKind::Hollow => nodeagent::Runtime::Hollow,
+            },
+            address: IpAddr::V4(address),
+            port: AGENT_PORT,
+            tls: Some(nodeagent::AgentTls {
+                cert: pki.certificate(&files),
+                key: pki.key(&files),
+                client_ca: pki.certificate("ca"),
+                client_cn: issue::KUBELET_CLIENT_USER.into(),
+            }),
+            state_dir: dir.node(&node_name),
+            bridge_subnet: Some(addresses.pod_cidr()),
+            capacity_share: (number - 1, settings.nodes),
+            labels: Default::default(),
+            timings: nodeagent::Timings::default(),
+            node_name,
+        })
+    }
+
+    /// A client with the identity of one component.
+    fn client(&self, user: &str, groups: &[&str]) -> kube::Client {
+        timonier_client::local(self.server.local(Identity::new(user, groups)))
+    }
+
+    /// The uid of namespace `kube-system`: what containers are labelled with.
+    async fn cluster_id(&self) -> Result<String, ClusterError> {
+        let namespaces: Api<Namespace> = Api::all(self.client("admin", &["system:masters"]));
+        let uid = namespaces.get("kube-system").await?.metadata.uid;
+        uid.ok_or_else(|| ClusterError::Part { part: "API server".into(), detail: "kube-system has no uid".into() })
+    }
+
+    fn spawn<E: std::fmt::Display>(
+        &mut self,
+        name: &str,
+        part: impl Future<Output = Result<(), E>> + Send + 'static,
+    ) {
+        let name: Arc<str> = name.into();
+        self.parts.spawn(async move { (name.to_string(), part.await.map_err(|e| e.to_string())) });
+    }
+
+    /// Waits until one part ends before it was told to: that is always a fault.
+    pub async fn failure(&mut self) -> ClusterError {
+        match self.parts.join_next().await {
+            Some(Ok((part, Err(detail)))) => ClusterError::Part { part, detail },
+            Some(Ok((part, Ok(())))) => ClusterError::Part { part, detail: "it ended by itself".into() },
+            Some(Err(panic)) => ClusterError::Part { part: "a part".into(), detail: panic.to_string() },
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Ends every part in order: agents and controllers first, then the server, then the store. Containers keep running.
+    pub async fn stop(mut self) {
+        self.shutdown.cancel();
+        while self.parts.join_next().await.is_some() {}
+        self.server.shutdown().await;
+    }
+}
+
+async fn open_store(dir: &StateDir, settings: &Settings) -> Result<Store, ClusterError> {
+    let url: StoreUrl = match &settings.store {
+        Some(url) => url.parse().map_err(|e: timonier_store::OpenError| e)?,
+        None => StoreUrl::File(dir.store()),
+    };
+    Ok(Store::open(&url, Options::default()).await?)
+}
+
+/// The port that was asked for, if it is free; for 0, any free one.
+fn free_port(address: IpAddr, port: u16) -> Result<u16, ClusterError> {
+    let taken = |source| ClusterError::Port { port, address: address.to_string(), source };
+    TcpListener::bind((address, port)).and_then(|listener| listener.local_addr()).map(|a| a.port()).map_err(taken)
+}
