@@ -1,0 +1,402 @@
+//! A local, indexed copy of one resource, kept by one task and shared by everybody who reads it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use kube::Client;
+use parking_lot::RwLock;
+use tokio::{sync::watch, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    object::{Object, ObjectKey, Resource, Revision},
+    watch::{Scope, Step, Watcher},
+};
+
+/// One object before and after a change. At least one side is there.
+#[derive(Debug)]
+pub struct Change<'a, T> {
+    pub old: Option<&'a Arc<T>>,
+    pub new: Option<&'a Arc<T>>,
+}
+
+impl<'a, T> Change<'a, T> {
+    /// Both states: a controller that mapped the old one must hear when it no longer maps.
+    pub fn states(&self) -> impl Iterator<Item = &'a Arc<T>> + use<'a, T> {
+        self.old.into_iter().chain(self.new)
+    }
+}
+
+type Listener<T> = Box<dyn Fn(Change<'_, T>) + Send + Sync>;
+
+/// Whom an object answers to: the index behind [`Informer::controlled_by`] and [`Informer::orphans`].
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Owner {
+    Controller(Arc<str>),
+    NobodyIn(Option<Arc<str>>),
+}
+
+fn owner<T: Object>(object: &T) -> Owner {
+    match object.meta().controller() {
+        Some(owner) => Owner::Controller(owner.uid.clone()),
+        None => Owner::NobodyIn(object.meta().namespace.clone()),
+    }
+}
+
+struct Objects<T> {
+    by_key: BTreeMap<ObjectKey, Arc<T>>,
+    by_owner: HashMap<Owner, BTreeSet<ObjectKey>>,
+}
+
+impl<T: Object> Objects<T> {
+    fn put(&mut self, object: Arc<T>) -> Option<Arc<T>> {
+        let key = object.meta().key();
+        let new_owner = owner(&*object);
+        let old = self.by_key.insert(key.clone(), object);
+        if let Some(old) = &old {
+            let old_owner = owner(&**old);
+            if old_owner == new_owner {
+                return Some(old.clone());
+            }
+            self.unindex(&old_owner, &key);
+        }
+        self.by_owner.entry(new_owner).or_default().insert(key);
+        old
+    }
+
+    fn take(&mut self, key: &ObjectKey) -> Option<Arc<T>> {
+        let old = self.by_key.remove(key)?;
+        self.unindex(&owner(&*old), key);
+        Some(old)
+    }
+
+    fn unindex(&mut self, owner: &Owner, key: &ObjectKey) {
+        if let Some(keys) = self.by_owner.get_mut(owner) {
+            keys.remove(key);
+            if keys.is_empty() {
+                self.by_owner.remove(owner);
+            }
+        }
+    }
+
+    fn owned(&self, owner: &Owner) -> Vec<Arc<T>> {
+        let keys = self.by_owner.get(owner).into_iter().flatten();
+        keys.filter_map(|key| self.by_key.get(key).cloned())
+            .collect()
+    }
+}
+
+struct Shared<T> {
+    objects: RwLock<Objects<T>>,
+    listeners: RwLock<Vec<Listener<T>>>,
+    reached: watch::Sender<Option<Revision>>,
+}
+
+/// A cheap handle; clones read the same copy.
+pub struct Informer<T> {
+    shared: Arc<Shared<T>>,
+}
+
+impl<T> Clone for Informer<T> {
+    fn clone(&self) -> Self {
+        Informer {
+            shared: self.shared.clone(),
+        }
+    }
+}
+
+impl<T: Object> Default for Informer<T> {
+    fn default() -> Self {
+        Informer::new()
+    }
+}
+
+impl<T: Object> Informer<T> {
+    /// An empty copy; [`Informer::start`] or [`Informer::apply`] fills it.
+    pub fn new() -> Informer<T> {
+        let objects = Objects {
+            by_key: BTreeMap::new(),
+            by_owner: HashMap::new(),
+        };
+        Informer {
+            shared: Arc::new(Shared {
+                objects: RwLock::new(objects),
+                listeners: RwLock::new(Vec::new()),
+                reached: watch::Sender::new(None),
+            }),
+        }
+    }
+
+    /// Follows the resource until `shutdown`. One task a copy, please.
+    pub fn start(
+        &self,
+        client: Client,
+        scope: Scope,
+        shutdown: CancellationToken,
+    ) -> JoinHandle<()> {
+        let informer = self.clone();
+        tokio::spawn(async move {
+            let mut watcher = Watcher::<T>::new(client, T::RESOURCE, scope);
+            loop {
+                tokio::select! {
+                    biased;
+                    () = shutdown.cancelled() => return,
+                    step = watcher.next() => informer.apply(step),
+                }
+            }
+        })
+    }
+
+    /// Takes one step in: first the copy, then the listeners, then the revision, so that whoever sees the
+    /// revision sees the objects.
+    pub fn apply(&self, step: Step<T>) {
+        let revision = step.revision();
+        match step {
+            Step::Reset { objects, .. } => self.reset(objects),
+            Step::Changed { object, .. } => {
+                let new = Arc::new(object);
+                let old = self.shared.objects.write().put(new.clone());
+                self.tell(old.as_ref(), Some(&new));
+            }
+            Step::Removed { object, .. } => {
+                let old = self.shared.objects.write().take(&object.meta().key());
+                if old.is_some() {
+                    self.tell(old.as_ref(), None);
+                }
+            }
+            Step::Progress { .. } => {}
+        }
+        self.shared.reached.send_if_modified(|reached| {
+            let next = (*reached).max(Some(revision));
+            std::mem::replace(reached, next) != next
+        });
+    }
+
+    fn reset(&self, objects: Vec<T>) {
+        let mut fresh = Objects {
+            by_key: BTreeMap::new(),
+            by_owner: HashMap::new(),
+        };
+        for object in objects {
+            fresh.put(Arc::new(object));
+        }
+        let stale = std::mem::replace(&mut *self.shared.objects.write(), fresh);
+        let now: Vec<_> = self.all();
+        for new in &now {
+            let old = stale.by_key.get(&new.meta().key());
+            if old.is_none_or(|old| old.meta().resource_version != new.meta().resource_version) {
+                self.tell(old, Some(new));
+            }
+        }
+        for (key, old) in &stale.by_key {
+            if self.get(key).is_none() {
+                self.tell(Some(old), None);
+            }
+        }
+    }
+
+    fn tell(&self, old: Option<&Arc<T>>, new: Option<&Arc<T>>) {
+        for listener in self.shared.listeners.read().iter() {
+            listener(Change { old, new });
+        }
+    }
+
+    /// Calls back on each change, in the informer's task: hand over and return. What is there already is
+    /// reported as added.
+    pub fn on_change(&self, listener: impl Fn(Change<'_, T>) + Send + Sync + 'static) {
+        // Registered first: a change in between is told twice rather than not at all.
+        let listener: Arc<dyn Fn(Change<'_, T>) + Send + Sync> = Arc::new(listener);
+        let registered = listener.clone();
+        self.shared
+            .listeners
+            .write()
+            .push(Box::new(move |change| registered(change)));
+        for object in self.all() {
+            listener(Change {
+                old: None,
+                new: Some(&object),
+            });
+        }
+    }
+
+    pub fn get(&self, key: &ObjectKey) -> Option<Arc<T>> {
+        self.shared.objects.read().by_key.get(key).cloned()
+    }
+
+    /// All objects whose controller has this uid, by name.
+    pub fn controlled_by(&self, uid: &str) -> Vec<Arc<T>> {
+        self.shared
+            .objects
+            .read()
+            .owned(&Owner::Controller(uid.into()))
+    }
+
+    /// All objects of a namespace that no controller owns, by name.
+    pub fn orphans(&self, namespace: &str) -> Vec<Arc<T>> {
+        self.shared
+            .objects
+            .read()
+            .owned(&Owner::NobodyIn(Some(namespace.into())))
+    }
+
+    pub fn in_namespace(&self, namespace: &str) -> Vec<Arc<T>> {
+        let from = ObjectKey::namespaced(namespace, "");
+        let objects = self.shared.objects.read();
+        let range = objects.by_key.range(from..);
+        range
+            .take_while(|(key, _)| key.namespace() == Some(namespace))
+            .map(|(_, object)| object.clone())
+            .collect()
+    }
+
+    pub fn all(&self) -> Vec<Arc<T>> {
+        self.shared
+            .objects
+            .read()
+            .by_key
+            .values()
+            .cloned()
+            .collect()
+    }
+
+    pub fn len(&self) -> usize {
+        self.shared.objects.read().by_key.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub fn resource(&self) -> Resource {
+        T::RESOURCE
+    }
+
+    /// The revision up to which this copy is complete; None before the first list.
+    pub fn reached(&self) -> watch::Receiver<Option<Revision>> {
+        self.shared.reached.subscribe()
+    }
+
+    /// Waits for the first complete list.
+    pub async fn ready(&self) {
+        let mut reached = self.reached();
+        // The sender lives in `self`, so waiting cannot fail.
+        let _alive = reached.wait_for(Option::is_some).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::object::Meta;
+    use parking_lot::Mutex;
+    use serde::Deserialize;
+    use serde_json::json;
+
+    #[derive(Clone, Debug, Deserialize)]
+    struct Thing {
+        metadata: Meta,
+    }
+    impl Object for Thing {
+        const KIND: &'static str = "Thing";
+        const RESOURCE: Resource = Resource::of("", "v1", "things");
+        fn meta(&self) -> &Meta {
+            &self.metadata
+        }
+    }
+
+    fn thing(name: &str, revision: u64, controller: Option<&str>) -> Thing {
+        let owners: Vec<_> = controller
+            .iter()
+            .map(|uid| json!({"uid": uid, "controller": true}))
+            .collect();
+        serde_json::from_value(json!({"metadata": {
+            "name": name, "namespace": "ns", "resourceVersion": revision.to_string(), "ownerReferences": owners}}))
+        .expect("a thing")
+    }
+
+    fn names(things: &[Arc<Thing>]) -> Vec<String> {
+        things
+            .iter()
+            .map(|thing| thing.metadata.name.to_string())
+            .collect()
+    }
+
+    fn changed(thing: Thing) -> Step<Thing> {
+        Step::Changed {
+            revision: thing.metadata.resource_version,
+            object: thing,
+        }
+    }
+
+    #[test]
+    fn an_object_moves_between_owners_in_the_index() {
+        let informer = Informer::new();
+        informer.apply(changed(thing("a", 1, None)));
+        assert_eq!(names(&informer.orphans("ns")), ["a"]);
+        informer.apply(changed(thing("a", 2, Some("u1"))));
+        assert!(informer.orphans("ns").is_empty());
+        assert_eq!(names(&informer.controlled_by("u1")), ["a"]);
+        informer.apply(Step::Removed {
+            object: thing("a", 3, Some("u1")),
+            revision: Revision(3),
+        });
+        assert!(informer.controlled_by("u1").is_empty() && informer.is_empty());
+    }
+
+    #[test]
+    fn a_reset_tells_only_what_differs() {
+        let informer = Informer::new();
+        let objects = vec![
+            thing("same", 1, None),
+            thing("gone", 2, None),
+            thing("new", 3, None),
+        ];
+        informer.apply(Step::Reset {
+            objects,
+            revision: Revision(3),
+        });
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let record = told.clone();
+        informer.on_change(move |change| {
+            let name =
+                |side: Option<&Arc<Thing>>| side.map(|thing| thing.metadata.name.to_string());
+            record.lock().push((name(change.old), name(change.new)));
+        });
+        told.lock().clear();
+        let objects = vec![thing("same", 1, None), thing("new", 9, None)];
+        informer.apply(Step::Reset {
+            objects,
+            revision: Revision(9),
+        });
+        let name = |name: &str| Some(name.to_string());
+        assert_eq!(
+            *told.lock(),
+            [(name("new"), name("new")), (name("gone"), None)]
+        );
+    }
+
+    #[test]
+    fn the_revision_reached_never_goes_back() {
+        let informer = Informer::<Thing>::new();
+        informer.apply(Step::Progress {
+            revision: Revision(9),
+        });
+        informer.apply(Step::Progress {
+            revision: Revision(4),
+        });
+        assert_eq!(*informer.reached().borrow(), Some(Revision(9)));
+    }
+
+    #[test]
+    fn a_namespace_is_a_range_of_the_copy() {
+        let informer = Informer::new();
+        for namespace in ["a", "b", "ba"] {
+            let mut object = thing("x", 1, None);
+            object.metadata.namespace = Some(namespace.into());
+            informer.apply(changed(object));
+        }
+        assert_eq!(informer.in_namespace("b").len(), 1);
+    }
+}

@@ -1,0 +1,183 @@
+//! All writes of a controller, each of which remembers the revision that it made.
+
+use kube::{
+    Client,
+    api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions},
+};
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use crate::object::{Meta, Object, ObjectKey, Resource, Revision};
+
+/// Writes through one client under one field manager.
+///
+/// The runner gives each reconcile one of its own and asks it afterwards what was written, so that the key
+/// waits until its watches have come so far.
+pub struct Writer {
+    client: Client,
+    manager: String,
+    written: Mutex<Vec<(Resource, Revision)>>,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    /// Absent in a `Status`.
+    #[serde(default)]
+    metadata: Meta,
+}
+
+impl Writer {
+    /// `manager` is the field manager under which the fields are owned (at most 128 characters).
+    pub fn new(client: Client, manager: impl Into<String>) -> Writer {
+        Writer {
+            client,
+            manager: manager.into(),
+            written: Mutex::default(),
+        }
+    }
+
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// What was written so far and not yet asked for, with the resulting revisions.
+    pub fn take_written(&self) -> Vec<(Resource, Revision)> {
+        std::mem::take(&mut *self.written.lock())
+    }
+
+    fn record(&self, resource: &Resource, revision: Revision) {
+        let mut written = self.written.lock();
+        match written.iter_mut().find(|(known, _)| known == resource) {
+            Some((_, newest)) => *newest = revision.max(*newest),
+            None => written.push((resource.clone(), revision)),
+        }
+    }
+
+    /// Creates an object from its complete JSON form.
+    pub async fn create<T: Object>(
+        &self,
+        namespace: Option<&str>,
+        object: &impl Serialize,
+    ) -> Result<T, kube::Error> {
+        let body = serde_json::to_vec(object).map_err(kube::Error::SerdeError)?;
+        let params = PostParams {
+            field_manager: Some(self.manager.clone()),
+            ..Default::default()
+        };
+        let request = request(&T::RESOURCE, namespace).create(&params, body);
+        let created: T = self.send(request).await?;
+        self.record(&T::RESOURCE, created.meta().resource_version);
+        Ok(created)
+    }
+
+    /// Creates what hangs below an object, such as a pod's `binding`. Returns nothing: some answer a `Status`.
+    pub async fn create_subresource(
+        &self,
+        resource: &Resource,
+        key: &ObjectKey,
+        subresource: &str,
+        body: &impl Serialize,
+    ) -> Result<(), kube::Error> {
+        let body = serde_json::to_vec(body).map_err(kube::Error::SerdeError)?;
+        let params = PostParams {
+            field_manager: Some(self.manager.clone()),
+            ..Default::default()
+        };
+        let request = request(resource, key.namespace());
+        let request = request.create_subresource(subresource, &key.name, &params, body);
+        let _answer: Value = self.send(request).await?;
+        Ok(())
+    }
+
+    /// Patches an object of a kind that is known here and returns its new state.
+    pub async fn patch<T: Object>(
+        &self,
+        key: &ObjectKey,
+        patch: &Patch<Value>,
+    ) -> Result<T, kube::Error> {
+        let patched: T = self.patch_raw(&T::RESOURCE, key, None, patch).await?;
+        self.record(&T::RESOURCE, patched.meta().resource_version);
+        Ok(patched)
+    }
+
+    /// Patches `/status`.
+    pub async fn patch_status<T: Object>(
+        &self,
+        key: &ObjectKey,
+        patch: &Patch<Value>,
+    ) -> Result<T, kube::Error> {
+        let patched: T = self
+            .patch_raw(&T::RESOURCE, key, Some("status"), patch)
+            .await?;
+        self.record(&T::RESOURCE, patched.meta().resource_version);
+        Ok(patched)
+    }
+
+    /// Patches an object of any kind.
+    pub async fn patch_any(
+        &self,
+        resource: &Resource,
+        key: &ObjectKey,
+        patch: &Patch<Value>,
+    ) -> Result<Meta, kube::Error> {
+        let answer: Answer = self.patch_raw(resource, key, None, patch).await?;
+        self.record(resource, answer.metadata.resource_version);
+        Ok(answer.metadata)
+    }
+
+    async fn patch_raw<A: DeserializeOwned>(
+        &self,
+        resource: &Resource,
+        key: &ObjectKey,
+        subresource: Option<&str>,
+        patch: &Patch<Value>,
+    ) -> Result<A, kube::Error> {
+        let params = PatchParams {
+            field_manager: Some(self.manager.clone()),
+            ..Default::default()
+        };
+        let request = request(resource, key.namespace());
+        let request = match subresource {
+            Some(subresource) => request.patch_subresource(subresource, &key.name, &params, patch),
+            None => request.patch(&key.name, &params, patch),
+        };
+        self.send(request).await
+    }
+
+    /// Deletes an object if it still has this uid; that it is gone already is no error.
+    pub async fn delete(
+        &self,
+        resource: &Resource,
+        key: &ObjectKey,
+        uid: &str,
+        params: DeleteParams,
+    ) -> Result<(), kube::Error> {
+        let params = params.preconditions(Preconditions {
+            uid: Some(uid.into()),
+            resource_version: None,
+        });
+        let request = request(resource, key.namespace()).delete(&key.name, &params);
+        match self.send::<Answer>(request).await {
+            Ok(answer) => {
+                self.record(resource, answer.metadata.resource_version);
+                Ok(())
+            }
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn send<A: DeserializeOwned>(
+        &self,
+        request: Result<http::Request<Vec<u8>>, kube::core::request::Error>,
+    ) -> Result<A, kube::Error> {
+        self.client
+            .request(request.map_err(kube::Error::BuildRequest)?)
+            .await
+    }
+}
+
+fn request(resource: &Resource, namespace: Option<&str>) -> kube::core::Request {
+    kube::core::Request::new(resource.path(namespace))
+}
