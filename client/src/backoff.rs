@@ -13,10 +13,7 @@ pub struct Backoff {
 
 impl Backoff {
     /// For calls to the API server that failed: 50 ms to 10 s.
-    pub const CALLS: Backoff = Backoff {
-        first: Duration::from_millis(50),
-        longest: Duration::from_secs(10),
-    };
+    pub const CALLS: Backoff = Backoff { first: Duration::from_millis(50), longest: Duration::from_secs(10) };
 
     /// The delay without jitter; `failures` counts from 1.
     pub fn delay(&self, failures: u32) -> Duration {
@@ -26,8 +23,7 @@ impl Backoff {
 
     /// The delay with up to a quarter taken away, so that those who failed together do not return together.
     pub fn jittered(&self, failures: u32) -> Duration {
-        self.delay(failures)
-            .mul_f64(rand::rng().random_range(0.75..=1.0))
+        self.delay(failures).mul_f64(rand::rng().random_range(0.75..=1.0))
     }
 }
 
@@ -37,10 +33,7 @@ mod tests {
 
     #[test]
     fn delays_double_up_to_the_longest() {
-        let backoff = Backoff {
-            first: Duration::from_millis(10),
-            longest: Duration::from_millis(65),
-        };
+        let backoff = Backoff { first: Duration::from_millis(10), longest: Duration::from_millis(65) };
         let delays: Vec<_> = (1..=5).map(|n| backoff.delay(n).as_millis()).collect();
         assert_eq!(delays, [10, 20, 40, 65, 65]);
         assert_eq!(backoff.delay(u32::MAX), backoff.longest);
@@ -51,9 +44,7 @@ mod tests {
         let backoff = Backoff::CALLS;
         for failures in 1..20 {
             let delay = backoff.jittered(failures);
-            assert!(
-                delay <= backoff.delay(failures) && delay >= backoff.delay(failures).mul_f64(0.74)
-            );
+            assert!(delay <= backoff.delay(failures) && delay >= backoff.delay(failures).mul_f64(0.74));
         }
     }
 }

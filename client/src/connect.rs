@@ -38,10 +38,7 @@ pub enum ConnectError {
     )]
     NoKubeconfig { looked: Vec<PathBuf> },
     #[error("cannot read kubeconfig {}: {source}", .file.display())]
-    Read {
-        file: PathBuf,
-        source: kube::config::KubeconfigError,
-    },
+    Read { file: PathBuf, source: kube::config::KubeconfigError },
     #[error("kubeconfig {origin}: {message}")]
     Context { origin: String, message: String },
     #[error("--server {server:?} is not a URL such as https://127.0.0.1:6443: {message}")]
@@ -51,15 +48,8 @@ pub enum ConnectError {
 }
 
 fn list(paths: &[PathBuf]) -> String {
-    let shown: Vec<_> = paths
-        .iter()
-        .map(|path| path.display().to_string())
-        .collect();
-    if shown.is_empty() {
-        "no file: HOME is not set".into()
-    } else {
-        shown.join(", ")
-    }
+    let shown: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
+    if shown.is_empty() { "no file: HOME is not set".into() } else { shown.join(", ") }
 }
 
 /// What the kubeconfig and the options come to.
@@ -97,26 +87,18 @@ pub async fn resolve(options: &ConnectOptions) -> Result<Resolved, ConnectError>
     let (mut kubeconfig, origin) = match read(options) {
         Ok(found) => found,
         // An address given by hand needs no file.
-        Err(ConnectError::NoKubeconfig { .. }) if options.server.is_some() => {
-            (Kubeconfig::default(), String::new())
-        }
+        Err(ConnectError::NoKubeconfig { .. }) if options.server.is_some() => (Kubeconfig::default(), String::new()),
         Err(error) => return Err(error),
     };
     let chosen = override_with(&mut kubeconfig, options);
     let mut config = Config::from_custom_kubeconfig(kubeconfig, &chosen)
         .await
-        .map_err(|error| ConnectError::Context {
-            origin: origin.clone(),
-            message: explain(error),
-        })?;
+        .map_err(|error| ConnectError::Context { origin: origin.clone(), message: explain(error) })?;
     if let Some(server) = &options.server {
-        config.cluster_url =
-            server
-                .parse()
-                .map_err(|error: http::uri::InvalidUri| ConnectError::Server {
-                    server: server.clone(),
-                    message: error.to_string(),
-                })?;
+        config.cluster_url = server.parse().map_err(|error: http::uri::InvalidUri| ConnectError::Server {
+            server: server.clone(),
+            message: error.to_string(),
+        })?;
     }
     if let Some(namespace) = &options.namespace {
         config.default_namespace = namespace.clone();
@@ -133,23 +115,12 @@ pub fn kubeconfig_files(options: &ConnectOptions) -> Result<Vec<PathBuf>, Connec
         return Ok(vec![file.clone()]);
     }
     let named: Vec<PathBuf> = std::env::var_os("KUBECONFIG")
-        .map(|value| {
-            std::env::split_paths(&value)
-                .filter(|path| !path.as_os_str().is_empty())
-                .collect()
-        })
+        .map(|value| std::env::split_paths(&value).filter(|path| !path.as_os_str().is_empty()).collect())
         .unwrap_or_default();
     let home = std::env::var_os("HOME").map(|home| Path::new(&home).join(".kube/config"));
-    let looked = if named.is_empty() {
-        home.into_iter().chain(options.fallback.clone()).collect()
-    } else {
-        named.clone()
-    };
-    let existing: Vec<PathBuf> = looked
-        .iter()
-        .filter(|path| path.exists())
-        .cloned()
-        .collect();
+    let looked =
+        if named.is_empty() { home.into_iter().chain(options.fallback.clone()).collect() } else { named.clone() };
+    let existing: Vec<PathBuf> = looked.iter().filter(|path| path.exists()).cloned().collect();
     match (existing.is_empty(), named.is_empty()) {
         (true, _) => Err(ConnectError::NoKubeconfig { looked }),
         (false, true) => Ok(existing.into_iter().take(1).collect()),
@@ -163,17 +134,10 @@ fn read(options: &ConnectOptions) -> Result<(Kubeconfig, String), ConnectError> 
     for file in &files {
         let read = Kubeconfig::read_from(file)
             .and_then(|next| merged.clone().merge(next))
-            .map_err(|source| ConnectError::Read {
-                file: file.clone(),
-                source,
-            })?;
+            .map_err(|source| ConnectError::Read { file: file.clone(), source })?;
         merged = read;
     }
-    let origin = files
-        .iter()
-        .map(|file| file.display().to_string())
-        .collect::<Vec<_>>()
-        .join(":");
+    let origin = files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(":");
     Ok((merged, origin))
 }
 
@@ -231,27 +195,11 @@ fn override_with(kubeconfig: &mut Kubeconfig, options: &ConnectOptions) -> KubeC
     chosen
 }
 
-fn current_cluster(
-    kubeconfig: &Kubeconfig,
-    options: &ConnectOptions,
-) -> Option<kube::config::Cluster> {
-    let context = options
-        .context
-        .as_ref()
-        .or(kubeconfig.current_context.as_ref())?;
-    let context = kubeconfig
-        .contexts
-        .iter()
-        .find(|named| &named.name == context)?
-        .context
-        .as_ref()?;
+fn current_cluster(kubeconfig: &Kubeconfig, options: &ConnectOptions) -> Option<kube::config::Cluster> {
+    let context = options.context.as_ref().or(kubeconfig.current_context.as_ref())?;
+    let context = kubeconfig.contexts.iter().find(|named| &named.name == context)?.context.as_ref()?;
     let cluster = options.cluster.as_ref().unwrap_or(&context.cluster);
-    kubeconfig
-        .clusters
-        .iter()
-        .find(|named| &named.name == cluster)?
-        .cluster
-        .clone()
+    kubeconfig.clusters.iter().find(|named| &named.name == cluster)?.cluster.clone()
 }
 
 fn explain(error: kube::config::KubeconfigError) -> String {
@@ -279,13 +227,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let file = dir.path().join("kubeconfig");
         std::fs::write(&file, text).expect("written");
-        (
-            dir,
-            ConnectOptions {
-                kubeconfig: Some(file),
-                ..Default::default()
-            },
-        )
+        (dir, ConnectOptions { kubeconfig: Some(file), ..Default::default() })
     }
 
     const TWO: &str = r#"
@@ -306,45 +248,26 @@ contexts:
     async fn the_current_context_decides_unless_another_is_named() {
         let (_dir, options) = written(TWO);
         let found = resolve(&options).await.expect("resolves");
-        assert_eq!(
-            found.config.cluster_url.to_string(),
-            "https://127.0.0.1:6443/"
-        );
+        assert_eq!(found.config.cluster_url.to_string(), "https://127.0.0.1:6443/");
         assert_eq!(found.config.default_namespace, "shop");
-        let options = ConnectOptions {
-            context: Some("two".into()),
-            namespace: Some("x".into()),
-            ..options
-        };
+        let options = ConnectOptions { context: Some("two".into()), namespace: Some("x".into()), ..options };
         let found = resolve(&options).await.expect("resolves");
-        assert_eq!(
-            found.config.cluster_url.to_string(),
-            "https://127.0.0.2:6443/"
-        );
+        assert_eq!(found.config.cluster_url.to_string(), "https://127.0.0.2:6443/");
         assert_eq!(found.config.default_namespace, "x");
     }
 
     #[tokio::test]
     async fn an_unknown_context_is_named_with_the_file_and_what_to_do() {
         let (_dir, options) = written(TWO);
-        let options = ConnectOptions {
-            context: Some("three".into()),
-            ..options
-        };
+        let options = ConnectOptions { context: Some("three".into()), ..options };
         let error = resolve(&options).await.expect_err("refused").to_string();
-        assert!(
-            error.contains("\"three\"") && error.contains("get-contexts"),
-            "{error}"
-        );
+        assert!(error.contains("\"three\"") && error.contains("get-contexts"), "{error}");
         assert!(error.contains("kubeconfig"), "{error}");
     }
 
     #[tokio::test]
     async fn a_missing_file_is_named() {
-        let options = ConnectOptions {
-            kubeconfig: Some("/nonexistent/kc".into()),
-            ..Default::default()
-        };
+        let options = ConnectOptions { kubeconfig: Some("/nonexistent/kc".into()), ..Default::default() };
         let error = resolve(&options).await.expect_err("refused").to_string();
         assert!(error.contains("/nonexistent/kc"), "{error}");
     }
@@ -352,11 +275,8 @@ contexts:
     #[tokio::test]
     async fn server_and_token_override_the_file() {
         let (_dir, options) = written(TWO);
-        let options = ConnectOptions {
-            server: Some("http://127.0.0.9:1".into()),
-            token: Some("other".into()),
-            ..options
-        };
+        let options =
+            ConnectOptions { server: Some("http://127.0.0.9:1".into()), token: Some("other".into()), ..options };
         let found = resolve(&options).await.expect("resolves");
         assert_eq!(found.config.cluster_url.to_string(), "http://127.0.0.9:1/");
         let auth = serde_json::to_value(&found.config.auth_info).expect("serializes");

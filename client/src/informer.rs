@@ -83,8 +83,7 @@ impl<T: Object> Objects<T> {
 
     fn owned(&self, owner: &Owner) -> Vec<Arc<T>> {
         let keys = self.by_owner.get(owner).into_iter().flatten();
-        keys.filter_map(|key| self.by_key.get(key).cloned())
-            .collect()
+        keys.filter_map(|key| self.by_key.get(key).cloned()).collect()
     }
 }
 
@@ -101,9 +100,7 @@ pub struct Informer<T> {
 
 impl<T> Clone for Informer<T> {
     fn clone(&self) -> Self {
-        Informer {
-            shared: self.shared.clone(),
-        }
+        Informer { shared: self.shared.clone() }
     }
 }
 
@@ -116,10 +113,7 @@ impl<T: Object> Default for Informer<T> {
 impl<T: Object> Informer<T> {
     /// An empty copy; [`Informer::start`] or [`Informer::apply`] fills it.
     pub fn new() -> Informer<T> {
-        let objects = Objects {
-            by_key: BTreeMap::new(),
-            by_owner: HashMap::new(),
-        };
+        let objects = Objects { by_key: BTreeMap::new(), by_owner: HashMap::new() };
         Informer {
             shared: Arc::new(Shared {
                 objects: RwLock::new(objects),
@@ -130,12 +124,7 @@ impl<T: Object> Informer<T> {
     }
 
     /// Follows the resource until `shutdown`. One task a copy, please.
-    pub fn start(
-        &self,
-        client: Client,
-        scope: Scope,
-        shutdown: CancellationToken,
-    ) -> JoinHandle<()> {
+    pub fn start(&self, client: Client, scope: Scope, shutdown: CancellationToken) -> JoinHandle<()> {
         let informer = self.clone();
         tokio::spawn(async move {
             let mut watcher = Watcher::<T>::new(client, T::RESOURCE, scope);
@@ -175,10 +164,7 @@ impl<T: Object> Informer<T> {
     }
 
     fn reset(&self, objects: Vec<T>) {
-        let mut fresh = Objects {
-            by_key: BTreeMap::new(),
-            by_owner: HashMap::new(),
-        };
+        let mut fresh = Objects { by_key: BTreeMap::new(), by_owner: HashMap::new() };
         for object in objects {
             fresh.put(Arc::new(object));
         }
@@ -209,15 +195,9 @@ impl<T: Object> Informer<T> {
         // Registered first: a change in between is told twice rather than not at all.
         let listener: Arc<dyn Fn(Change<'_, T>) + Send + Sync> = Arc::new(listener);
         let registered = listener.clone();
-        self.shared
-            .listeners
-            .write()
-            .push(Box::new(move |change| registered(change)));
+        self.shared.listeners.write().push(Box::new(move |change| registered(change)));
         for object in self.all() {
-            listener(Change {
-                old: None,
-                new: Some(&object),
-            });
+            listener(Change { old: None, new: Some(&object) });
         }
     }
 
@@ -227,38 +207,23 @@ impl<T: Object> Informer<T> {
 
     /// All objects whose controller has this uid, by name.
     pub fn controlled_by(&self, uid: &str) -> Vec<Arc<T>> {
-        self.shared
-            .objects
-            .read()
-            .owned(&Owner::Controller(uid.into()))
+        self.shared.objects.read().owned(&Owner::Controller(uid.into()))
     }
 
     /// All objects of a namespace that no controller owns, by name.
     pub fn orphans(&self, namespace: &str) -> Vec<Arc<T>> {
-        self.shared
-            .objects
-            .read()
-            .owned(&Owner::NobodyIn(Some(namespace.into())))
+        self.shared.objects.read().owned(&Owner::NobodyIn(Some(namespace.into())))
     }
 
     pub fn in_namespace(&self, namespace: &str) -> Vec<Arc<T>> {
         let from = ObjectKey::namespaced(namespace, "");
         let objects = self.shared.objects.read();
         let range = objects.by_key.range(from..);
-        range
-            .take_while(|(key, _)| key.namespace() == Some(namespace))
-            .map(|(_, object)| object.clone())
-            .collect()
+        range.take_while(|(key, _)| key.namespace() == Some(namespace)).map(|(_, object)| object.clone()).collect()
     }
 
     pub fn all(&self) -> Vec<Arc<T>> {
-        self.shared
-            .objects
-            .read()
-            .by_key
-            .values()
-            .cloned()
-            .collect()
+        self.shared.objects.read().by_key.values().cloned().collect()
     }
 
     pub fn len(&self) -> usize {
@@ -307,27 +272,18 @@ mod tests {
     }
 
     fn thing(name: &str, revision: u64, controller: Option<&str>) -> Thing {
-        let owners: Vec<_> = controller
-            .iter()
-            .map(|uid| json!({"uid": uid, "controller": true}))
-            .collect();
+        let owners: Vec<_> = controller.iter().map(|uid| json!({"uid": uid, "controller": true})).collect();
         serde_json::from_value(json!({"metadata": {
             "name": name, "namespace": "ns", "resourceVersion": revision.to_string(), "ownerReferences": owners}}))
         .expect("a thing")
     }
 
     fn names(things: &[Arc<Thing>]) -> Vec<String> {
-        things
-            .iter()
-            .map(|thing| thing.metadata.name.to_string())
-            .collect()
+        things.iter().map(|thing| thing.metadata.name.to_string()).collect()
     }
 
     fn changed(thing: Thing) -> Step<Thing> {
-        Step::Changed {
-            revision: thing.metadata.resource_version,
-            object: thing,
-        }
+        Step::Changed { revision: thing.metadata.resource_version, object: thing }
     }
 
     #[test]
@@ -338,54 +294,33 @@ mod tests {
         informer.apply(changed(thing("a", 2, Some("u1"))));
         assert!(informer.orphans("ns").is_empty());
         assert_eq!(names(&informer.controlled_by("u1")), ["a"]);
-        informer.apply(Step::Removed {
-            object: thing("a", 3, Some("u1")),
-            revision: Revision(3),
-        });
+        informer.apply(Step::Removed { object: thing("a", 3, Some("u1")), revision: Revision(3) });
         assert!(informer.controlled_by("u1").is_empty() && informer.is_empty());
     }
 
     #[test]
     fn a_reset_tells_only_what_differs() {
         let informer = Informer::new();
-        let objects = vec![
-            thing("same", 1, None),
-            thing("gone", 2, None),
-            thing("new", 3, None),
-        ];
-        informer.apply(Step::Reset {
-            objects,
-            revision: Revision(3),
-        });
+        let objects = vec![thing("same", 1, None), thing("gone", 2, None), thing("new", 3, None)];
+        informer.apply(Step::Reset { objects, revision: Revision(3) });
         let told = Arc::new(Mutex::new(Vec::new()));
         let record = told.clone();
         informer.on_change(move |change| {
-            let name =
-                |side: Option<&Arc<Thing>>| side.map(|thing| thing.metadata.name.to_string());
+            let name = |side: Option<&Arc<Thing>>| side.map(|thing| thing.metadata.name.to_string());
             record.lock().push((name(change.old), name(change.new)));
         });
         told.lock().clear();
         let objects = vec![thing("same", 1, None), thing("new", 9, None)];
-        informer.apply(Step::Reset {
-            objects,
-            revision: Revision(9),
-        });
+        informer.apply(Step::Reset { objects, revision: Revision(9) });
         let name = |name: &str| Some(name.to_string());
-        assert_eq!(
-            *told.lock(),
-            [(name("new"), name("new")), (name("gone"), None)]
-        );
+        assert_eq!(*told.lock(), [(name("new"), name("new")), (name("gone"), None)]);
     }
 
     #[test]
     fn the_revision_reached_never_goes_back() {
         let informer = Informer::<Thing>::new();
-        informer.apply(Step::Progress {
-            revision: Revision(9),
-        });
-        informer.apply(Step::Progress {
-            revision: Revision(4),
-        });
+        informer.apply(Step::Progress { revision: Revision(9) });
+        informer.apply(Step::Progress { revision: Revision(4) });
         assert_eq!(*informer.reached().borrow(), Some(Revision(9)));
     }
 

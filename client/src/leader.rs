@@ -108,12 +108,7 @@ impl Election {
 }
 
 /// Takes part in the election as `identity` until `shutdown`, then releases the Lease if it is held.
-pub fn elect(
-    client: Client,
-    lease: LeaseName,
-    identity: String,
-    shutdown: CancellationToken,
-) -> Election {
+pub fn elect(client: Client, lease: LeaseName, identity: String, shutdown: CancellationToken) -> Election {
     let (sender, terms) = mpsc::channel(1);
     let candidate = Candidate {
         writer: Writer::new(client, "timonier-leader-election"),
@@ -122,10 +117,7 @@ pub fn elect(
         identity,
         seen: None,
     };
-    Election {
-        terms,
-        task: tokio::spawn(candidate.run(sender, shutdown)),
-    }
+    Election { terms, task: tokio::spawn(candidate.run(sender, shutdown)) }
 }
 
 /// The Lease as it was when it last changed, and when we saw that.
@@ -151,35 +143,22 @@ enum Move {
 }
 
 /// What to do about the Lease as it is; remembers when it last changed.
-fn decide(
-    found: Option<&Lease>,
-    identity: &str,
-    duration: Duration,
-    seen: &mut Option<Seen>,
-    now: Instant,
-) -> Move {
+fn decide(found: Option<&Lease>, identity: &str, duration: Duration, seen: &mut Option<Seen>, now: Instant) -> Move {
     let Some(lease) = found else {
         *seen = None;
         return Move::Create;
     };
     let revision = lease.metadata.resource_version;
     if seen.is_none_or(|seen| seen.revision != revision) {
-        *seen = Some(Seen {
-            revision,
-            since: now,
-        });
+        *seen = Some(Seen { revision, since: now });
     }
     let transitions = lease.spec.lease_transitions.unwrap_or(0);
     match lease.spec.holder_identity.as_deref().unwrap_or("") {
-        "" => Move::Take {
-            revision,
-            transitions: transitions + 1,
-        },
+        "" => Move::Take { revision, transitions: transitions + 1 },
         holder if holder == identity => Move::Renew { revision },
-        _ if seen.is_some_and(|seen| now >= seen.since + duration) => Move::Take {
-            revision,
-            transitions: transitions + 1,
-        },
+        _ if seen.is_some_and(|seen| now >= seen.since + duration) => {
+            Move::Take { revision, transitions: transitions + 1 }
+        }
         _ => Move::Wait,
     }
 }
@@ -199,10 +178,7 @@ impl Candidate {
                 info!(lease = %self.key, identity = self.identity, "became leader");
                 let lost = shutdown.child_token();
                 let (done, mut ended) = oneshot::channel::<()>();
-                let term = Term {
-                    lost: lost.clone(),
-                    done: Some(done),
-                };
+                let term = Term { lost: lost.clone(), done: Some(done) };
                 if terms.send(term).await.is_err() {
                     break;
                 }
@@ -234,8 +210,7 @@ impl Candidate {
                 _ = &mut *ended => return,
                 () = sleep(self.lease.retry) => {}
             }
-            let left =
-                (renewed + self.lease.renew_within).saturating_duration_since(Instant::now());
+            let left = (renewed + self.lease.renew_within).saturating_duration_since(Instant::now());
             let before = Instant::now();
             match timeout(left, self.attempt()).await {
                 Ok(true) => renewed = before,
@@ -261,13 +236,7 @@ impl Candidate {
 
     async fn try_attempt(&mut self) -> Result<bool, kube::Error> {
         let found = self.read().await?;
-        let step = decide(
-            found.as_ref(),
-            &self.identity,
-            self.lease.duration,
-            &mut self.seen,
-            Instant::now(),
-        );
+        let step = decide(found.as_ref(), &self.identity, self.lease.duration, &mut self.seen, Instant::now());
         let now = micro_time();
         match step {
             Move::Wait => Ok(false),
@@ -281,15 +250,10 @@ impl Candidate {
                         "acquireTime": now, "renewTime": now, "leaseTransitions": 0,
                     },
                 });
-                self.writer
-                    .create::<Lease>(self.key.namespace(), &body)
-                    .await?;
+                self.writer.create::<Lease>(self.key.namespace(), &body).await?;
                 Ok(true)
             }
-            Move::Take {
-                revision,
-                transitions,
-            } => {
+            Move::Take { revision, transitions } => {
                 let spec = json!({
                     "holderIdentity": self.identity,
                     "leaseDurationSeconds": self.lease.duration.as_secs().max(1),
@@ -308,12 +272,7 @@ impl Candidate {
     async fn read(&self) -> Result<Option<Lease>, kube::Error> {
         let path = Lease::RESOURCE.path(self.key.namespace());
         let request = kube::core::Request::new(path).get(&self.key.name, &Default::default());
-        match self
-            .writer
-            .client()
-            .request(request.map_err(kube::Error::BuildRequest)?)
-            .await
-        {
+        match self.writer.client().request(request.map_err(kube::Error::BuildRequest)?).await {
             Ok(lease) => Ok(Some(lease)),
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
             Err(error) => Err(error),
@@ -324,10 +283,7 @@ impl Candidate {
     async fn write(&mut self, revision: Revision, spec: Value) -> Result<(), kube::Error> {
         let patch = json!({"metadata": {"resourceVersion": revision.to_string()}, "spec": spec});
         let lease: Lease = self.writer.patch(&self.key, &Patch::Merge(patch)).await?;
-        self.seen = Some(Seen {
-            revision: lease.metadata.resource_version,
-            since: Instant::now(),
-        });
+        self.seen = Some(Seen { revision: lease.metadata.resource_version, since: Instant::now() });
         Ok(())
     }
 
@@ -339,8 +295,7 @@ impl Candidate {
         if lease.spec.holder_identity.as_deref() != Some(&self.identity) {
             return;
         }
-        let spec =
-            json!({"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": micro_time()});
+        let spec = json!({"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": micro_time()});
         match self.write(lease.metadata.resource_version, spec).await {
             Ok(()) => info!(lease = %self.key, "released the lead"),
             Err(error) => warn!(lease = %self.key, "cannot release the lead: {}", brief(&error)),
@@ -373,20 +328,11 @@ mod tests {
         let start = Instant::now();
         let other = lease("other", 7);
         // However old its renewTime may be, the first look starts the clock.
-        assert_eq!(
-            decide(Some(&other), "me", DURATION, &mut seen, start),
-            Move::Wait
-        );
+        assert_eq!(decide(Some(&other), "me", DURATION, &mut seen, start), Move::Wait);
         let almost = start + DURATION - Duration::from_millis(1);
-        assert_eq!(
-            decide(Some(&other), "me", DURATION, &mut seen, almost),
-            Move::Wait
-        );
+        assert_eq!(decide(Some(&other), "me", DURATION, &mut seen, almost), Move::Wait);
         let late = start + DURATION;
-        let take = Move::Take {
-            revision: Revision(7),
-            transitions: 4,
-        };
+        let take = Move::Take { revision: Revision(7), transitions: 4 };
         assert_eq!(decide(Some(&other), "me", DURATION, &mut seen, late), take);
     }
 
@@ -396,10 +342,7 @@ mod tests {
         let start = Instant::now();
         decide(Some(&lease("other", 7)), "me", DURATION, &mut seen, start);
         let later = start + DURATION;
-        assert_eq!(
-            decide(Some(&lease("other", 8)), "me", DURATION, &mut seen, later),
-            Move::Wait
-        );
+        assert_eq!(decide(Some(&lease("other", 8)), "me", DURATION, &mut seen, later), Move::Wait);
     }
 
     #[test]
@@ -407,21 +350,10 @@ mod tests {
         let now = Instant::now();
         let mut seen = None;
         assert_eq!(decide(None, "me", DURATION, &mut seen, now), Move::Create);
-        let take = Move::Take {
-            revision: Revision(7),
-            transitions: 4,
-        };
-        assert_eq!(
-            decide(Some(&lease("", 7)), "me", DURATION, &mut seen, now),
-            take
-        );
-        let renew = Move::Renew {
-            revision: Revision(7),
-        };
-        assert_eq!(
-            decide(Some(&lease("me", 7)), "me", DURATION, &mut seen, now),
-            renew
-        );
+        let take = Move::Take { revision: Revision(7), transitions: 4 };
+        assert_eq!(decide(Some(&lease("", 7)), "me", DURATION, &mut seen, now), take);
+        let renew = Move::Renew { revision: Revision(7) };
+        assert_eq!(decide(Some(&lease("me", 7)), "me", DURATION, &mut seen, now), renew);
     }
 
     #[test]

@@ -21,9 +21,9 @@ impl<'de> Deserialize<'de> for Revision {
         if text.is_empty() {
             return Ok(Revision(0));
         }
-        text.parse().map(Revision).map_err(|_| {
-            serde::de::Error::custom(format!("resourceVersion {text:?} is not a decimal number"))
-        })
+        text.parse()
+            .map(Revision)
+            .map_err(|_| serde::de::Error::custom(format!("resourceVersion {text:?} is not a decimal number")))
     }
 }
 
@@ -38,11 +38,7 @@ pub struct Resource {
 
 impl Resource {
     pub const fn of(group: &'static str, version: &'static str, plural: &'static str) -> Resource {
-        Resource {
-            group: Cow::Borrowed(group),
-            version: Cow::Borrowed(version),
-            plural: Cow::Borrowed(plural),
-        }
+        Resource { group: Cow::Borrowed(group), version: Cow::Borrowed(version), plural: Cow::Borrowed(plural) }
     }
 
     /// `/api/v1/namespaces/x/pods`, or across all namespaces (or cluster-wide) without one.
@@ -63,11 +59,7 @@ impl Resource {
 
     /// `apps/v1`, or `v1` for the core group.
     pub fn api_version(&self) -> String {
-        if self.group.is_empty() {
-            self.version.to_string()
-        } else {
-            format!("{}/{}", self.group, self.version)
-        }
+        if self.group.is_empty() { self.version.to_string() } else { format!("{}/{}", self.group, self.version) }
     }
 }
 
@@ -75,11 +67,7 @@ impl Resource {
 impl fmt::Display for Resource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.plural)?;
-        if self.group.is_empty() {
-            Ok(())
-        } else {
-            write!(f, ".{}", self.group)
-        }
+        if self.group.is_empty() { Ok(()) } else { write!(f, ".{}", self.group) }
     }
 }
 
@@ -93,17 +81,11 @@ pub struct ObjectKey {
 
 impl ObjectKey {
     pub fn namespaced(namespace: impl Into<Arc<str>>, name: impl Into<Arc<str>>) -> ObjectKey {
-        ObjectKey {
-            namespace: Some(namespace.into()),
-            name: name.into(),
-        }
+        ObjectKey { namespace: Some(namespace.into()), name: name.into() }
     }
 
     pub fn cluster(name: impl Into<Arc<str>>) -> ObjectKey {
-        ObjectKey {
-            namespace: None,
-            name: name.into(),
-        }
+        ObjectKey { namespace: None, name: name.into() }
     }
 
     pub fn namespace(&self) -> Option<&str> {
@@ -163,10 +145,7 @@ where
 
 impl Meta {
     pub fn key(&self) -> ObjectKey {
-        ObjectKey {
-            namespace: self.namespace.clone(),
-            name: self.name.clone(),
-        }
+        ObjectKey { namespace: self.namespace.clone(), name: self.name.clone() }
     }
 
     /// The one owner that manages this object, if any.
@@ -195,16 +174,10 @@ mod tests {
     fn paths_follow_the_api_convention() {
         let pods = Resource::of("", "v1", "pods");
         let deployments = Resource::of("apps", "v1", "deployments");
-        assert_eq!(
-            pods.path(Some("default")),
-            "/api/v1/namespaces/default/pods"
-        );
+        assert_eq!(pods.path(Some("default")), "/api/v1/namespaces/default/pods");
         assert_eq!(deployments.path(None), "/apis/apps/v1/deployments");
         assert_eq!(deployments.to_string(), "deployments.apps");
-        assert_eq!(
-            (pods.api_version(), deployments.api_version()),
-            ("v1".into(), "apps/v1".into())
-        );
+        assert_eq!((pods.api_version(), deployments.api_version()), ("v1".into(), "apps/v1".into()));
     }
 
     #[test]
@@ -220,11 +193,7 @@ mod tests {
 
     #[test]
     fn a_resource_version_that_is_no_number_is_refused() {
-        let error =
-            serde_json::from_str::<Meta>(r#"{"resourceVersion":"x1"}"#).expect_err("refused");
-        assert!(
-            error.to_string().contains("resourceVersion \"x1\""),
-            "{error}"
-        );
+        let error = serde_json::from_str::<Meta>(r#"{"resourceVersion":"x1"}"#).expect_err("refused");
+        assert!(error.to_string().contains("resourceVersion \"x1\""), "{error}");
     }
 }

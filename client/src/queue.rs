@@ -14,10 +14,7 @@ use crate::{
 };
 
 /// Failures are retried from 10 ms to a minute.
-pub const RETRY: Backoff = Backoff {
-    first: Duration::from_millis(10),
-    longest: Duration::from_secs(60),
-};
+pub const RETRY: Backoff = Backoff { first: Duration::from_millis(10), longest: Duration::from_secs(60) };
 
 /// A key waits no longer than this for its own writes: a watch may be filtered, or a server restored.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -60,12 +57,7 @@ pub struct Queue<K> {
 impl<K: Clone + Ord + Hash + Debug> Queue<K> {
     /// `pause` is the shortest time between two runs of a key.
     pub fn new(pause: Duration) -> Queue<K> {
-        Queue {
-            entries: HashMap::new(),
-            waiting: BTreeSet::new(),
-            behind: HashSet::new(),
-            pause,
-        }
+        Queue { entries: HashMap::new(), waiting: BTreeSet::new(), behind: HashSet::new(), pause }
     }
 
     /// Something about the key changed.
@@ -141,10 +133,7 @@ impl<K: Clone + Ord + Hash + Debug> Queue<K> {
         entry.running = false;
         entry.pause_until = (!pause.is_zero()).then(|| now + pause);
         // A resource that is not watched here cannot be waited for.
-        entry.unseen = written
-            .into_iter()
-            .filter(|(resource, _)| reached(resource).is_some())
-            .collect();
+        entry.unseen = written.into_iter().filter(|(resource, _)| reached(resource).is_some()).collect();
         entry.wrote_at = Some(now);
         forget_seen(entry, now, &reached);
         let again = match outcome {
@@ -185,14 +174,8 @@ impl<K: Clone + Ord + Hash + Debug> Queue<K> {
     /// When to look again: the first due key, or when patience with the slowest watch ends.
     pub fn wake(&self) -> Option<Instant> {
         let due = self.waiting.first().map(|(due, _)| *due);
-        let patience = self
-            .behind
-            .iter()
-            .filter_map(|key| self.entries.get(key)?.wrote_at)
-            .min();
-        due.into_iter()
-            .chain(patience.map(|since| since + PATIENCE))
-            .min()
+        let patience = self.behind.iter().filter_map(|key| self.entries.get(key)?.wrote_at).min();
+        due.into_iter().chain(patience.map(|since| since + PATIENCE)).min()
     }
 
     /// How often the key has failed in a row.
@@ -202,9 +185,7 @@ impl<K: Clone + Ord + Hash + Debug> Queue<K> {
 }
 
 fn forget_seen(entry: &mut Entry, now: Instant, reached: &impl Fn(&Resource) -> Option<Revision>) {
-    entry
-        .unseen
-        .retain(|(resource, revision)| reached(resource).is_none_or(|reached| reached < *revision));
+    entry.unseen.retain(|(resource, revision)| reached(resource).is_none_or(|reached| reached < *revision));
     if entry.wrote_at.is_some_and(|since| now >= since + PATIENCE) && !entry.unseen.is_empty() {
         tracing::warn!(unseen = ?entry.unseen, "a watch did not show our own write in time; going on without");
         entry.unseen.clear();

@@ -34,11 +34,7 @@ pub trait Reconcile: Send + Sync + 'static {
     type Error: std::fmt::Display + Send + 'static;
 
     /// Compares what is wanted with what is there and does what is missing. Must be safe to repeat.
-    fn reconcile(
-        &self,
-        key: &Self::Key,
-        writer: &Writer,
-    ) -> impl Future<Output = Result<Next, Self::Error>> + Send;
+    fn reconcile(&self, key: &Self::Key, writer: &Writer) -> impl Future<Output = Result<Next, Self::Error>> + Send;
 }
 
 /// Adds keys to a runner from anywhere.
@@ -127,13 +123,7 @@ impl<R: Reconcile> Runner<R> {
         map: impl Fn(&T) -> Option<R::Key> + Clone + Send + Sync + 'static,
     ) -> Self {
         let (objects, all_map) = (informer.clone(), map.clone());
-        self.everything.push(Box::new(move || {
-            objects
-                .all()
-                .iter()
-                .filter_map(|object| all_map(object))
-                .collect()
-        }));
+        self.everything.push(Box::new(move || objects.all().iter().filter_map(|object| all_map(object)).collect()));
         self.watch(informer, move |change, queue| {
             if let Some(key) = change.new.or(change.old).and_then(|object| map(object)) {
                 queue.add(key);
@@ -155,18 +145,7 @@ impl<R: Reconcile> Runner<R> {
 
     /// Works until `shutdown`, then lets running reconciles end.
     pub async fn run(self, shutdown: CancellationToken) {
-        let Runner {
-            name,
-            client,
-            reconciler,
-            manager,
-            workers,
-            pause,
-            resync,
-            watches,
-            everything,
-            ..
-        } = self;
+        let Runner { name, client, reconciler, manager, workers, pause, resync, watches, everything, .. } = self;
         let mut receiver = self.receiver;
         // Nothing is planned on half a picture.
         for (resource, reached) in &watches {
@@ -194,17 +173,11 @@ impl<R: Reconcile> Runner<R> {
                 && let Some(key) = queue.start(Instant::now())
             {
                 let writer = Arc::new(Writer::new(client.clone(), manager.clone()));
-                let (reconciler, key_there, writer_there) =
-                    (reconciler.clone(), key.clone(), writer.clone());
-                let task = running
-                    .spawn(async move { reconciler.reconcile(&key_there, &writer_there).await });
+                let (reconciler, key_there, writer_there) = (reconciler.clone(), key.clone(), writer.clone());
+                let task = running.spawn(async move { reconciler.reconcile(&key_there, &writer_there).await });
                 keys.insert(task.id(), (key, writer));
             }
-            let wake = if running.len() < workers {
-                queue.wake()
-            } else {
-                None
-            };
+            let wake = if running.len() < workers { queue.wake() } else { None };
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
@@ -278,10 +251,7 @@ impl Progress {
                 }
             });
         }
-        Progress {
-            moved,
-            _listeners: listeners,
-        }
+        Progress { moved, _listeners: listeners }
     }
 
     async fn changed(&self) {

@@ -111,16 +111,7 @@ const SILENCE: Duration = Duration::from_secs(120);
 
 impl<T: Watched> Watcher<T> {
     pub fn new(client: Client, resource: Resource, scope: Scope) -> Watcher<T> {
-        Watcher {
-            source: Source {
-                client,
-                resource,
-                scope,
-            },
-            state: State::Unknown,
-            failures: 0,
-            pause: None,
-        }
+        Watcher { source: Source { client, resource, scope }, state: State::Unknown, failures: 0, pause: None }
     }
 
     /// The next step. Cancel-safe: dropping the future loses no step.
@@ -219,10 +210,7 @@ impl Source {
             } else {
                 self.request().list(&params)
             };
-            let page: Page<T> = self
-                .client
-                .request(request.map_err(kube::Error::BuildRequest)?)
-                .await?;
+            let page: Page<T> = self.client.request(request.map_err(kube::Error::BuildRequest)?).await?;
             objects.extend(page.items);
             match page.metadata.r#continue.filter(|token| !token.is_empty()) {
                 Some(token) => params.continue_token = Some(token),
@@ -253,23 +241,13 @@ impl Source {
 fn step<T: Watched>(event: WatchEvent<T>) -> Result<Step<T>, kube::Error> {
     let revision = |object: &T| object.metadata().resource_version;
     Ok(match event {
-        WatchEvent::Added(object) | WatchEvent::Modified(object) => Step::Changed {
-            revision: revision(&object),
-            object,
-        },
-        WatchEvent::Deleted(object) => Step::Removed {
-            revision: revision(&object),
-            object,
-        },
-        WatchEvent::Bookmark(bookmark) => Step::Progress {
-            revision: Revision(
-                bookmark
-                    .metadata
-                    .resource_version
-                    .parse()
-                    .unwrap_or_default(),
-            ),
-        },
+        WatchEvent::Added(object) | WatchEvent::Modified(object) => {
+            Step::Changed { revision: revision(&object), object }
+        }
+        WatchEvent::Deleted(object) => Step::Removed { revision: revision(&object), object },
+        WatchEvent::Bookmark(bookmark) => {
+            Step::Progress { revision: Revision(bookmark.metadata.resource_version.parse().unwrap_or_default()) }
+        }
         WatchEvent::Error(status) => return Err(kube::Error::Api(status)),
     })
 }
@@ -278,10 +256,7 @@ fn step<T: Watched>(event: WatchEvent<T>) -> Result<Step<T>, kube::Error> {
 #[serde(bound = "T: serde::de::DeserializeOwned")]
 struct Page<T> {
     metadata: PageMeta,
-    #[serde(
-        default = "Vec::new",
-        deserialize_with = "crate::object::null_as_default"
-    )]
+    #[serde(default = "Vec::new", deserialize_with = "crate::object::null_as_default")]
     items: Vec<T>,
 }
 

@@ -30,11 +30,7 @@ struct Answer {
 impl Writer {
     /// `manager` is the field manager under which the fields are owned (at most 128 characters).
     pub fn new(client: Client, manager: impl Into<String>) -> Writer {
-        Writer {
-            client,
-            manager: manager.into(),
-            written: Mutex::default(),
-        }
+        Writer { client, manager: manager.into(), written: Mutex::default() }
     }
 
     pub fn client(&self) -> &Client {
@@ -55,16 +51,9 @@ impl Writer {
     }
 
     /// Creates an object from its complete JSON form.
-    pub async fn create<T: Object>(
-        &self,
-        namespace: Option<&str>,
-        object: &impl Serialize,
-    ) -> Result<T, kube::Error> {
+    pub async fn create<T: Object>(&self, namespace: Option<&str>, object: &impl Serialize) -> Result<T, kube::Error> {
         let body = serde_json::to_vec(object).map_err(kube::Error::SerdeError)?;
-        let params = PostParams {
-            field_manager: Some(self.manager.clone()),
-            ..Default::default()
-        };
+        let params = PostParams { field_manager: Some(self.manager.clone()), ..Default::default() };
         let request = request(&T::RESOURCE, namespace).create(&params, body);
         let created: T = self.send(request).await?;
         self.record(&T::RESOURCE, created.meta().resource_version);
@@ -80,10 +69,7 @@ impl Writer {
         body: &impl Serialize,
     ) -> Result<(), kube::Error> {
         let body = serde_json::to_vec(body).map_err(kube::Error::SerdeError)?;
-        let params = PostParams {
-            field_manager: Some(self.manager.clone()),
-            ..Default::default()
-        };
+        let params = PostParams { field_manager: Some(self.manager.clone()), ..Default::default() };
         let request = request(resource, key.namespace());
         let request = request.create_subresource(subresource, &key.name, &params, body);
         let _answer: Value = self.send(request).await?;
@@ -91,25 +77,15 @@ impl Writer {
     }
 
     /// Patches an object of a kind that is known here and returns its new state.
-    pub async fn patch<T: Object>(
-        &self,
-        key: &ObjectKey,
-        patch: &Patch<Value>,
-    ) -> Result<T, kube::Error> {
+    pub async fn patch<T: Object>(&self, key: &ObjectKey, patch: &Patch<Value>) -> Result<T, kube::Error> {
         let patched: T = self.patch_raw(&T::RESOURCE, key, None, patch).await?;
         self.record(&T::RESOURCE, patched.meta().resource_version);
         Ok(patched)
     }
 
     /// Patches `/status`.
-    pub async fn patch_status<T: Object>(
-        &self,
-        key: &ObjectKey,
-        patch: &Patch<Value>,
-    ) -> Result<T, kube::Error> {
-        let patched: T = self
-            .patch_raw(&T::RESOURCE, key, Some("status"), patch)
-            .await?;
+    pub async fn patch_status<T: Object>(&self, key: &ObjectKey, patch: &Patch<Value>) -> Result<T, kube::Error> {
+        let patched: T = self.patch_raw(&T::RESOURCE, key, Some("status"), patch).await?;
         self.record(&T::RESOURCE, patched.meta().resource_version);
         Ok(patched)
     }
@@ -133,10 +109,7 @@ impl Writer {
         subresource: Option<&str>,
         patch: &Patch<Value>,
     ) -> Result<A, kube::Error> {
-        let params = PatchParams {
-            field_manager: Some(self.manager.clone()),
-            ..Default::default()
-        };
+        let params = PatchParams { field_manager: Some(self.manager.clone()), ..Default::default() };
         let request = request(resource, key.namespace());
         let request = match subresource {
             Some(subresource) => request.patch_subresource(subresource, &key.name, &params, patch),
@@ -153,10 +126,7 @@ impl Writer {
         uid: &str,
         params: DeleteParams,
     ) -> Result<(), kube::Error> {
-        let params = params.preconditions(Preconditions {
-            uid: Some(uid.into()),
-            resource_version: None,
-        });
+        let params = params.preconditions(Preconditions { uid: Some(uid.into()), resource_version: None });
         let request = request(resource, key.namespace()).delete(&key.name, &params);
         match self.send::<Answer>(request).await {
             Ok(answer) => {
@@ -172,9 +142,7 @@ impl Writer {
         &self,
         request: Result<http::Request<Vec<u8>>, kube::core::request::Error>,
     ) -> Result<A, kube::Error> {
-        self.client
-            .request(request.map_err(kube::Error::BuildRequest)?)
-            .await
+        self.client.request(request.map_err(kube::Error::BuildRequest)?).await
     }
 }
 

@@ -3,15 +3,8 @@
 use timonier_client::leader::LeaseName;
 
 /// The controllers by name, as `--only` takes them.
-pub const NAMES: &[&str] = &[
-    "deployment",
-    "replicaset",
-    "garbage-collector",
-    "namespace",
-    "serviceaccount",
-    "nodeipam",
-    "scheduler",
-];
+pub const NAMES: &[&str] =
+    &["deployment", "replicaset", "garbage-collector", "namespace", "serviceaccount", "nodeipam", "scheduler"];
 
 pub struct Config {
     /// The identity of the controllers.

@@ -71,18 +71,11 @@ pub(super) struct Correlator {
 
 impl Correlator {
     pub fn hear(&mut self, saying: Saying, at: Timestamp, now: Instant) -> (Said, Verdict) {
-        let whom = Regarding {
-            field_path: None,
-            ..saying.regarding.clone()
-        };
+        let whom = Regarding { field_path: None, ..saying.regarding.clone() };
         let identity = self.combine(&saying, now);
         let combined = identity.message != saying.message;
-        let stored = self.stored.entry(identity.clone()).or_insert(Stored {
-            key: None,
-            first: at,
-            count: 0,
-            last: now,
-        });
+        let stored =
+            self.stored.entry(identity.clone()).or_insert(Stored { key: None, first: at, count: 0, last: now });
         stored.count += 1;
         stored.last = now;
         let (first, count, key) = (stored.first, stored.count, stored.key.clone());
@@ -91,14 +84,7 @@ impl Correlator {
         } else {
             saying.message.clone()
         };
-        let said = Said {
-            saying: Saying {
-                message,
-                ..identity
-            },
-            first,
-            count,
-        };
+        let said = Said { saying: Saying { message, ..identity }, first, count };
         let verdict = match key {
             _ if !self.may_speak(whom, now) => Verdict::Drop,
             Some(key) => Verdict::Repeat { key, count },
@@ -111,10 +97,7 @@ impl Correlator {
     /// Remembers under which name it was stored.
     pub fn created(&mut self, said: &Said, key: ObjectKey) {
         let mut identity = said.saying.clone();
-        if identity
-            .message
-            .starts_with("(combined from similar events)")
-        {
+        if identity.message.starts_with("(combined from similar events)") {
             identity.message = String::new();
         }
         if let Some(stored) = self.stored.get_mut(&identity) {
@@ -129,20 +112,14 @@ impl Correlator {
             event_type: saying.event_type,
             reason: saying.reason.clone(),
         };
-        let group = self.groups.entry(similar).or_insert(Group {
-            messages: Vec::new(),
-            last: now,
-        });
+        let group = self.groups.entry(similar).or_insert(Group { messages: Vec::new(), last: now });
         if now.saturating_duration_since(group.last) > SIMILAR_WINDOW {
             group.messages.clear();
         }
         group.last = now;
         if !group.messages.contains(&saying.message) {
             if group.messages.len() + 1 >= SIMILAR {
-                return Saying {
-                    message: String::new(),
-                    ..saying.clone()
-                };
+                return Saying { message: String::new(), ..saying.clone() };
             }
             group.messages.push(saying.message.clone());
         }
@@ -150,12 +127,8 @@ impl Correlator {
     }
 
     fn may_speak(&mut self, whom: Regarding, now: Instant) -> bool {
-        let speech = self.speech.entry(whom).or_insert(Speech {
-            left: SPEECH_BURST,
-            at: now,
-        });
-        let refilled =
-            now.saturating_duration_since(speech.at).as_secs_f64() / SPEECH_REFILL.as_secs_f64();
+        let speech = self.speech.entry(whom).or_insert(Speech { left: SPEECH_BURST, at: now });
+        let refilled = now.saturating_duration_since(speech.at).as_secs_f64() / SPEECH_REFILL.as_secs_f64();
         speech.left = (speech.left + refilled).min(SPEECH_BURST);
         speech.at = now;
         if speech.left < 1.0 {
@@ -190,10 +163,7 @@ mod tests {
 
     fn saying(name: &str, message: &str) -> Saying {
         Saying {
-            regarding: Regarding {
-                name: name.into(),
-                ..Default::default()
-            },
+            regarding: Regarding { name: name.into(), ..Default::default() },
             event_type: EventType::Normal,
             reason: "Created".into(),
             message: message.into(),
@@ -207,12 +177,7 @@ mod tests {
     /// One moment for all that is said without a time.
     static START: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
 
-    fn hear_at(
-        correlator: &mut Correlator,
-        name: &str,
-        message: &str,
-        now: Instant,
-    ) -> (Said, Verdict) {
+    fn hear_at(correlator: &mut Correlator, name: &str, message: &str, now: Instant) -> (Said, Verdict) {
         let (said, verdict) = correlator.hear(saying(name, message), Timestamp::UNIX_EPOCH, now);
         if verdict == Verdict::New {
             let key = ObjectKey::namespaced("ns", format!("{name}.{}", said.saying.message));
@@ -226,17 +191,8 @@ mod tests {
         let mut correlator = Correlator::default();
         assert_eq!(hear(&mut correlator, "a", "x").1, Verdict::New);
         let key = ObjectKey::namespaced("ns", "a.x");
-        assert_eq!(
-            hear(&mut correlator, "a", "x").1,
-            Verdict::Repeat {
-                key: key.clone(),
-                count: 2
-            }
-        );
-        assert_eq!(
-            hear(&mut correlator, "a", "x").1,
-            Verdict::Repeat { key, count: 3 }
-        );
+        assert_eq!(hear(&mut correlator, "a", "x").1, Verdict::Repeat { key: key.clone(), count: 2 });
+        assert_eq!(hear(&mut correlator, "a", "x").1, Verdict::Repeat { key, count: 3 });
         assert_eq!(hear(&mut correlator, "b", "x").1, Verdict::New);
     }
 
@@ -251,18 +207,13 @@ mod tests {
         assert_eq!(verdict, Verdict::New);
         let (said, verdict) = hear(&mut correlator, "a", "11");
         assert_eq!(said.saying.message, "(combined from similar events): 11");
-        assert!(
-            matches!(verdict, Verdict::Repeat { count: 2, .. }),
-            "{verdict:?}"
-        );
+        assert!(matches!(verdict, Verdict::Repeat { count: 2, .. }), "{verdict:?}");
     }
 
     #[test]
     fn an_object_spoken_of_too_much_falls_silent_and_is_heard_again_later() {
         let mut correlator = Correlator::default();
-        let spoken = (0..100)
-            .filter(|_| hear(&mut correlator, "a", "x").1 != Verdict::Drop)
-            .count();
+        let spoken = (0..100).filter(|_| hear(&mut correlator, "a", "x").1 != Verdict::Drop).count();
         assert_eq!(spoken, 25);
         let later = *START + SPEECH_REFILL;
         assert_ne!(hear_at(&mut correlator, "a", "x", later).1, Verdict::Drop);
@@ -273,12 +224,7 @@ mod tests {
     fn memory_is_bounded() {
         let mut correlator = Correlator::default();
         for n in 0..3 * MEMORY {
-            hear_at(
-                &mut correlator,
-                &n.to_string(),
-                "x",
-                *START + Duration::from_millis(n as u64),
-            );
+            hear_at(&mut correlator, &n.to_string(), "x", *START + Duration::from_millis(n as u64));
         }
         assert!(correlator.stored.len() <= MEMORY && correlator.speech.len() <= MEMORY);
     }

@@ -106,19 +106,8 @@ impl Recorder {
     }
 
     /// Says that something happened. `reason` is UpperCamelCase, `message` a sentence for people.
-    pub fn event(
-        &self,
-        regarding: Regarding,
-        event_type: EventType,
-        reason: &str,
-        message: impl Into<String>,
-    ) {
-        let saying = Saying {
-            regarding,
-            event_type,
-            reason: reason.into(),
-            message: message.into(),
-        };
+    pub fn event(&self, regarding: Regarding, event_type: EventType, reason: &str, message: impl Into<String>) {
+        let saying = Saying { regarding, event_type, reason: reason.into(), message: message.into() };
         if let Err(error) = self.sayings.try_send((saying, Timestamp::now())) {
             debug!("event dropped: {error}");
         }
@@ -155,11 +144,7 @@ struct Reporter {
 }
 
 impl Reporter {
-    async fn run(
-        mut self,
-        mut queue: mpsc::Receiver<(Saying, Timestamp)>,
-        shutdown: CancellationToken,
-    ) {
+    async fn run(mut self, mut queue: mpsc::Receiver<(Saying, Timestamp)>, shutdown: CancellationToken) {
         loop {
             let next = tokio::select! {
                 biased;
