@@ -2,24 +2,28 @@
 
 use std::sync::{Arc, OnceLock};
 
-/// The schema of one value. Definitions are built once and live for ever; see [`Schema::of`].
+use serde_json::Value;
+
+/// The schema of one value. Those of definitions are built once and live for ever, see [`Schema::of`]; those of
+/// custom resources are made by [`Schema::compile`] and live as long as their kind.
 #[derive(Debug, Clone)]
 pub struct Schema {
     pub(super) definition: Option<Arc<str>>,
     pub(super) shape: Shape,
+    pub(super) key_default: Option<Value>,
 }
 
 /// What a value may be.
 #[derive(Debug, Clone)]
 pub enum Shape {
-    /// Any JSON whatever, kept as it is: `RawExtension`, `FieldsV1`, `x-kubernetes-preserve-unknown-fields`.
+    /// Any JSON, kept as it is: `RawExtension`, `FieldsV1`, `x-kubernetes-preserve-unknown-fields`.
     Any,
     /// A struct: known fields, sorted by name. `atomic`: owned and replaced as one value.
     Object {
         fields: Arc<[Field]>,
         atomic: bool,
     },
-    /// A map from any string to values of one schema.
+    /// A map from any string to values of one schema. `atomic`: as for a struct.
     Map {
         values: Link,
         atomic: bool,
@@ -29,6 +33,7 @@ pub enum Shape {
         kind: ListKind,
     },
     String(StringFormat),
+    /// 32 or 64 bits, signed.
     Integer {
         bits: u8,
     },
@@ -56,11 +61,11 @@ pub enum ListKind {
     Atomic,
     /// Items are scalars, each at most once.
     Set,
-    /// Items are objects, each with its own values of these fields.
+    /// Items are objects, no two of which have the same values of these fields.
     Map { keys: Arc<[Box<str>]> },
 }
 
-/// What a strategic merge patch does with a field (`x-kubernetes-patch-strategy`, `-patch-merge-key`).
+/// What a strategic merge patch does with a field (`x-kubernetes-patch-strategy`, `x-kubernetes-patch-merge-key`).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PatchStrategy {
     /// Lists only: merge instead of replace.
@@ -82,20 +87,127 @@ pub struct Field {
     pub(super) link: Link,
 }
 
-/// Definitions refer to each other, in circles at times, so references are followed when first needed.
+/// A schema inside another. Definitions refer to each other, in circles at times, so references are followed when
+/// first needed.
 #[derive(Debug, Clone)]
 pub enum Link {
     Inline(Box<Schema>),
-    Definition { name: Arc<str>, found: OnceLock<&'static Schema> },
+    Definition {
+        name: Arc<str>,
+        /// Overrules whether the definition is atomic.
+        atomic: Option<bool>,
+        found: OnceLock<&'static Schema>,
+    },
 }
 
-impl Schema {
-    /// The schema of a definition, for instance `io.k8s.api.core.v1.Pod`; built on first use.
-    pub fn of(_definition: &str) -> Option<&'static Schema> {
-        None
-    }
+/// Any JSON at all: what a value without a schema has.
+pub static ANYTHING: Schema = Schema { definition: None, shape: Shape::Any, key_default: None };
 
+impl Schema {
     pub fn shape(&self) -> &Shape {
         &self.shape
+    }
+
+    /// `io.k8s.api.core.v1.Pod`, if this is a definition.
+    pub fn definition(&self) -> Option<&str> {
+        self.definition.as_deref()
+    }
+
+    /// A field of a struct; `None` too if this is no struct.
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        let Shape::Object { fields, .. } = &self.shape else {
+            return None;
+        };
+        let at = fields.binary_search_by(|field| (*field.name).cmp(name)).ok()?;
+        Some(&fields[at])
+    }
+
+    /// The schema of the member `name`, be this a struct or a map.
+    pub fn member(&self, name: &str) -> Option<&Schema> {
+        match &self.shape {
+            Shape::Object { .. } => self.field(name).map(Field::schema),
+            Shape::Map { values, .. } => Some(values.schema()),
+            Shape::Any => Some(&ANYTHING),
+            _ => None,
+        }
+    }
+
+    /// The schema of the items, if this is a list.
+    pub fn items(&self) -> Option<&Schema> {
+        match &self.shape {
+            Shape::List { items, .. } => Some(items.schema()),
+            _ => None,
+        }
+    }
+
+    /// The schema of the values, if this is a map.
+    pub fn additional(&self) -> Option<&Schema> {
+        match &self.shape {
+            Shape::Map { values, .. } => Some(values.schema()),
+            _ => None,
+        }
+    }
+
+    /// How items are told apart, if this is a list.
+    pub fn list_kind(&self) -> Option<&ListKind> {
+        match &self.shape {
+            Shape::List { kind, .. } => Some(kind),
+            _ => None,
+        }
+    }
+
+    /// Whether owners share this value only as a whole. Scalars and values without a schema are.
+    pub fn is_atomic(&self) -> bool {
+        match &self.shape {
+            Shape::Object { atomic, .. } | Shape::Map { atomic, .. } => *atomic,
+            Shape::List { kind, .. } => *kind == ListKind::Atomic,
+            _ => true,
+        }
+    }
+
+    pub fn is_int_or_string(&self) -> bool {
+        matches!(self.shape, Shape::IntOrString)
+    }
+
+    pub fn preserves_unknown_fields(&self) -> bool {
+        matches!(self.shape, Shape::Any)
+    }
+
+    /// What this value means when it is left out of the key of a list's item, for instance a port's protocol.
+    pub fn key_default(&self) -> Option<&Value> {
+        self.key_default.as_ref()
+    }
+
+    fn with_atomic(&self, wanted: bool) -> Schema {
+        let mut schema = self.clone();
+        if let Shape::Object { atomic, .. } | Shape::Map { atomic, .. } = &mut schema.shape {
+            *atomic = wanted;
+        }
+        schema
+    }
+}
+
+impl Field {
+    pub fn schema(&self) -> &Schema {
+        self.link.schema()
+    }
+}
+
+impl Link {
+    pub(super) fn anything() -> Link {
+        Link::Inline(Box::new(ANYTHING.clone()))
+    }
+
+    pub fn schema(&self) -> &Schema {
+        match self {
+            Link::Inline(schema) => schema,
+            Link::Definition { name, atomic, found } => found.get_or_init(|| {
+                let schema = Schema::of(name).unwrap_or(&ANYTHING);
+                match atomic {
+                    Some(atomic) => Box::leak(Box::new(schema.with_atomic(*atomic))),
+                    None => schema,
+                }
+            }),
+        }
     }
 }

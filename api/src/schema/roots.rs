@@ -1,0 +1,90 @@
+//! The kinds (and a few parts of requests) from which every definition is reached. Adding a kind is one row.
+
+use std::borrow::Cow;
+
+use k8s_openapi::api::{apps, autoscaling, coordination, core, events};
+use k8s_openapi::apimachinery::pkg::apis::meta;
+use k8s_openapi::apimachinery::pkg::runtime::RawExtension;
+use k8s_openapi::{ListableResource, Resource};
+use schemars::{JsonSchema, SchemaGenerator};
+
+/// Where a walk over definitions may start.
+pub(super) struct Root {
+    /// Name of the definition.
+    pub definition: fn() -> Cow<'static, str>,
+    /// Adds the definition, and all that it refers to, to the generator's definitions.
+    pub generate: fn(&mut SchemaGenerator),
+    pub identity: Identity,
+}
+
+/// What `x-kubernetes-group-version-kind` says of a root.
+pub(super) enum Identity {
+    /// A part of objects, never an object of its own.
+    None,
+    Kind(Gvk),
+    /// A kind with lists of it: group, version, kind, and the list's kind.
+    Listed(Gvk, &'static str),
+    /// A part of every group's requests or answers.
+    EveryGroup(&'static str),
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Gvk {
+    pub group: &'static str,
+    pub version: &'static str,
+    pub kind: &'static str,
+}
+
+/// Kinds with lists, in groups; then kinds without; then parts.
+pub(super) static ROOTS: &[Root] = &[
+    listed::<core::v1::ConfigMap>(),
+    listed::<core::v1::Event>(),
+    listed::<core::v1::Namespace>(),
+    listed::<core::v1::Node>(),
+    listed::<core::v1::Pod>(),
+    listed::<core::v1::Secret>(),
+    listed::<core::v1::Service>(),
+    listed::<core::v1::ServiceAccount>(),
+    listed::<apps::v1::Deployment>(),
+    listed::<apps::v1::ReplicaSet>(),
+    listed::<coordination::v1::Lease>(),
+    listed::<events::v1::Event>(),
+    single::<core::v1::Binding>(),
+    single::<autoscaling::v1::Scale>(),
+    single::<meta::v1::Status>(),
+    every_group::<meta::v1::DeleteOptions>("DeleteOptions"),
+    every_group::<meta::v1::WatchEvent<RawExtension>>("WatchEvent"),
+    part::<meta::v1::ObjectMeta>(),
+    part::<meta::v1::ListMeta>(),
+    part::<meta::v1::Patch>(),
+];
+
+const fn listed<T: ListableResource + JsonSchema>() -> Root {
+    root::<T>(Identity::Listed(gvk::<T>(), T::LIST_KIND))
+}
+
+const fn single<T: Resource + JsonSchema>() -> Root {
+    root::<T>(Identity::Kind(gvk::<T>()))
+}
+
+const fn every_group<T: JsonSchema>(kind: &'static str) -> Root {
+    root::<T>(Identity::EveryGroup(kind))
+}
+
+const fn part<T: JsonSchema>() -> Root {
+    root::<T>(Identity::None)
+}
+
+const fn root<T: JsonSchema>(identity: Identity) -> Root {
+    Root {
+        definition: T::schema_name,
+        generate: |generator| {
+            generator.subschema_for::<T>();
+        },
+        identity,
+    }
+}
+
+const fn gvk<T: Resource>() -> Gvk {
+    Gvk { group: T::GROUP, version: T::VERSION, kind: T::KIND }
+}
