@@ -1,1 +1,54 @@
+//! Where a pod may run, and why not elsewhere.
+//!
+//! Pure: no I/O, no clock, no async. Callers keep a [`Cluster`] up to date from their watches and
+//! ask a [`Scheduler`] for a decision; the answer is a node, or an [`Explanation`] that has a reason
+//! for every node. The rules, names and words are those of Kubernetes 1.36's scheduler.
+//!
+//! Invariants:
+//! * every change of a [`Cluster`] costs the same whatever its size, and is undone exactly by its
+//!   opposite;
+//! * a decision never overcommits a node: what a pod requests fits beside what is there;
+//! * the same seed and the same sequence of calls give the same decisions.
+//!
+//! Reading order: [`resource`] and [`host_port`] (what is counted), [`selector`] and [`taint`] (what
+//! is matched), [`pod`], [`node`], [`cluster`] (the snapshot), [`filter`] and [`score`] (one rule a
+//! file), [`pipeline`] (the decision), [`explanation`] (its words).
 
+pub mod cluster;
+pub mod explanation;
+pub mod filter;
+pub mod host_port;
+mod interim;
+pub mod node;
+pub mod pipeline;
+pub mod pod;
+pub mod resource;
+pub mod score;
+pub mod selector;
+pub mod taint;
+
+pub use cluster::{Change, Cluster};
+pub use explanation::{Explanation, Reason};
+pub use node::Node;
+pub use pipeline::{Decision, Scheduler, Unschedulable};
+pub use pod::Pod;
+pub use resource::Resources;
+
+use std::fmt;
+
+/// A quantity in a pod or a node that is not a number this crate can count with. The API server
+/// refuses such objects, so meeting one means that it was bypassed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {detail}")]
+pub struct QuantityError {
+    /// Where it stands, as in `spec.containers[0].resources.requests[cpu]`.
+    pub field: String,
+    /// The value and what is wrong with it.
+    pub detail: String,
+}
+
+impl QuantityError {
+    fn new(field: impl fmt::Display, detail: impl fmt::Display) -> Self {
+        QuantityError { field: field.to_string(), detail: detail.to_string() }
+    }
+}

@@ -1,0 +1,129 @@
+//! The snapshot that decisions are made on: nodes, and the pods on them.
+
+use std::collections::HashMap;
+use std::ops::BitOr;
+use std::sync::Arc;
+
+use crate::node::{Node, Usage};
+use crate::pod::Pod;
+
+/// What became different, as a set: a pod that was refused is worth another look only when one of
+/// the changes that could cure the refusal has happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Change(u8);
+
+impl Change {
+    pub const NONE: Change = Change(0);
+    pub const NODE_ADDED: Change = Change(1);
+    pub const NODE_LABELS: Change = Change(1 << 1);
+    /// Taints, or `spec.unschedulable`, which stands for one.
+    pub const NODE_TAINTS: Change = Change(1 << 2);
+    pub const NODE_ALLOCATABLE: Change = Change(1 << 3);
+    pub const POD_REMOVED: Change = Change(1 << 4);
+
+    pub fn intersects(self, other: Change) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    pub fn is_none(self) -> bool {
+        self.0 == 0
+    }
+}
+
+impl BitOr for Change {
+    type Output = Change;
+    fn bitor(self, other: Change) -> Change {
+        Change(self.0 | other.0)
+    }
+}
+
+/// Nodes with their pods. Each change takes constant time.
+#[derive(Debug, Clone, Default)]
+pub struct Cluster {
+    nodes: Vec<Node>,
+    by_name: HashMap<Arc<str>, usize>,
+    /// Which node each pod is counted on, by uid.
+    pods: HashMap<Arc<str>, Arc<str>>,
+    /// Pods whose node has no object (not seen yet, or deleted), by the node's name: watches of pods
+    /// and of nodes are not ordered between each other.
+    strays: HashMap<Arc<str>, Usage>,
+}
+
+impl Cluster {
+    pub fn new() -> Cluster {
+        Cluster::default()
+    }
+
+    /// In no particular order, but in the same one after the same changes.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    pub fn node(&self, name: &str) -> Option<&Node> {
+        self.position(name).map(|at| &self.nodes[at])
+    }
+
+    pub(crate) fn position(&self, name: &str) -> Option<usize> {
+        self.by_name.get(name).copied()
+    }
+
+    /// Adds a node, or replaces what is known of it. Pods on it stay.
+    pub fn set_node(&mut self, mut node: Node) -> Change {
+        if let Some(&at) = self.by_name.get(&node.name) {
+            return self.nodes[at].become_as(node);
+        }
+        if let Some(usage) = self.strays.remove(&node.name) {
+            *node.usage_mut() = usage;
+        }
+        self.by_name.insert(node.name.clone(), self.nodes.len());
+        self.nodes.push(node);
+        Change::NODE_ADDED
+    }
+
+    /// Forgets a node; its pods are remembered in case it comes back before they are gone.
+    pub fn remove_node(&mut self, name: &str) {
+        let Some(at) = self.by_name.remove(name) else { return };
+        let mut gone = self.nodes.swap_remove(at);
+        if let Some(moved) = self.nodes.get(at) {
+            self.by_name.insert(moved.name.clone(), at);
+        }
+        let usage = gone.take_usage();
+        if !usage.is_empty() {
+            self.strays.insert(gone.name, usage);
+        }
+    }
+
+    /// Counts a pod on a node, whatever was known of that pod before.
+    pub fn set_pod(&mut self, pod: Arc<Pod>, node: &Arc<str>) {
+        self.remove_pod(&pod.uid);
+        self.pods.insert(pod.uid.clone(), node.clone());
+        self.usage_of(node).add(pod);
+    }
+
+    /// Stops counting a pod. False when it was not counted.
+    pub fn remove_pod(&mut self, uid: &str) -> bool {
+        let Some(node) = self.pods.remove(uid) else { return false };
+        let usage = self.usage_of(&node);
+        usage.remove(uid);
+        if usage.is_empty() {
+            self.strays.remove(&node);
+        }
+        true
+    }
+
+    /// The node that a pod is counted on.
+    pub fn node_of(&self, uid: &str) -> Option<&Arc<str>> {
+        self.pods.get(uid)
+    }
+
+    pub fn pod_count(&self) -> usize {
+        self.pods.len()
+    }
+
+    fn usage_of(&mut self, node: &Arc<str>) -> &mut Usage {
+        match self.by_name.get(node) {
+            Some(&at) => self.nodes[at].usage_mut(),
+            None => self.strays.entry(node.clone()).or_default(),
+        }
+    }
+}

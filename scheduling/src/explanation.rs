@@ -1,0 +1,141 @@
+//! Why a pod fits nowhere, node by node and in one sentence.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::cluster::Change;
+use crate::resource::ResourceName;
+
+/// Why one node is refused. The words are those that Kubernetes' scheduler uses.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    Unschedulable,
+    NodeName,
+    /// Which taint it is stays out of the message, since keys and values may be confidential.
+    UntoleratedTaint,
+    NodeAffinity,
+    /// A filter left only named nodes to look at, and this is none of them.
+    NotNamedBy(&'static str),
+    HostPorts,
+    TooManyPods,
+    Insufficient(ResourceName),
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Reason::Unschedulable => "node(s) were unschedulable",
+            Reason::NodeName => "node(s) didn't match the requested node name",
+            Reason::UntoleratedTaint => "node(s) had untolerated taint(s)",
+            Reason::NodeAffinity => "node(s) didn't match Pod's node affinity/selector",
+            Reason::NotNamedBy(filter) => {
+                return write!(f, "node(s) didn't satisfy plugin(s) [{filter}]");
+            }
+            Reason::HostPorts => "node(s) didn't have free ports for the requested pod ports",
+            Reason::TooManyPods => "Too many pods",
+            Reason::Insufficient(resource) => return write!(f, "Insufficient {resource}"),
+        })
+    }
+}
+
+/// A refusal for each node, kept flat: thousands of nodes cost two growing vectors.
+#[derive(Debug, Clone, Default)]
+pub struct Explanation {
+    /// How many nodes there are.
+    nodes: usize,
+    refusals: Vec<Refusal>,
+    reasons: Vec<Reason>,
+    /// For all nodes that have no refusal of their own.
+    others: Option<Reason>,
+    /// The pod can run nowhere, whatever the nodes: said once instead of by node.
+    impossible: Option<&'static str>,
+    curable_by: Change,
+}
+
+#[derive(Debug, Clone)]
+struct Refusal {
+    node: Arc<str>,
+    reasons: Range<usize>,
+}
+
+impl Explanation {
+    pub(crate) fn new(nodes: usize) -> Explanation {
+        Explanation { nodes, ..Explanation::default() }
+    }
+
+    pub(crate) fn impossible(nodes: usize, why: &'static str) -> Explanation {
+        Explanation { nodes, impossible: Some(why), ..Explanation::default() }
+    }
+
+    /// Where a filter puts its reasons before [`Explanation::close`] gives them to a node.
+    pub(crate) fn open(&mut self) -> &mut Vec<Reason> {
+        &mut self.reasons
+    }
+
+    /// Gives the reasons that were added since the last time to `node`; false when there are none.
+    pub(crate) fn close(&mut self, node: &Arc<str>, curable_by: Change) -> bool {
+        let start = self.refusals.last().map_or(0, |last| last.reasons.end);
+        let reasons = start..self.reasons.len();
+        if reasons.is_empty() {
+            return false;
+        }
+        self.refusals.push(Refusal { node: node.clone(), reasons });
+        self.curable_by = self.curable_by | curable_by;
+        true
+    }
+
+    pub(crate) fn others(&mut self, reason: Reason, curable_by: Change) {
+        self.others = Some(reason);
+        self.curable_by = self.curable_by | curable_by;
+    }
+
+    /// Nodes refused one by one, with their reasons.
+    pub fn refusals(&self) -> impl Iterator<Item = (&str, &[Reason])> {
+        self.refusals.iter().map(|r| (&*r.node, &self.reasons[r.reasons.clone()]))
+    }
+
+    /// The reasons for one node, none when the explanation is not about nodes.
+    pub fn reasons_for(&self, node: &str) -> &[Reason] {
+        match self.refusals.iter().find(|refusal| *refusal.node == *node) {
+            Some(refusal) => &self.reasons[refusal.reasons.clone()],
+            None => self.others.as_slice(),
+        }
+    }
+
+    /// What would have to happen before another try can end differently.
+    pub fn curable_by(&self) -> Change {
+        self.curable_by
+    }
+
+    fn histogram(&self) -> BTreeMap<&Reason, usize> {
+        let mut counts = BTreeMap::new();
+        for reason in &self.reasons {
+            *counts.entry(reason).or_default() += 1;
+        }
+        if let Some(reason) = &self.others {
+            *counts.entry(reason).or_default() += self.nodes - self.refusals.len();
+        }
+        counts
+    }
+}
+
+/// `0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had untolerated taint(s).` The parts are
+/// sorted as text, count first, which is Kubernetes' order.
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "0/{} nodes are available:", self.nodes)?;
+        if let Some(why) = self.impossible {
+            return write!(f, " {why}.");
+        }
+        let mut parts: Vec<String> = self
+            .histogram()
+            .into_iter()
+            .filter(|(_, count)| *count > 0)
+            .map(|(reason, count)| format!("{count} {reason}"))
+            .collect();
+        parts.sort_unstable();
+        write!(f, " {}.", parts.join(", "))
+    }
+}

@@ -1,0 +1,67 @@
+//! Filters: rules that a node must pass before a pod may run on it. One a file.
+
+mod node_affinity;
+mod node_name;
+mod node_ports;
+mod node_resources;
+mod node_unschedulable;
+mod taint_toleration;
+
+use crate::cluster::{Change, Cluster};
+use crate::explanation::Reason;
+use crate::node::Node;
+use crate::pod::Pod;
+
+/// In the order in which they are asked; the first that refuses a node gives its reasons.
+pub const FILTERS: &[&dyn Filter] = &[
+    &node_unschedulable::NodeUnschedulable,
+    &node_name::NodeName,
+    &taint_toleration::TaintToleration,
+    &node_affinity::NodeAffinity,
+    &node_ports::NodePorts,
+    &node_resources::NodeResources,
+];
+
+/// One rule.
+pub trait Filter: Sync {
+    /// Kubernetes' name for it, which stands in some messages.
+    fn name(&self) -> &'static str;
+
+    /// What could turn its refusal into consent.
+    fn curable_by(&self) -> Change;
+
+    /// Looks at the pod (and, for rules between pods, at the cluster) once before all nodes.
+    fn prepare<'a>(&self, pod: &'a Pod, cluster: &'a Cluster) -> Verdict<'a>;
+}
+
+/// What a rule has to say about a pod before it sees a node.
+pub enum Verdict<'a> {
+    /// Nothing, on any node.
+    Indifferent,
+    /// Ask for each node.
+    Ask(Box<dyn Judge + 'a>),
+    /// Only the nodes with these names can do; ask for each of them.
+    AskOnly(Vec<&'a str>, Box<dyn Judge + 'a>),
+    /// No node can ever do.
+    Never(&'static str),
+}
+
+impl<'a> Verdict<'a> {
+    fn ask(judge: impl Fn(&Node, &mut Vec<Reason>) + 'a) -> Verdict<'a> {
+        Verdict::Ask(Box::new(judge))
+    }
+}
+
+/// A rule that knows its pod. Refusing a node is adding reasons to `why`.
+pub trait Judge {
+    fn refuse(&self, node: &Node, why: &mut Vec<Reason>);
+}
+
+impl<F: Fn(&Node, &mut Vec<Reason>)> Judge for F {
+    fn refuse(&self, node: &Node, why: &mut Vec<Reason>) {
+        self(node, why)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,40 @@
+//! `spec.nodeSelector` and the required part of `spec.affinity.nodeAffinity`.
+
+use super::{Filter, Judge, Verdict};
+use crate::cluster::{Change, Cluster};
+use crate::explanation::Reason;
+use crate::node::Node;
+use crate::pod::Pod;
+
+pub struct NodeAffinity;
+
+impl Filter for NodeAffinity {
+    fn name(&self) -> &'static str {
+        "NodeAffinity"
+    }
+
+    fn curable_by(&self) -> Change {
+        Change::NODE_ADDED | Change::NODE_LABELS
+    }
+
+    fn prepare<'a>(&self, pod: &'a Pod, _: &'a Cluster) -> Verdict<'a> {
+        if pod.node_labels.is_empty() && pod.node_affinity.is_none() {
+            return Verdict::Indifferent;
+        }
+        let judge: Box<dyn Judge + 'a> = Box::new(|node: &Node, why: &mut Vec<Reason>| {
+            if !matches(pod, node) {
+                why.push(Reason::NodeAffinity);
+            }
+        });
+        match pod.node_affinity.as_ref().and_then(|affinity| affinity.named_nodes()) {
+            None => Verdict::Ask(judge),
+            Some(names) if names.is_empty() => Verdict::Never("pod affinity terms conflict"),
+            Some(names) => Verdict::AskOnly(names, judge),
+        }
+    }
+}
+
+fn matches(pod: &Pod, node: &Node) -> bool {
+    pod.node_labels.iter().all(|(key, value)| node.label(key) == Some(value))
+        && pod.node_affinity.as_ref().is_none_or(|affinity| affinity.matches(node))
+}

@@ -1,0 +1,29 @@
+//! Requests against what the node has left, and the number of pods that it takes.
+
+use super::{Filter, Verdict};
+use crate::cluster::{Change, Cluster};
+use crate::explanation::Reason;
+use crate::pod::Pod;
+
+pub struct NodeResources;
+
+impl Filter for NodeResources {
+    fn name(&self) -> &'static str {
+        "NodeResourcesFit"
+    }
+
+    fn curable_by(&self) -> Change {
+        Change::NODE_ADDED | Change::NODE_ALLOCATABLE | Change::POD_REMOVED
+    }
+
+    fn prepare<'a>(&self, pod: &'a Pod, _: &'a Cluster) -> Verdict<'a> {
+        Verdict::ask(|node, why| {
+            if node.usage().pod_count() as i64 >= node.max_pods {
+                why.push(Reason::TooManyPods);
+            }
+            let used = node.usage().requested();
+            let short = node.allocatable.shortages(used, &pod.requests);
+            why.extend(short.map(Reason::Insufficient));
+        })
+    }
+}

@@ -1,0 +1,189 @@
+//! What scheduling needs to know of a pod, read once from the API's object.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1 as core;
+
+use crate::QuantityError;
+use crate::host_port::HostPort;
+use crate::resource::Resources;
+use crate::selector::{NodeSelector, Term};
+use crate::taint::Toleration;
+
+/// A container without a request counts as this much when nodes are *scored*, so that pods that
+/// request nothing spread too. As in Kubernetes: a tenth of a CPU and 200 MiB.
+const UNREQUESTED_MILLI_CPU: i64 = 100;
+const UNREQUESTED_MEMORY: i64 = 200 << 20;
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pod {
+    pub uid: Arc<str>,
+    pub namespace: Arc<str>,
+    pub name: Arc<str>,
+    /// `spec.nodeName`; `None` when not set.
+    pub node_name: Option<Arc<str>>,
+    pub priority: i32,
+    /// The controller's uid: pods that share it are spread.
+    pub controller: Option<Arc<str>>,
+    /// What must be free on the node.
+    pub requests: Resources,
+    /// CPU (thousandths) and memory (bytes) for scores, see [`Pod::parse`].
+    pub weight: (i64, i64),
+    pub host_ports: Vec<HostPort>,
+    pub tolerations: Vec<Toleration>,
+    /// `spec.nodeSelector`: labels that the node must have.
+    pub node_labels: Vec<(Box<str>, Box<str>)>,
+    pub node_affinity: Option<NodeSelector>,
+    /// Preferred terms with their weights, 1 to 100.
+    pub node_preferences: Vec<(i64, Term)>,
+}
+
+impl Pod {
+    pub fn parse(pod: &core::Pod) -> Result<Pod, QuantityError> {
+        let none = core::PodSpec::default();
+        let spec = pod.spec.as_ref().unwrap_or(&none);
+        let meta = &pod.metadata;
+        let affinity = spec.affinity.as_ref().and_then(|all| all.node_affinity.as_ref());
+        let (requests, weight) = requests(spec)?;
+        Ok(Pod {
+            uid: meta.uid.as_deref().unwrap_or_default().into(),
+            namespace: meta.namespace.as_deref().unwrap_or_default().into(),
+            name: meta.name.as_deref().unwrap_or_default().into(),
+            node_name: spec.node_name.as_deref().filter(|name| !name.is_empty()).map(Arc::from),
+            priority: spec.priority.unwrap_or_default(),
+            controller: meta
+                .owner_references
+                .iter()
+                .flatten()
+                .find(|owner| owner.controller == Some(true))
+                .map(|owner| owner.uid.as_str().into()),
+            requests,
+            weight,
+            host_ports: host_ports(spec),
+            tolerations: spec.tolerations.iter().flatten().filter_map(Toleration::parse).collect(),
+            node_labels: spec
+                .node_selector
+                .iter()
+                .flatten()
+                .map(|(key, value)| (key.as_str().into(), value.as_str().into()))
+                .collect(),
+            node_affinity: affinity
+                .and_then(|a| a.required_during_scheduling_ignored_during_execution.as_ref())
+                .map(NodeSelector::parse),
+            node_preferences: affinity
+                .and_then(|a| a.preferred_during_scheduling_ignored_during_execution.as_ref())
+                .into_iter()
+                .flatten()
+                .map(|term| (i64::from(term.weight), Term::parse(&term.preference)))
+                .collect(),
+        })
+    }
+}
+
+/// What the pod takes at its worst moment: all containers together with the sidecars, or one init
+/// container with the sidecars that were started before it; plus the overhead of its runtime class.
+/// Requests of the pod as a whole (`spec.resources`) replace the sums that they name.
+fn requests(spec: &core::PodSpec) -> Result<(Resources, (i64, i64)), QuantityError> {
+    let mut total = Total::default();
+    for (index, container) in spec.containers.iter().enumerate() {
+        total.add(&Total::of(container, "containers", index)?);
+    }
+    let mut sidecars = Total::default();
+    let mut worst_init = Total::default();
+    for (index, container) in spec.init_containers.iter().flatten().enumerate() {
+        let mut one = Total::of(container, "initContainers", index)?;
+        if is_sidecar(container) {
+            total.add(&one);
+            sidecars.add(&one);
+            one = sidecars.clone();
+        } else {
+            one.add(&sidecars);
+        }
+        worst_init.raise_to(&one);
+    }
+    total.raise_to(&worst_init);
+    if let Some(whole) = spec.resources.as_ref().and_then(|resources| resources.requests.as_ref()) {
+        total.replace(&Resources::parse(whole, &"spec.resources.requests")?, whole);
+    }
+    if let Some(overhead) = &spec.overhead {
+        let overhead = Resources::parse(overhead, &"spec.overhead")?;
+        total.add(&Total { weight: (overhead.milli_cpu, overhead.memory), requests: overhead });
+    }
+    Ok((total.requests, total.weight))
+}
+
+#[derive(Clone, Default)]
+struct Total {
+    requests: Resources,
+    weight: (i64, i64),
+}
+
+impl Total {
+    fn of(container: &core::Container, list: &str, index: usize) -> Result<Total, QuantityError> {
+        let none = Default::default();
+        let map = container.resources.as_ref().and_then(|r| r.requests.as_ref()).unwrap_or(&none);
+        let field = format_args!("spec.{list}[{index}].resources.requests");
+        let requests = Resources::parse(map, &field)?;
+        let or = |key: &str, amount, unrequested| {
+            if map.contains_key(key) { amount } else { unrequested }
+        };
+        let weight = (
+            or("cpu", requests.milli_cpu, UNREQUESTED_MILLI_CPU),
+            or("memory", requests.memory, UNREQUESTED_MEMORY),
+        );
+        Ok(Total { requests, weight })
+    }
+
+    fn add(&mut self, other: &Total) {
+        self.requests.add(&other.requests);
+        self.weight.0 = self.weight.0.saturating_add(other.weight.0);
+        self.weight.1 = self.weight.1.saturating_add(other.weight.1);
+    }
+
+    fn raise_to(&mut self, other: &Total) {
+        self.requests.raise_to(&other.requests);
+        self.weight.0 = self.weight.0.max(other.weight.0);
+        self.weight.1 = self.weight.1.max(other.weight.1);
+    }
+
+    fn replace<V>(&mut self, whole: &Resources, named: &std::collections::BTreeMap<String, V>) {
+        for name in named.keys() {
+            match name.as_str() {
+                "cpu" => {
+                    self.requests.milli_cpu = whole.milli_cpu;
+                    self.weight.0 = whole.milli_cpu;
+                }
+                "memory" => {
+                    self.requests.memory = whole.memory;
+                    self.weight.1 = whole.memory;
+                }
+                huge if huge.starts_with("hugepages-") => {
+                    self.requests.set_extended(huge, whole.extended(huge));
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+fn is_sidecar(container: &core::Container) -> bool {
+    container.restart_policy.as_deref() == Some("Always")
+}
+
+/// Ports of containers and sidecars; an init container that ends holds none.
+fn host_ports(spec: &core::PodSpec) -> Vec<HostPort> {
+    let sidecars = spec.init_containers.iter().flatten().filter(|c| is_sidecar(c));
+    spec.containers
+        .iter()
+        .chain(sidecars)
+        .flat_map(|container| container.ports.iter().flatten())
+        .filter_map(|port| {
+            // On the node's own network a port is taken whether or not it says so.
+            let number = match spec.host_network {
+                Some(true) => port.host_port.or(Some(port.container_port)),
+                _ => port.host_port,
+            };
+            HostPort::parse(port.host_ip.as_deref(), port.protocol.as_deref(), number)
+        })
+        .collect()
+}

@@ -1,0 +1,71 @@
+//! Scores: which of the nodes that would do is best. One a file.
+
+mod balanced_allocation;
+mod least_allocated;
+mod node_affinity;
+mod spreading;
+mod taint_toleration;
+
+use crate::cluster::Cluster;
+use crate::node::Node;
+use crate::pod::Pod;
+
+/// The most that a score gives a node, before its weight.
+pub const MOST: i64 = 100;
+
+pub const SCORES: &[&dyn Score] = &[
+    &taint_toleration::TaintToleration,
+    &node_affinity::NodeAffinity,
+    &spreading::Spreading,
+    &least_allocated::LeastAllocated,
+    &balanced_allocation::BalancedAllocation,
+];
+
+pub trait Score: Sync {
+    /// Multiplies its points. The weights are Kubernetes'.
+    fn weight(&self) -> i64;
+
+    /// Looks at the pod once before all nodes; `None` when it makes no difference between them.
+    fn prepare<'a>(&self, pod: &'a Pod, cluster: &'a Cluster) -> Option<Ranking<'a>>;
+}
+
+/// A score that knows its pod.
+pub struct Ranking<'a> {
+    pub rank: Box<dyn Fn(&Node) -> i64 + 'a>,
+    pub scale: Scale,
+}
+
+/// How what `rank` returns becomes points from 0 to [`MOST`].
+#[derive(Debug, Clone, Copy)]
+pub enum Scale {
+    /// It is points already.
+    Points,
+    /// The highest of all gets the most, the others their share of it.
+    HighestIsBest,
+    /// Zero gets the most, the highest of all nothing.
+    LowestIsBest,
+}
+
+impl Scale {
+    pub fn apply(self, raw: &mut [i64]) {
+        let highest = raw.iter().copied().max().unwrap_or_default();
+        let share = |value: i64| if highest == 0 { 0 } else { MOST * value / highest };
+        match self {
+            Scale::Points => {}
+            Scale::HighestIsBest => raw.iter_mut().for_each(|value| *value = share(*value)),
+            Scale::LowestIsBest => raw.iter_mut().for_each(|value| *value = MOST - share(*value)),
+        }
+    }
+}
+
+/// Of CPU and memory: what would be used with the pod on the node, and what there is.
+fn use_with(pod: &Pod, node: &Node) -> [(i64, i64); 2] {
+    let (cpu, memory) = node.usage().weight();
+    [
+        (cpu.saturating_add(pod.weight.0), node.allocatable.milli_cpu),
+        (memory.saturating_add(pod.weight.1), node.allocatable.memory),
+    ]
+}
+
+#[cfg(test)]
+mod tests;
