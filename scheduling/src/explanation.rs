@@ -41,7 +41,7 @@ impl fmt::Display for Reason {
 }
 
 /// A refusal for each node, kept flat: thousands of nodes cost two growing vectors.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Explanation {
     /// How many nodes there are.
     nodes: usize,
@@ -139,3 +139,14 @@ impl fmt::Display for Explanation {
         write!(f, " {}.", parts.join(", "))
     }
 }
+
+/// The sentence: a list of thousands of nodes helps nobody in a log.
+impl fmt::Debug for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Explanation({self})")
+    }
+}
+
+#[cfg(test)]
+#[path = "explanation_tests.rs"]
+mod tests;

@@ -26,11 +26,7 @@ impl HostPort {
     }
 
     /// From a container port's fields; `None` when it takes no port on the node.
-    pub fn parse(
-        host_ip: Option<&str>,
-        protocol: Option<&str>,
-        host_port: Option<i32>,
-    ) -> Option<HostPort> {
+    pub fn parse(host_ip: Option<&str>, protocol: Option<&str>, host_port: Option<i32>) -> Option<HostPort> {
         let port = u16::try_from(host_port?).ok().filter(|&port| port != 0)?;
         let protocol = match protocol {
             Some("UDP") => Protocol::Udp,
@@ -38,8 +34,7 @@ impl HostPort {
             _ => Protocol::Tcp,
         };
         // "0.0.0.0" is every address, and so is what does not parse: too careful beats a clash.
-        let address =
-            host_ip.and_then(|ip| ip.parse::<IpAddr>().ok()).filter(|ip| !ip.is_unspecified());
+        let address = host_ip.and_then(|ip| ip.parse::<IpAddr>().ok()).filter(|ip| !ip.is_unspecified());
         Some(HostPort { address, protocol, port })
     }
 }

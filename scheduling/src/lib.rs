@@ -34,6 +34,11 @@ pub use pipeline::{Decision, Scheduler, Unschedulable};
 pub use pod::Pod;
 pub use resource::Resources;
 
+#[cfg(test)]
+mod fixtures;
+#[cfg(test)]
+mod laws;
+
 use std::fmt;
 
 /// A quantity in a pod or a node that is not a number this crate can count with. The API server

@@ -45,8 +45,7 @@ impl Node {
         let spec = node.spec.as_ref();
         let none = BTreeMap::new();
         let field = "status.allocatable";
-        let allocatable =
-            node.status.as_ref().and_then(|status| status.allocatable.as_ref()).unwrap_or(&none);
+        let allocatable = node.status.as_ref().and_then(|status| status.allocatable.as_ref()).unwrap_or(&none);
         let max_pods = match allocatable.get("pods") {
             Some(pods) => clamp(parse_quantity(pods, &field, "pods")?.value()),
             None => 0,
@@ -57,12 +56,7 @@ impl Node {
             zone: labels.get(ZONE).map(|zone| zone.as_str().into()),
             labels,
             unschedulable: spec.and_then(|spec| spec.unschedulable).unwrap_or_default(),
-            taints: spec
-                .and_then(|spec| spec.taints.as_ref())
-                .into_iter()
-                .flatten()
-                .filter_map(Taint::parse)
-                .collect(),
+            taints: spec.and_then(|spec| spec.taints.as_ref()).into_iter().flatten().filter_map(Taint::parse).collect(),
             allocatable: Resources::parse(allocatable, &field)?,
             max_pods,
             usage: Usage::default(),

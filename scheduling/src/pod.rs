@@ -127,10 +127,8 @@ impl Total {
         let or = |key: &str, amount, unrequested| {
             if map.contains_key(key) { amount } else { unrequested }
         };
-        let weight = (
-            or("cpu", requests.milli_cpu, UNREQUESTED_MILLI_CPU),
-            or("memory", requests.memory, UNREQUESTED_MEMORY),
-        );
+        let weight =
+            (or("cpu", requests.milli_cpu, UNREQUESTED_MILLI_CPU), or("memory", requests.memory, UNREQUESTED_MEMORY));
         Ok(Total { requests, weight })
     }
 
@@ -187,3 +185,7 @@ fn host_ports(spec: &core::PodSpec) -> Vec<HostPort> {
         })
         .collect()
 }
+
+#[cfg(test)]
+#[path = "pod_tests.rs"]
+mod tests;

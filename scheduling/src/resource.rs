@@ -5,8 +5,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use k8s_openapi::apimachinery::pkg::api::resource::Quantity as ApiQuantity;
 use crate::interim::Quantity;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity as ApiQuantity;
 
 use crate::QuantityError;
 
@@ -46,10 +46,7 @@ impl fmt::Display for ResourceName {
 impl Resources {
     /// Reads a map of quantities (`requests`, `overhead`, `allocatable`). `pods` is left out.
     /// `field` is the map's path, for the error.
-    pub fn parse(
-        map: &BTreeMap<String, ApiQuantity>,
-        field: &dyn fmt::Display,
-    ) -> Result<Resources, QuantityError> {
+    pub fn parse(map: &BTreeMap<String, ApiQuantity>, field: &dyn fmt::Display) -> Result<Resources, QuantityError> {
         let mut all = Resources::default();
         for (name, quantity) in map {
             let amount = || parse_quantity(quantity, field, name);
@@ -66,10 +63,7 @@ impl Resources {
 
     /// Nothing requested at all.
     pub fn is_zero(&self) -> bool {
-        self.milli_cpu == 0
-            && self.memory == 0
-            && self.ephemeral_storage == 0
-            && self.extended.is_empty()
+        self.milli_cpu == 0 && self.memory == 0 && self.ephemeral_storage == 0 && self.extended.is_empty()
     }
 
     /// Amount of an extended resource; zero when it is not there.
@@ -117,8 +111,7 @@ impl Resources {
         used: &'a Resources,
         wanted: &'a Resources,
     ) -> impl Iterator<Item = ResourceName> + 'a {
-        let short =
-            |have: i64, used: i64, want: i64| want > 0 && want > have.saturating_sub(used);
+        let short = |have: i64, used: i64, want: i64| want > 0 && want > have.saturating_sub(used);
         let basic = [
             (short(self.milli_cpu, used.milli_cpu, wanted.milli_cpu), ResourceName::Cpu),
             (short(self.memory, used.memory, wanted.memory), ResourceName::Memory),
@@ -128,8 +121,7 @@ impl Resources {
             ),
         ];
         let extended = wanted.extended.iter().filter_map(move |(name, want)| {
-            short(self.extended(name), used.extended(name), *want)
-                .then(|| ResourceName::Extended(name.clone()))
+            short(self.extended(name), used.extended(name), *want).then(|| ResourceName::Extended(name.clone()))
         });
         basic.into_iter().filter_map(|(short, name)| short.then_some(name)).chain(extended)
     }
@@ -140,8 +132,7 @@ pub(crate) fn parse_quantity(
     field: &dyn fmt::Display,
     name: &str,
 ) -> Result<Quantity, QuantityError> {
-    Quantity::from_str(&quantity.0)
-        .map_err(|e| QuantityError::new(format_args!("{field}[{name}]"), e))
+    Quantity::from_str(&quantity.0).map_err(|e| QuantityError::new(format_args!("{field}[{name}]"), e))
 }
 
 /// Larger amounts than a machine can have count as the largest.

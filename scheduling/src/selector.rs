@@ -71,9 +71,7 @@ impl Term {
     pub fn matches(&self, node: &Node) -> bool {
         !(self.labels.is_empty() && self.fields.is_empty())
             && self.labels.iter().all(|r| r.operator.accepts(node.label(&r.key)))
-            && self.fields.iter().all(|r| {
-                r.operator.accepts((*r.key == *NAME_FIELD).then_some(&*node.name))
-            })
+            && self.fields.iter().all(|r| r.operator.accepts((*r.key == *NAME_FIELD).then_some(&*node.name)))
     }
 
     fn named_nodes(&self) -> Option<Vec<&str>> {
@@ -93,9 +91,8 @@ impl Term {
 
 impl Requirement {
     fn parse(requirement: &core::NodeSelectorRequirement) -> Requirement {
-        let values = || -> Vec<Box<str>> {
-            requirement.values.iter().flatten().map(|value| value.as_str().into()).collect()
-        };
+        let values =
+            || -> Vec<Box<str>> { requirement.values.iter().flatten().map(|value| value.as_str().into()).collect() };
         let number = |of: fn(i64) -> Operator| match requirement.values.as_deref() {
             Some([value]) => value.parse().map_or(Operator::Unreadable, of),
             _ => Operator::Unreadable,

@@ -68,11 +68,7 @@ impl Toleration {
             "" => None,
             effect => Some(Effect::parse(effect)?),
         };
-        Some(Toleration {
-            key: toleration.key.as_deref().unwrap_or_default().into(),
-            effect,
-            value,
-        })
+        Some(Toleration { key: toleration.key.as_deref().unwrap_or_default().into(), effect, value })
     }
 
     pub fn tolerates(&self, key: &str, value: &str, effect: Effect) -> bool {

@@ -18,10 +18,7 @@ impl Filter for NodeUnschedulable {
     }
 
     fn prepare<'a>(&self, pod: &'a Pod, _: &'a Cluster) -> Verdict<'a> {
-        let tolerated = pod
-            .tolerations
-            .iter()
-            .any(|t| t.tolerates(Taint::UNSCHEDULABLE, "", Effect::NoSchedule));
+        let tolerated = pod.tolerations.iter().any(|t| t.tolerates(Taint::UNSCHEDULABLE, "", Effect::NoSchedule));
         if tolerated {
             return Verdict::Indifferent;
         }

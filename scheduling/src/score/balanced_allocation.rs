@@ -14,9 +14,8 @@ impl Score for BalancedAllocation {
     fn prepare<'a>(&self, pod: &'a Pod, _: &'a Cluster) -> Option<Ranking<'a>> {
         Some(Ranking {
             rank: Box::new(|node| {
-                let [cpu, memory] = use_with(pod, node).map(|(used, have)| {
-                    if have <= 0 { 1.0 } else { (used as f64 / have as f64).min(1.0) }
-                });
+                let [cpu, memory] = use_with(pod, node)
+                    .map(|(used, have)| if have <= 0 { 1.0 } else { (used as f64 / have as f64).min(1.0) });
                 // Of two values the standard deviation is half of their distance.
                 ((1.0 - (cpu - memory).abs() / 2.0) * MOST as f64) as i64
             }),

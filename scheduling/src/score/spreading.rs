@@ -22,10 +22,10 @@ impl Score for Spreading {
             }
         }
         Some(Ranking {
-            // Nodes and zones count alike: a zone has more pods than a node, so it weighs more.
+            // A zone weighs twice: losing one costs more than losing a node.
             rank: Box::new(move |node| {
                 let zone = node.zone.as_deref().and_then(|zone| in_zone.get(zone));
-                i64::from(node.usage().pods_of(controller)) + zone.copied().unwrap_or_default()
+                i64::from(node.usage().pods_of(controller)) + 2 * zone.copied().unwrap_or_default()
             }),
             scale: Scale::LowestIsBest,
         })
