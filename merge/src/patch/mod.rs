@@ -4,6 +4,9 @@ mod json;
 mod merge;
 mod strategic;
 
+#[cfg(test)]
+mod tests;
+
 pub use json::json_patch;
 pub use merge::merge_patch;
 pub use strategic::strategic;
