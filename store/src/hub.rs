@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use crate::tail::Tail;
 use crate::topics::{Topic, Topics};
-use crate::{Event, Filter, Options, Revision, Snapshot};
+use crate::{Event, Filter, Revision, Snapshot};
 
 /// Trimming visits every topic, so it is done once for this many events.
 const TRIM_EVERY: usize = 1024;
@@ -30,18 +30,14 @@ struct Fanout {
 }
 
 impl Hub {
-    /// A hub that starts at `snapshot`, with a history from `oldest` on in the engine and none in
-    /// memory.
-    pub(crate) fn new(snapshot: Snapshot, oldest: Revision, options: &Options) -> Hub {
+    /// A hub that starts at `snapshot`, with a history from `oldest` on in the engine, of which
+    /// `tail` is in memory.
+    pub(crate) fn new(snapshot: Snapshot, oldest: Revision, tail: Tail) -> Hub {
         let now = snapshot.revision();
         Hub {
             snapshot: RwLock::new(snapshot),
             revision: watch::Sender::new(now),
-            fanout: Mutex::new(Fanout {
-                tail: Tail::new(now, options.tail_events, options.tail_bytes),
-                topics: Topics::default(),
-                trimmed: 0,
-            }),
+            fanout: Mutex::new(Fanout { tail, topics: Topics::default(), trimmed: 0 }),
             oldest: AtomicU64::new(oldest.0),
             closed: AtomicBool::new(false),
         }

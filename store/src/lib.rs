@@ -18,6 +18,7 @@
 //! `past` (any revision in the window), `engine` (what an engine provides), `memory`, `embedded`
 //! (our own log; its file format is described there), `etcd`, and `store`, which ties them together.
 
+mod embedded;
 mod engine;
 mod entry;
 mod error;

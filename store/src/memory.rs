@@ -10,6 +10,7 @@ use crate::engine::{Chunk, Engine};
 use crate::hub::Hub;
 use crate::snapshot::Entries;
 use crate::stage::Stage;
+use crate::tail::Tail;
 use crate::{CommitError, Options, ReadError, Revision, Snapshot, Txn};
 
 pub(crate) struct Memory {
@@ -21,7 +22,8 @@ pub(crate) struct Memory {
 impl Memory {
     pub(crate) fn open(options: &Options) -> (Arc<Hub>, Memory) {
         let empty = Snapshot::new(Revision(1), Entries::new());
-        let hub = Arc::new(Hub::new(empty.clone(), Revision(1), options));
+        let tail = Tail::new(Revision(1), options.tail_events, options.tail_bytes);
+        let hub = Arc::new(Hub::new(empty.clone(), Revision(1), tail));
         let memory = Memory { hub: hub.clone(), stage: Mutex::new(Stage::new(&empty)), txn_bytes: options.txn_bytes };
         (hub, memory)
     }

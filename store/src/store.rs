@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::embedded::Embedded;
 use crate::engine::Engine;
 use crate::hub::Hub;
 use crate::memory::Memory;
@@ -30,7 +31,8 @@ impl Store {
                 (hub, Arc::new(memory))
             }
             StoreUrl::File(dir) => {
-                return Err(OpenError::NotAStore { dir: dir.clone() });
+                let (hub, engine) = Embedded::open(dir.clone(), options.clone()).await?;
+                (hub, Arc::new(engine))
             }
             StoreUrl::Etcd { endpoints, .. } => {
                 return Err(OpenError::Unreachable {

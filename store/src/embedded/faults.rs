@@ -1,0 +1,1 @@
+//! Making writes and syncs fail.

@@ -1,0 +1,188 @@
+//! One transaction as bytes.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::frame::{Fields, put_bytes, put_optional, put_u32, put_u64};
+use crate::{Entry, Event, Key, Revision};
+
+const PUT: u8 = 1;
+const DELETE: u8 = 2;
+/// How a value is encoded: as it is. Other numbers are for compression and encryption.
+pub(crate) const PLAIN: u8 = 0;
+
+/// The fixed part of a transaction.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Head {
+    pub(crate) revision: Revision,
+    pub(crate) previous: Revision,
+    /// The newest revision that was on disk when this was written.
+    pub(crate) synced: Revision,
+    /// Unix time in milliseconds.
+    pub(crate) time: u64,
+}
+
+pub(crate) fn encode(out: &mut Vec<u8>, head: &Head, events: &[Arc<Event>]) {
+    put_u64(out, head.revision.0);
+    put_u64(out, head.previous.0);
+    put_u64(out, head.synced.0);
+    put_u64(out, head.time);
+    put_u32(out, events.len() as u32);
+    for event in events {
+        encode_event(out, event);
+    }
+}
+
+fn encode_event(out: &mut Vec<u8>, event: &Event) {
+    let mut value: &[u8] = &[];
+    match &event.current {
+        Some(entry) => {
+            value = &entry.value;
+            out.push(PUT);
+            put_bytes(out, event.key.as_bytes());
+            put_optional(out, entry.tag.as_deref());
+            out.push(PLAIN);
+            put_bytes(out, value);
+        }
+        None => {
+            out.push(DELETE);
+            put_bytes(out, event.key.as_bytes());
+        }
+    }
+    out.push(event.previous.is_some() as u8);
+    if let Some(previous) = &event.previous {
+        put_u64(out, previous.revision.0);
+        put_u64(out, previous.created.0);
+        put_optional(out, previous.tag.as_deref());
+        let (prefix, suffix) = common(&previous.value, value);
+        put_u32(out, prefix as u32);
+        put_u32(out, suffix as u32);
+        put_bytes(out, &previous.value[prefix..previous.value.len() - suffix]);
+    }
+}
+
+/// How many bytes two values share at their start, and how many of the rest at their end.
+fn common(a: &[u8], b: &[u8]) -> (usize, usize) {
+    let equal = |(x, y): &(&u8, &u8)| x == y;
+    let prefix = a.iter().zip(b).take_while(equal).count();
+    let (a, b) = (&a[prefix..], &b[prefix..]);
+    let suffix = a.iter().rev().zip(b.iter().rev()).take_while(equal).count();
+    (prefix, suffix)
+}
+
+pub(crate) fn decode_head(payload: &[u8]) -> Option<(Head, Fields<'_>)> {
+    let mut fields = Fields(payload);
+    let head = Head {
+        revision: Revision(fields.u64()?),
+        previous: Revision(fields.u64()?),
+        synced: Revision(fields.u64()?),
+        time: fields.u64()?,
+    };
+    Some((head, fields))
+}
+
+/// The events of the transaction whose head was `head`. `None`: these bytes are no such thing.
+pub(crate) fn decode_events(head: &Head, mut fields: Fields<'_>) -> Option<Vec<Arc<Event>>> {
+    let count = fields.u32()?;
+    let mut events = Vec::new();
+    for _ in 0..count {
+        events.push(Arc::new(decode_event(head.revision, &mut fields)?));
+    }
+    fields.is_empty().then_some(events)
+}
+
+fn decode_event(revision: Revision, fields: &mut Fields<'_>) -> Option<Event> {
+    let kind = fields.u8()?;
+    let key = Key::new(fields.text()?);
+    let put = match kind {
+        PUT => {
+            let tag = fields.optional()?;
+            Some((tag, decode_value(fields)?))
+        }
+        DELETE => None,
+        _ => return None,
+    };
+    let value = put.as_ref().map_or(&[][..], |(_, value)| value);
+    let previous = match fields.u8()? {
+        0 => None,
+        1 => Some(Arc::new(decode_previous(&key, value, fields)?)),
+        _ => return None,
+    };
+    let created = previous.as_ref().map_or(revision, |entry| entry.created);
+    let current = put.map(|(tag, value)| {
+        let value = Bytes::copy_from_slice(value);
+        Arc::new(Entry::new(key.clone(), revision, created, value, tag))
+    });
+    Some(Event { revision, key, previous, current })
+}
+
+fn decode_previous(key: &Key, value: &[u8], fields: &mut Fields<'_>) -> Option<Entry> {
+    let revision = Revision(fields.u64()?);
+    let created = Revision(fields.u64()?);
+    let tag = fields.optional()?;
+    let (prefix, suffix) = (fields.u32()? as usize, fields.u32()? as usize);
+    let middle = fields.bytes()?;
+    let head = value.get(..prefix)?;
+    let tail = value.get(value.len().checked_sub(suffix)?..)?;
+    let value = Bytes::from([head, middle, tail].concat());
+    Some(Entry::new(key.clone(), revision, created, value, tag))
+}
+
+pub(crate) fn decode_value<'a>(fields: &mut Fields<'a>) -> Option<&'a [u8]> {
+    match fields.u8()? {
+        PLAIN => fields.bytes(),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn entry(revision: u64, value: Vec<u8>, tag: Option<String>) -> Arc<Entry> {
+        Arc::new(Entry::new(
+            Key::new("pods/default/web"),
+            Revision(revision),
+            Revision(3),
+            value.into(),
+            tag.map(Arc::from),
+        ))
+    }
+
+    proptest! {
+        #[test]
+        fn a_transaction_is_read_as_it_was_written(
+            old in proptest::option::of(proptest::collection::vec(0u8..3, 0..20)),
+            new in proptest::option::of(proptest::collection::vec(0u8..3, 0..20)),
+            tag in proptest::option::of("[a-z]{0,5}"),
+        ) {
+            let head = Head {
+                revision: Revision(if old.is_some() { 9 } else { 3 }),
+                previous: Revision(2),
+                synced: Revision(1),
+                time: 77,
+            };
+            let event = Arc::new(Event {
+                revision: head.revision,
+                key: Key::new("pods/default/web"),
+                previous: old.map(|value| entry(5, value, None)),
+                current: new.map(|value| entry(head.revision.0, value, tag)),
+            });
+            let mut bytes = Vec::new();
+            encode(&mut bytes, &head, std::slice::from_ref(&event));
+            let (found, fields) = decode_head(&bytes).unwrap();
+            prop_assert_eq!(found, head);
+            prop_assert_eq!(decode_events(&head, fields).unwrap(), vec![event]);
+        }
+
+        #[test]
+        fn no_bytes_make_the_decoder_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            if let Some((head, fields)) = decode_head(&bytes) {
+                let _ = decode_events(&head, fields);
+            }
+        }
+    }
+}
