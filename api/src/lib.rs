@@ -1,1 +1,12 @@
+//! What every part of Timonier agrees on: kinds as data, names, selectors, quantities, schemas and `Status`.
+//!
+//! Pure: no I/O, no clock, no HTTP. Input never panics; what is wrong with it comes back as data, worded as Kubernetes
+//! words it. YAML is read in one module only.
+//!
+//! In reading order: [`kind`], [`names`], [`field`], [`status`], [`selector`], [`quantity`], [`yaml`], [`schema`].
+
+pub mod field;
+pub mod kind;
+pub mod names;
 pub mod schema;
+pub mod status;

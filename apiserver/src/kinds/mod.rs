@@ -1,0 +1,231 @@
+//! The kinds: data in a [`Row`], behaviour in its [`Hooks`]. One file (or folder) a kind, one row each in [`table`].
+//!
+//! Hooks work on plain JSON in the kind's *storage* form and are pure: whatever needs the store or the network is the
+//! registry's business. Order on a create: `default`, `prepare_create`, admission, [`Row::check_create`]; on an update:
+//! `default`, `prepare_update`, admission, [`Row::check_update`].
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+use timonier_api::field::FieldError;
+use timonier_api::kind::{GroupResource, Kind};
+use timonier_api::names;
+
+pub mod metadata;
+pub mod table;
+
+pub use table::{Kinds, Table};
+
+/// One kind in one served version.
+pub struct Row {
+    pub kind: Kind,
+    /// Where objects are kept; two served kinds may share it (the two faces of an Event).
+    pub storage: GroupResource,
+    pub columns: Cow<'static, [Column]>,
+    pub subresources: Cow<'static, [Subresource]>,
+    pub hooks: Arc<dyn Hooks>,
+    /// False: stored and validated only, and every write says so.
+    pub enforced: bool,
+    /// Objects vanish this long after their last write.
+    pub ttl: Option<Duration>,
+}
+
+/// A part of an object with a path of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Subresource {
+    Status,
+    Scale,
+    Binding,
+    Log,
+    /// A namespace's spec.finalizers, written by the namespace controller.
+    Finalize,
+}
+
+impl Subresource {
+    /// The last segment of its path.
+    pub fn name(self) -> &'static str {
+        match self {
+            Subresource::Status => "status",
+            Subresource::Scale => "scale",
+            Subresource::Binding => "binding",
+            Subresource::Log => "log",
+            Subresource::Finalize => "finalize",
+        }
+    }
+}
+
+/// A column of the Table that `kubectl get` prints.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    pub name: Cow<'static, str>,
+    /// `string`, `integer` or `date`.
+    pub type_: Cow<'static, str>,
+    /// `name` marks the column that names the object.
+    pub format: Cow<'static, str>,
+    pub description: Cow<'static, str>,
+    /// 0 is always shown, 1 only in wide output.
+    pub priority: i32,
+}
+
+impl Column {
+    /// The first column of every kind.
+    pub const NAME: Column = Column::new("Name", "string", "name", 0);
+    /// Time since creation.
+    pub const AGE: Column = Column::new("Age", "string", "", 0);
+
+    pub const fn new(
+        name: &'static str,
+        type_: &'static str,
+        format: &'static str,
+        priority: i32,
+    ) -> Column {
+        Column {
+            name: Cow::Borrowed(name),
+            type_: Cow::Borrowed(type_),
+            format: Cow::Borrowed(format),
+            description: Cow::Borrowed(""),
+            priority,
+        }
+    }
+
+    pub const fn text(name: &'static str) -> Column {
+        Column::new(name, "string", "", 0)
+    }
+
+    pub const fn integer(name: &'static str) -> Column {
+        Column::new(name, "integer", "", 0)
+    }
+
+    /// Shown with `-o wide`.
+    pub const fn wide(name: &'static str) -> Column {
+        Column::new(name, "string", "", 1)
+    }
+}
+
+/// What a kind does beyond being stored. Every `Value` is a whole object.
+pub trait Hooks: Send + Sync {
+    /// Fills in what the user left out. Idempotent.
+    fn default(&self, _o: &mut Value) {}
+
+    /// Clears what a creator may not set (status) and adds what the server decides.
+    fn prepare_create(&self, _o: &mut Value) {}
+
+    /// Keeps what an update may not touch (status).
+    fn prepare_update(&self, _new: &mut Value, _old: &Value) {}
+
+    /// Keeps what a status update may not touch (spec, most of metadata).
+    fn prepare_status_update(&self, new: &mut Value, old: &Value) {
+        metadata::keep_all_but_status(new, old);
+    }
+
+    /// What is wrong with a name (before metadata is checked as a whole).
+    fn name_errors(&self, name: &str) -> Vec<String> {
+        names::dns1123_subdomain(name)
+    }
+
+    /// All but metadata.
+    fn validate(&self, _o: &Value) -> Vec<FieldError> {
+        vec![]
+    }
+
+    /// What may not change; `validate(new)` runs too.
+    fn validate_update(&self, _new: &Value, _old: &Value) -> Vec<FieldError> {
+        vec![]
+    }
+
+    /// Runs instead of `validate` and `validate_update` when only status is written.
+    fn validate_status_update(&self, _new: &Value, _old: &Value) -> Vec<FieldError> {
+        vec![]
+    }
+
+    /// Fields that selectors may name, besides `metadata.name` and `metadata.namespace`.
+    fn fields(&self, _o: &Value) -> Vec<(&'static str, String)> {
+        vec![]
+    }
+
+    /// The names that [`Hooks::fields`] can answer with: anything else in a selector is refused.
+    fn selectable(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// What its watchers are filed under (a pod's node).
+    fn tag(&self, _o: &Value) -> Option<String> {
+        None
+    }
+
+    /// One cell a column, as kubectl shows them, wide ones included.
+    fn cells(&self, o: &Value, now: Timestamp) -> Vec<Value> {
+        vec![metadata::name(o).into(), metadata::age(o, now).into()]
+    }
+
+    /// What the writer should know: fields that are stored but have no effect yet.
+    fn warnings(&self, _o: &Value) -> Vec<String> {
+        vec![]
+    }
+
+    /// `Some(n)`: deleted gracefully, gone after at most `n` seconds (0: at once). `None`: there is no grace.
+    fn grace_period(&self, _o: &Value, _requested: Option<i64>) -> Option<i64> {
+        None
+    }
+
+    /// From the served to the stored form.
+    fn to_storage(&self, _o: &mut Value) {}
+
+    /// From the stored to the served form.
+    fn from_storage(&self, _o: &mut Value) {}
+}
+
+/// For kinds that need nothing but their data.
+pub struct Plain;
+
+impl Hooks for Plain {}
+
+impl Row {
+    /// Keys of this kind start with this and a slash: `pods`, `deployments.apps`.
+    pub fn storage_prefix(&self) -> String {
+        self.storage.to_string()
+    }
+
+    /// Whether served and stored form differ.
+    pub fn converts(&self) -> bool {
+        self.storage.group != self.kind.group || self.storage.resource != self.kind.plural
+    }
+
+    pub fn has(&self, subresource: Subresource) -> bool {
+        self.subresources.contains(&subresource)
+    }
+
+    /// Metadata and all else of a new object.
+    pub fn check_create(&self, o: &Value) -> Vec<FieldError> {
+        let mut errors = metadata::validate(o, self);
+        errors.extend(self.hooks.validate(o));
+        errors
+    }
+
+    /// Metadata and all else of a changed object.
+    pub fn check_update(&self, new: &Value, old: &Value) -> Vec<FieldError> {
+        let mut errors = metadata::validate_update(new, old);
+        errors.extend(self.hooks.validate(new));
+        errors.extend(self.hooks.validate_update(new, old));
+        errors
+    }
+
+    /// Metadata and status of an object whose status was written.
+    pub fn check_status_update(&self, new: &Value, old: &Value) -> Vec<FieldError> {
+        let mut errors = metadata::validate_update(new, old);
+        errors.extend(self.hooks.validate_status_update(new, old));
+        errors
+    }
+
+    /// What a writer should be told about an accepted object.
+    pub fn warnings(&self, o: &Value) -> Vec<String> {
+        let mut warnings = self.hooks.warnings(o);
+        if !self.enforced {
+            warnings.push(format!("{} is not enforced by this version", self.kind.kind));
+        }
+        warnings
+    }
+}

@@ -1,0 +1,282 @@
+//! All kinds that a server serves at one moment, and how to find one.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::RwLock;
+use timonier_api::kind::{GroupResource, Kind};
+
+use super::Subresource::{self, Binding, Finalize, Log, Scale, Status};
+use super::{Column, Hooks, Plain, Row};
+
+/// An immutable set of rows. A kind is added by making a new table and swapping it in.
+#[derive(Clone, Default)]
+pub struct Table {
+    rows: Vec<Arc<Row>>,
+    by_plural: HashMap<String, Vec<Arc<Row>>>,
+    by_kind: HashMap<String, Vec<Arc<Row>>>,
+}
+
+impl Table {
+    pub fn new(rows: impl IntoIterator<Item = Row>) -> Table {
+        let mut table = Table::default();
+        for row in rows {
+            table.add(Arc::new(row));
+        }
+        table
+    }
+
+    /// The kinds that every server knows.
+    pub fn builtin() -> Table {
+        Table::new(builtin())
+    }
+
+    fn add(&mut self, row: Arc<Row>) {
+        let plural = self.by_plural.entry(row.kind.plural.clone()).or_default();
+        plural.push(row.clone());
+        let kind = self.by_kind.entry(row.kind.kind.clone()).or_default();
+        kind.push(row.clone());
+        self.rows.push(row);
+    }
+
+    /// This table with one more row.
+    pub fn with(&self, row: Row) -> Table {
+        let mut table = self.clone();
+        table.add(Arc::new(row));
+        table
+    }
+
+    /// In the order of the table.
+    pub fn rows(&self) -> &[Arc<Row>] {
+        &self.rows
+    }
+
+    /// By what stands in a URL: group, version and plural.
+    pub fn by_plural(&self, group: &str, version: &str, plural: &str) -> Option<&Arc<Row>> {
+        self.by_plural.get(plural).and_then(|rows| {
+            rows.iter()
+                .find(|r| r.kind.group == group && r.kind.version == version)
+        })
+    }
+
+    /// By what stands in an object: group, version and kind.
+    pub fn by_kind(&self, group: &str, version: &str, kind: &str) -> Option<&Arc<Row>> {
+        self.by_kind.get(kind).and_then(|rows| {
+            rows.iter()
+                .find(|r| r.kind.group == group && r.kind.version == version)
+        })
+    }
+}
+
+/// The table in force. Readers take the whole of it, so that one request sees one table.
+pub struct Kinds(RwLock<Arc<Table>>);
+
+impl Kinds {
+    pub fn new(table: Table) -> Kinds {
+        Kinds(RwLock::new(Arc::new(table)))
+    }
+
+    pub fn current(&self) -> Arc<Table> {
+        self.0.read().clone()
+    }
+
+    pub fn swap(&self, table: Table) {
+        *self.0.write() = Arc::new(table);
+    }
+}
+
+impl Default for Kinds {
+    fn default() -> Kinds {
+        Kinds::new(Table::builtin())
+    }
+}
+
+/// How a row is written down below.
+struct Spec {
+    /// `""` for the core group; all of these are version `v1`.
+    group: &'static str,
+    kind: &'static str,
+    plural: &'static str,
+    short_names: &'static [&'static str],
+    categories: &'static [&'static str],
+    namespaced: bool,
+    /// The middle of the definition's name: `core`, `apps`.
+    package: &'static str,
+    columns: &'static [Column],
+    subresources: &'static [Subresource],
+    hooks: Arc<dyn Hooks>,
+    enforced: bool,
+}
+
+impl Spec {
+    fn core(kind: &'static str, plural: &'static str, hooks: impl Hooks + 'static) -> Spec {
+        Spec {
+            group: "",
+            kind,
+            plural,
+            short_names: &[],
+            categories: &[],
+            namespaced: true,
+            package: "core",
+            columns: &[Column::NAME, Column::AGE],
+            subresources: &[],
+            hooks: Arc::new(hooks),
+            enforced: true,
+        }
+    }
+
+    fn row(self) -> Row {
+        Row {
+            storage: GroupResource::new(self.group, self.plural),
+            kind: Kind {
+                group: self.group.to_owned(),
+                version: "v1".to_owned(),
+                kind: self.kind.to_owned(),
+                plural: self.plural.to_owned(),
+                singular: self.kind.to_lowercase(),
+                short_names: self.short_names.iter().map(|s| s.to_string()).collect(),
+                categories: self.categories.iter().map(|s| s.to_string()).collect(),
+                namespaced: self.namespaced,
+                definition: format!("io.k8s.api.{}.v1.{}", self.package, self.kind),
+            },
+            columns: Cow::Borrowed(self.columns),
+            subresources: Cow::Borrowed(self.subresources),
+            hooks: self.hooks,
+            enforced: self.enforced,
+            ttl: None,
+        }
+    }
+}
+
+/// How long an Event is kept after its last write.
+const EVENT_TTL: Duration = Duration::from_secs(3600);
+
+fn builtin() -> Vec<Row> {
+    let all = &["all"][..];
+    let event = || Spec {
+        short_names: &["ev"],
+        ..Spec::core("Event", "events", Plain)
+    };
+    vec![
+        Spec {
+            short_names: &["ns"],
+            namespaced: false,
+            subresources: &[Status, Finalize],
+            ..Spec::core("Namespace", "namespaces", Plain)
+        }
+        .row(),
+        Spec {
+            short_names: &["no"],
+            namespaced: false,
+            subresources: &[Status],
+            ..Spec::core("Node", "nodes", Plain)
+        }
+        .row(),
+        Spec {
+            short_names: &["po"],
+            categories: all,
+            subresources: &[Status, Binding, Log],
+            ..Spec::core("Pod", "pods", Plain)
+        }
+        .row(),
+        Spec {
+            short_names: &["cm"],
+            ..Spec::core("ConfigMap", "configmaps", Plain)
+        }
+        .row(),
+        Spec::core("Secret", "secrets", Plain).row(),
+        Spec {
+            short_names: &["svc"],
+            categories: all,
+            subresources: &[Status],
+            enforced: false,
+            ..Spec::core("Service", "services", Plain)
+        }
+        .row(),
+        Spec {
+            short_names: &["sa"],
+            ..Spec::core("ServiceAccount", "serviceaccounts", Plain)
+        }
+        .row(),
+        Row {
+            ttl: Some(EVENT_TTL),
+            ..event().row()
+        },
+        Row {
+            ttl: Some(EVENT_TTL),
+            storage: GroupResource::new("", "events"),
+            ..Spec {
+                group: "events.k8s.io",
+                package: "events",
+                ..event()
+            }
+            .row()
+        },
+        Spec {
+            group: "apps",
+            package: "apps",
+            short_names: &["deploy"],
+            categories: all,
+            subresources: &[Status, Scale],
+            ..Spec::core("Deployment", "deployments", Plain)
+        }
+        .row(),
+        Spec {
+            group: "apps",
+            package: "apps",
+            short_names: &["rs"],
+            categories: all,
+            subresources: &[Status, Scale],
+            ..Spec::core("ReplicaSet", "replicasets", Plain)
+        }
+        .row(),
+        Spec {
+            group: "coordination.k8s.io",
+            package: "coordination",
+            ..Spec::core("Lease", "leases", Plain)
+        }
+        .row(),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_is_found_by_plural_and_by_kind() {
+        let table = Table::builtin();
+        assert_eq!(table.rows().len(), 12);
+        for row in table.rows() {
+            let kind = &row.kind;
+            let by_plural = table.by_plural(&kind.group, &kind.version, &kind.plural);
+            let by_kind = table.by_kind(&kind.group, &kind.version, &kind.kind);
+            assert!(Arc::ptr_eq(by_plural.unwrap(), row), "{}", kind.plural);
+            assert!(Arc::ptr_eq(by_kind.unwrap(), row), "{}", kind.kind);
+        }
+        assert!(table.by_plural("", "v1", "deployments").is_none());
+        assert!(table.by_plural("apps", "v2", "deployments").is_none());
+    }
+
+    #[test]
+    fn both_faces_of_an_event_share_one_place() {
+        let table = Table::builtin();
+        let core = table.by_plural("", "v1", "events").unwrap();
+        let new = table.by_plural("events.k8s.io", "v1", "events").unwrap();
+        assert_eq!(core.storage_prefix(), new.storage_prefix());
+        assert!(!core.converts() && new.converts());
+        assert_eq!(new.kind.definition, "io.k8s.api.events.v1.Event");
+    }
+
+    #[test]
+    fn readers_keep_the_table_they_took_while_another_is_swapped_in() {
+        let kinds = Kinds::default();
+        let before = kinds.current();
+        let widget = Spec::core("Widget", "widgets", Plain).row();
+        kinds.swap(before.with(widget));
+        assert!(before.by_plural("", "v1", "widgets").is_none());
+        assert!(kinds.current().by_plural("", "v1", "widgets").is_some());
+    }
+}
