@@ -30,17 +30,11 @@ enum Segment {
 impl Path {
     /// A path that starts at the object's field `name`; empty for the object itself.
     pub fn new(name: &'static str) -> Path {
-        Path(Arc::new(Step {
-            parent: None,
-            segment: Segment::Static(name),
-        }))
+        Path(Arc::new(Step { parent: None, segment: Segment::Static(name) }))
     }
 
     fn extend(&self, segment: Segment) -> Path {
-        Path(Arc::new(Step {
-            parent: Some(self.clone()),
-            segment,
-        }))
+        Path(Arc::new(Step { parent: Some(self.clone()), segment }))
     }
 
     /// The field `name` of the object at this path.
@@ -143,10 +137,7 @@ impl ErrorKind {
 
     /// Whether the offending value is part of the message.
     fn shows_value(self) -> bool {
-        !matches!(
-            self,
-            ErrorKind::Required | ErrorKind::Forbidden | ErrorKind::TooLong | ErrorKind::Internal
-        )
+        !matches!(self, ErrorKind::Required | ErrorKind::Forbidden | ErrorKind::TooLong | ErrorKind::Internal)
     }
 }
 
@@ -164,12 +155,7 @@ pub struct FieldError {
 
 impl FieldError {
     fn new(kind: ErrorKind, path: &Path, value: Option<Value>, detail: impl Into<String>) -> Self {
-        FieldError {
-            kind,
-            field: path.to_string(),
-            value,
-            detail: detail.into(),
-        }
+        FieldError { kind, field: path.to_string(), value, detail: detail.into() }
     }
 
     pub fn required(path: &Path, detail: impl Into<String>) -> Self {
@@ -290,58 +276,25 @@ mod tests {
     fn an_error_names_field_fault_value_and_detail() {
         let path = Path::new("spec").child("x");
         let cases = [
-            (
-                FieldError::required(&path, ""),
-                "spec.x: Required value",
-            ),
-            (
-                FieldError::required(&path, "say it"),
-                "spec.x: Required value: say it",
-            ),
+            (FieldError::required(&path, ""), "spec.x: Required value"),
+            (FieldError::required(&path, "say it"), "spec.x: Required value: say it"),
             (
                 FieldError::invalid(&path, -1, "must be greater than or equal to 0"),
                 "spec.x: Invalid value: -1: must be greater than or equal to 0",
             ),
-            (
-                FieldError::invalid(&path, "a\"b", "no"),
-                "spec.x: Invalid value: \"a\\\"b\": no",
-            ),
-            (
-                FieldError::invalid(&path, json!({"a": 1}), "no"),
-                "spec.x: Invalid value: {\"a\":1}: no",
-            ),
-            (
-                FieldError::invalid(&path, Value::Null, "no"),
-                "spec.x: Invalid value: null: no",
-            ),
+            (FieldError::invalid(&path, "a\"b", "no"), "spec.x: Invalid value: \"a\\\"b\": no"),
+            (FieldError::invalid(&path, json!({"a": 1}), "no"), "spec.x: Invalid value: {\"a\":1}: no"),
+            (FieldError::invalid(&path, Value::Null, "no"), "spec.x: Invalid value: null: no"),
             (
                 FieldError::not_supported(&path, "Z", &["A", "B"]),
                 "spec.x: Unsupported value: \"Z\": supported values: \"A\", \"B\"",
             ),
-            (
-                FieldError::duplicate(&path, "a"),
-                "spec.x: Duplicate value: \"a\"",
-            ),
-            (
-                FieldError::forbidden(&path, "not now"),
-                "spec.x: Forbidden: not now",
-            ),
-            (
-                FieldError::too_long(&path, 63),
-                "spec.x: Too long: may not be more than 63 bytes",
-            ),
-            (
-                FieldError::too_many(&path, 9, 1),
-                "spec.x: Too many: 9: must have at most 1 item",
-            ),
-            (
-                FieldError::not_found(&path, "data"),
-                "spec.x: Not found: \"data\"",
-            ),
-            (
-                FieldError::internal(&path, "oh"),
-                "spec.x: Internal error: oh",
-            ),
+            (FieldError::duplicate(&path, "a"), "spec.x: Duplicate value: \"a\""),
+            (FieldError::forbidden(&path, "not now"), "spec.x: Forbidden: not now"),
+            (FieldError::too_long(&path, 63), "spec.x: Too long: may not be more than 63 bytes"),
+            (FieldError::too_many(&path, 9, 1), "spec.x: Too many: 9: must have at most 1 item"),
+            (FieldError::not_found(&path, "data"), "spec.x: Not found: \"data\""),
+            (FieldError::internal(&path, "oh"), "spec.x: Internal error: oh"),
         ];
         for (error, expected) in cases {
             assert_eq!(error.to_string(), expected);

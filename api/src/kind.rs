@@ -11,10 +11,7 @@ pub struct GroupResource {
 
 impl GroupResource {
     pub fn new(group: impl Into<String>, resource: impl Into<String>) -> Self {
-        GroupResource {
-            group: group.into(),
-            resource: resource.into(),
-        }
+        GroupResource { group: group.into(), resource: resource.into() }
     }
 }
 
@@ -34,10 +31,7 @@ pub struct GroupKind {
 
 impl GroupKind {
     pub fn new(group: impl Into<String>, kind: impl Into<String>) -> Self {
-        GroupKind {
-            group: group.into(),
-            kind: kind.into(),
-        }
+        GroupKind { group: group.into(), kind: kind.into() }
     }
 }
 
@@ -65,16 +59,8 @@ pub struct GroupVersionKind {
 }
 
 impl GroupVersionKind {
-    pub fn new(
-        group: impl Into<String>,
-        version: impl Into<String>,
-        kind: impl Into<String>,
-    ) -> Self {
-        GroupVersionKind {
-            group: group.into(),
-            version: version.into(),
-            kind: kind.into(),
-        }
+    pub fn new(group: impl Into<String>, version: impl Into<String>, kind: impl Into<String>) -> Self {
+        GroupVersionKind { group: group.into(), version: version.into(), kind: kind.into() }
     }
 
     /// From an object's `apiVersion` and `kind`. `None` when either is empty or `apiVersion` has two slashes.
@@ -112,16 +98,8 @@ pub struct GroupVersionResource {
 }
 
 impl GroupVersionResource {
-    pub fn new(
-        group: impl Into<String>,
-        version: impl Into<String>,
-        resource: impl Into<String>,
-    ) -> Self {
-        GroupVersionResource {
-            group: group.into(),
-            version: version.into(),
-            resource: resource.into(),
-        }
+    pub fn new(group: impl Into<String>, version: impl Into<String>, resource: impl Into<String>) -> Self {
+        GroupVersionResource { group: group.into(), version: version.into(), resource: resource.into() }
     }
 
     pub fn api_version(&self) -> String {
@@ -153,11 +131,7 @@ pub fn split_api_version(api_version: &str) -> Option<(&str, &str)> {
 
 /// `v1` for the core group, `group/version` for any other.
 pub fn join_api_version(group: &str, version: &str) -> String {
-    if group.is_empty() {
-        version.to_owned()
-    } else {
-        format!("{group}/{version}")
-    }
+    if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") }
 }
 
 /// What a kind is called, where it lives and which definition of the OpenAPI document describes it.
@@ -216,18 +190,9 @@ mod tests {
     #[test]
     fn the_core_group_is_silent_and_others_are_named() {
         assert_eq!(GroupResource::new("", "pods").to_string(), "pods");
-        assert_eq!(
-            GroupResource::new("apps", "deployments").to_string(),
-            "deployments.apps"
-        );
-        assert_eq!(
-            GroupVersionKind::new("", "v1", "Pod").to_string(),
-            "v1, Kind=Pod"
-        );
-        assert_eq!(
-            GroupVersionResource::new("apps", "v1", "deployments").to_string(),
-            "apps/v1, Resource=deployments"
-        );
+        assert_eq!(GroupResource::new("apps", "deployments").to_string(), "deployments.apps");
+        assert_eq!(GroupVersionKind::new("", "v1", "Pod").to_string(), "v1, Kind=Pod");
+        assert_eq!(GroupVersionResource::new("apps", "v1", "deployments").to_string(), "apps/v1, Resource=deployments");
     }
 
     #[test]

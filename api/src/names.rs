@@ -7,8 +7,7 @@ use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 
 const LABEL_1123: &str = "[a-z0-9]([-a-z0-9]*[a-z0-9])?";
-const SUBDOMAIN_1123: &str =
-    "[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*";
+const SUBDOMAIN_1123: &str = "[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*";
 const LABEL_1035: &str = "[a-z]([-a-z0-9]*[a-z0-9])?";
 const LABEL_KEY: &str = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]";
 const LABEL_VALUE: &str = "(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?";
@@ -41,9 +40,7 @@ fn is_label(text: &str) -> bool {
     let bytes = text.as_bytes();
     match (bytes.first(), bytes.last()) {
         (Some(&first), Some(&last)) => {
-            lower_alnum(first)
-                && lower_alnum(last)
-                && bytes.iter().all(|&b| lower_alnum(b) || b == b'-')
+            lower_alnum(first) && lower_alnum(last) && bytes.iter().all(|&b| lower_alnum(b) || b == b'-')
         }
         _ => false,
     }
@@ -60,9 +57,7 @@ fn is_key_name(text: &str) -> bool {
         (Some(first), Some(last)) => {
             first.is_ascii_alphanumeric()
                 && last.is_ascii_alphanumeric()
-                && bytes
-                    .iter()
-                    .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+                && bytes.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
         }
         _ => false,
     }
@@ -249,9 +244,7 @@ pub fn port_name(name: &str) -> Vec<String> {
         errors.push(max_length(15));
     }
     if name.is_empty() || !name.bytes().all(|b| lower_alnum(b) || b == b'-') {
-        errors.push(
-            "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)".to_owned(),
-        );
+        errors.push("must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)".to_owned());
     }
     if !name.bytes().any(|b| b.is_ascii_lowercase()) {
         errors.push("must contain at least one letter (a-z)".to_owned());
@@ -272,11 +265,7 @@ pub fn port_number(port: i64) -> Vec<String> {
 
 /// `min..=max`, both included.
 pub fn in_range(value: i64, min: i64, max: i64) -> Vec<String> {
-    if (min..=max).contains(&value) {
-        vec![]
-    } else {
-        vec![format!("must be between {min} and {max}, inclusive")]
-    }
+    if (min..=max).contains(&value) { vec![] } else { vec![format!("must be between {min} and {max}, inclusive")] }
 }
 
 /// `25%`: digits and a percent sign.
@@ -343,9 +332,7 @@ pub fn random_suffix(length: usize) -> String {
 
 /// A hash as the characters of generated names: `pod-template-hash` and the like. Each decimal digit becomes a letter.
 pub fn safe_encode(text: &str) -> String {
-    text.bytes()
-        .map(|b| char::from(ALPHABET[usize::from(b) % 27]))
-        .collect()
+    text.bytes().map(|b| char::from(ALPHABET[usize::from(b) % 27])).collect()
 }
 
 #[cfg(test)]

@@ -62,11 +62,7 @@ fn environment_names_are_printable_without_equals() {
 
 #[test]
 fn ports_are_named_like_services() {
-    check(
-        port_name,
-        &["http", "a", "a-1", "1a"],
-        &["", "HTTP", "1", "a--b", "-a", "a-", "abcdefghijklmnop"],
-    );
+    check(port_name, &["http", "a", "a-1", "1a"], &["", "HTTP", "1", "a--b", "-a", "a-", "abcdefghijklmnop"]);
     assert!(port_number(1).is_empty() && port_number(65535).is_empty());
     assert_eq!(port_number(0), ["must be between 1 and 65535, inclusive"]);
 }
@@ -100,10 +96,7 @@ fn messages_quote_the_grammar_with_examples() {
             "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
         ]
     );
-    assert_eq!(
-        qualified_name("/a"),
-        ["prefix part must be non-empty"]
-    );
+    assert_eq!(qualified_name("/a"), ["prefix part must be non-empty"]);
 }
 
 #[test]

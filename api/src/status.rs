@@ -89,11 +89,7 @@ fn is_zero(n: &u32) -> bool {
 
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.message.is_empty() {
-            f.write_str(&self.reason)
-        } else {
-            f.write_str(&self.message)
-        }
+        if self.message.is_empty() { f.write_str(&self.reason) } else { f.write_str(&self.message) }
     }
 }
 
@@ -140,10 +136,7 @@ impl Status {
 
     /// What a delete answers when nothing is left of the object.
     pub fn success(resource: &GroupResource, name: &str, uid: &str) -> Status {
-        let mut status = Status {
-            status: "Success".to_owned(),
-            ..Status::failure(200, "", "")
-        };
+        let mut status = Status { status: "Success".to_owned(), ..Status::failure(200, "", "") };
         if !name.is_empty() || !resource.resource.is_empty() {
             status = status.about_resource(resource, name);
             status.details.get_or_insert_default().uid = uid.to_owned();
@@ -162,11 +155,7 @@ impl Status {
 
     /// A path or resource that this server does not serve.
     pub fn no_such_path() -> Status {
-        let mut status = Status::failure(
-            404,
-            "NotFound",
-            "the server could not find the requested resource",
-        );
+        let mut status = Status::failure(404, "NotFound", "the server could not find the requested resource");
         status.details = Some(Details::default());
         status
     }
@@ -182,26 +171,18 @@ impl Status {
             "{resource} {} already exists, the server was not able to generate a unique name for the object",
             quote(name)
         );
-        Status::failure(409, "AlreadyExists", message)
-            .about_resource(resource, name)
-            .retry_after(1)
+        Status::failure(409, "AlreadyExists", message).about_resource(resource, name).retry_after(1)
     }
 
     pub fn conflict(resource: &GroupResource, name: &str, detail: impl fmt::Display) -> Status {
-        let message = format!(
-            "Operation cannot be fulfilled on {resource} {}: {detail}",
-            quote(name)
-        );
+        let message = format!("Operation cannot be fulfilled on {resource} {}: {detail}", quote(name));
         Status::failure(409, "Conflict", message).about_resource(resource, name)
     }
 
     /// A conflict of server-side apply: every cause names a field and its manager.
     pub fn apply_conflict(message: impl Into<String>, causes: Vec<Cause>) -> Status {
         let mut status = Status::failure(409, "Conflict", message);
-        status.details = Some(Details {
-            causes,
-            ..Details::default()
-        });
+        status.details = Some(Details { causes, ..Details::default() });
         status
     }
 
@@ -226,8 +207,7 @@ impl Status {
             [only] => message.push_str(&format!(": {only}")),
             several => message.push_str(&format!(": [{}]", several.join(", "))),
         }
-        let mut status =
-            Status::failure(422, "Invalid", message).about(&kind.group, &kind.kind, name);
+        let mut status = Status::failure(422, "Invalid", message).about(&kind.group, &kind.kind, name);
         status.details.get_or_insert_default().causes = causes;
         status
     }
@@ -260,10 +240,7 @@ impl Status {
 
     /// No media type that the client accepts can be made.
     pub fn not_acceptable(offered: &[&str]) -> Status {
-        let message = format!(
-            "only the following media types are accepted: {}",
-            offered.join(", ")
-        );
+        let message = format!("only the following media types are accepted: {}", offered.join(", "));
         Status::failure(406, "NotAcceptable", message)
     }
 
@@ -295,8 +272,7 @@ impl Status {
 
     /// The request's own deadline passed before it was done.
     pub fn timeout(message: impl fmt::Display, retry_after_seconds: u32) -> Status {
-        Status::failure(504, "Timeout", format!("Timeout: {message}"))
-            .retry_after(retry_after_seconds)
+        Status::failure(504, "Timeout", format!("Timeout: {message}")).retry_after(retry_after_seconds)
     }
 
     /// The server could not do it now (or does not know whether it did); trying again is safe.
@@ -312,10 +288,7 @@ impl Status {
     pub fn internal(error: impl fmt::Display) -> Status {
         let error = error.to_string();
         Status::failure(500, "InternalError", format!("Internal error occurred: {error}"))
-            .with_cause(Cause {
-                message: error,
-                ..Cause::default()
-            })
+            .with_cause(Cause { message: error, ..Cause::default() })
     }
 
     pub fn service_unavailable(message: impl Into<String>) -> Status {
@@ -341,48 +314,23 @@ mod tests {
     fn failures_are_worded_as_kubernetes_words_them() {
         let cases = [
             (Status::not_found(&pods(), "a"), 404, "NotFound", "pods \"a\" not found"),
-            (
-                Status::not_found(&deployments(), "web"),
-                404,
-                "NotFound",
-                "deployments.apps \"web\" not found",
-            ),
-            (
-                Status::already_exists(&pods(), "a"),
-                409,
-                "AlreadyExists",
-                "pods \"a\" already exists",
-            ),
+            (Status::not_found(&deployments(), "web"), 404, "NotFound", "deployments.apps \"web\" not found"),
+            (Status::already_exists(&pods(), "a"), 409, "AlreadyExists", "pods \"a\" already exists"),
             (
                 Status::conflict(&pods(), "a", "the object has been modified"),
                 409,
                 "Conflict",
                 "Operation cannot be fulfilled on pods \"a\": the object has been modified",
             ),
-            (
-                Status::forbidden(&pods(), "", "no"),
-                403,
-                "Forbidden",
-                "pods is forbidden: no",
-            ),
-            (
-                Status::forbidden(&pods(), "a", "no"),
-                403,
-                "Forbidden",
-                "pods \"a\" is forbidden: no",
-            ),
+            (Status::forbidden(&pods(), "", "no"), 403, "Forbidden", "pods is forbidden: no"),
+            (Status::forbidden(&pods(), "a", "no"), 403, "Forbidden", "pods \"a\" is forbidden: no"),
             (
                 Status::method_not_supported(&deployments(), "patch"),
                 405,
                 "MethodNotAllowed",
                 "patch is not supported on resources of kind \"deployments.apps\"",
             ),
-            (
-                Status::internal("disk"),
-                500,
-                "InternalError",
-                "Internal error occurred: disk",
-            ),
+            (Status::internal("disk"), 500, "InternalError", "Internal error occurred: disk"),
             (Status::unauthorized(), 401, "Unauthorized", "Unauthorized"),
             (
                 Status::not_acceptable(&["application/json"]),
@@ -402,15 +350,8 @@ mod tests {
     #[test]
     fn an_invalid_object_lists_every_cause_and_repeats_none_in_its_message() {
         let image = Path::new("spec").child("containers").index(0).child("image");
-        let one = Status::invalid(
-            &GroupKind::new("", "Pod"),
-            "a",
-            vec![FieldError::required(&image, "")],
-        );
-        assert_eq!(
-            one.message,
-            "Pod \"a\" is invalid: spec.containers[0].image: Required value"
-        );
+        let one = Status::invalid(&GroupKind::new("", "Pod"), "a", vec![FieldError::required(&image, "")]);
+        assert_eq!(one.message, "Pod \"a\" is invalid: spec.containers[0].image: Required value");
         let error = FieldError::invalid(&Path::new("spec"), 1, "no");
         let many = Status::invalid(
             &GroupKind::new("apps", "Deployment"),

@@ -22,10 +22,7 @@ pub fn keep_all_but_status(new: &mut Value, old: &Value) {
         return;
     };
     new.retain(|key, _| key == "status" || old.contains_key(key));
-    let managed = new
-        .get_mut("metadata")
-        .and_then(|m| m.get_mut("managedFields"))
-        .map(Value::take);
+    let managed = new.get_mut("metadata").and_then(|m| m.get_mut("managedFields")).map(Value::take);
     for (key, value) in old {
         if key != "status" {
             new.insert(key.clone(), value.clone());

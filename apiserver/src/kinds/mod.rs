@@ -76,12 +76,7 @@ impl Column {
     /// Time since creation.
     pub const AGE: Column = Column::new("Age", "string", "", 0);
 
-    pub const fn new(
-        name: &'static str,
-        type_: &'static str,
-        format: &'static str,
-        priority: i32,
-    ) -> Column {
+    pub const fn new(name: &'static str, type_: &'static str, format: &'static str, priority: i32) -> Column {
         Column {
             name: Cow::Borrowed(name),
             type_: Cow::Borrowed(type_),

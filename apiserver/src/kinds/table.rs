@@ -55,18 +55,14 @@ impl Table {
 
     /// By what stands in a URL: group, version and plural.
     pub fn by_plural(&self, group: &str, version: &str, plural: &str) -> Option<&Arc<Row>> {
-        self.by_plural.get(plural).and_then(|rows| {
-            rows.iter()
-                .find(|r| r.kind.group == group && r.kind.version == version)
-        })
+        self.by_plural
+            .get(plural)
+            .and_then(|rows| rows.iter().find(|r| r.kind.group == group && r.kind.version == version))
     }
 
     /// By what stands in an object: group, version and kind.
     pub fn by_kind(&self, group: &str, version: &str, kind: &str) -> Option<&Arc<Row>> {
-        self.by_kind.get(kind).and_then(|rows| {
-            rows.iter()
-                .find(|r| r.kind.group == group && r.kind.version == version)
-        })
+        self.by_kind.get(kind).and_then(|rows| rows.iter().find(|r| r.kind.group == group && r.kind.version == version))
     }
 }
 
@@ -110,6 +106,9 @@ struct Spec {
     enforced: bool,
 }
 
+/// The columns of a kind that has nothing more to show.
+const NAME_AND_AGE: &[Column] = &[Column::NAME, Column::AGE];
+
 impl Spec {
     fn core(kind: &'static str, plural: &'static str, hooks: impl Hooks + 'static) -> Spec {
         Spec {
@@ -120,7 +119,7 @@ impl Spec {
             categories: &[],
             namespaced: true,
             package: "core",
-            columns: &[Column::NAME, Column::AGE],
+            columns: NAME_AND_AGE,
             subresources: &[],
             hooks: Arc::new(hooks),
             enforced: true,
@@ -155,10 +154,7 @@ const EVENT_TTL: Duration = Duration::from_secs(3600);
 
 fn builtin() -> Vec<Row> {
     let all = &["all"][..];
-    let event = || Spec {
-        short_names: &["ev"],
-        ..Spec::core("Event", "events", Plain)
-    };
+    let event = || Spec { short_names: &["ev"], ..Spec::core("Event", "events", Plain) };
     vec![
         Spec {
             short_names: &["ns"],
@@ -167,13 +163,8 @@ fn builtin() -> Vec<Row> {
             ..Spec::core("Namespace", "namespaces", Plain)
         }
         .row(),
-        Spec {
-            short_names: &["no"],
-            namespaced: false,
-            subresources: &[Status],
-            ..Spec::core("Node", "nodes", Plain)
-        }
-        .row(),
+        Spec { short_names: &["no"], namespaced: false, subresources: &[Status], ..Spec::core("Node", "nodes", Plain) }
+            .row(),
         Spec {
             short_names: &["po"],
             categories: all,
@@ -181,11 +172,7 @@ fn builtin() -> Vec<Row> {
             ..Spec::core("Pod", "pods", Plain)
         }
         .row(),
-        Spec {
-            short_names: &["cm"],
-            ..Spec::core("ConfigMap", "configmaps", Plain)
-        }
-        .row(),
+        Spec { short_names: &["cm"], ..Spec::core("ConfigMap", "configmaps", Plain) }.row(),
         Spec::core("Secret", "secrets", Plain).row(),
         Spec {
             short_names: &["svc"],
@@ -195,24 +182,12 @@ fn builtin() -> Vec<Row> {
             ..Spec::core("Service", "services", Plain)
         }
         .row(),
-        Spec {
-            short_names: &["sa"],
-            ..Spec::core("ServiceAccount", "serviceaccounts", Plain)
-        }
-        .row(),
-        Row {
-            ttl: Some(EVENT_TTL),
-            ..event().row()
-        },
+        Spec { short_names: &["sa"], ..Spec::core("ServiceAccount", "serviceaccounts", Plain) }.row(),
+        Row { ttl: Some(EVENT_TTL), ..event().row() },
         Row {
             ttl: Some(EVENT_TTL),
             storage: GroupResource::new("", "events"),
-            ..Spec {
-                group: "events.k8s.io",
-                package: "events",
-                ..event()
-            }
-            .row()
+            ..Spec { group: "events.k8s.io", package: "events", ..event() }.row()
         },
         Spec {
             group: "apps",
@@ -232,12 +207,7 @@ fn builtin() -> Vec<Row> {
             ..Spec::core("ReplicaSet", "replicasets", Plain)
         }
         .row(),
-        Spec {
-            group: "coordination.k8s.io",
-            package: "coordination",
-            ..Spec::core("Lease", "leases", Plain)
-        }
-        .row(),
+        Spec { group: "coordination.k8s.io", package: "coordination", ..Spec::core("Lease", "leases", Plain) }.row(),
     ]
 }
 
