@@ -6,6 +6,7 @@
 //! - Each range of state has one writer: controllers create and delete pods, the scheduler alone binds them.
 
 mod config;
+pub mod scheduler;
 
 pub use config::{Config, Error, LeaderElection};
 

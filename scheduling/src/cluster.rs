@@ -116,6 +116,11 @@ impl Cluster {
         self.pods.get(uid)
     }
 
+    /// All pods that are counted.
+    pub fn pod_uids(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.pods.keys()
+    }
+
     pub fn pod_count(&self) -> usize {
         self.pods.len()
     }

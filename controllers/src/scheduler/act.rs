@@ -1,0 +1,135 @@
+//! The writes: bindings, conditions, events. Each runs in a task of its own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kube::Client;
+use kube::api::Patch;
+use serde_json::json;
+use timonier_client::backoff::Backoff;
+use timonier_client::events::{Recorder, Regarding};
+use timonier_client::object::Object;
+use timonier_client::watch::brief;
+use timonier_client::writer::Writer;
+use timonier_scheduling::Pod;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use super::state::{Binding, Outcome, Refusal, key};
+use super::view::PodView;
+use super::{News, SCHEDULER_NAME};
+
+/// Tries of one binding to one node before the decision is thought over.
+const TRIES: u32 = 3;
+const BETWEEN_TRIES: Backoff = Backoff { first: Duration::from_millis(50), longest: Duration::from_millis(500) };
+
+pub struct Actor {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    writer: Writer,
+    recorder: Recorder,
+    inbox: mpsc::Sender<News>,
+}
+
+impl Actor {
+    pub fn new(client: Client, inbox: mpsc::Sender<News>, shutdown: CancellationToken) -> Actor {
+        let recorder = Recorder::new(client.clone(), SCHEDULER_NAME, None, shutdown);
+        Actor { shared: Arc::new(Shared { writer: Writer::new(client, SCHEDULER_NAME), recorder, inbox }) }
+    }
+
+    pub fn bind(&self, binding: Binding) {
+        let shared = self.shared.clone();
+        tokio::spawn(async move {
+            let outcome = shared.bind(&binding).await;
+            // The loop has ended when nobody listens.
+            let _ended = shared.inbox.send(News::Bound(outcome)).await;
+        });
+    }
+
+    pub fn report(&self, refusal: Refusal) {
+        self.shared.recorder.warning(regarding(&refusal.pod), "FailedScheduling", refusal.message.as_str());
+        if refusal.is_news {
+            let shared = self.shared.clone();
+            tokio::spawn(async move { shared.say_why(&refusal).await });
+        }
+    }
+}
+
+/// What an answer to a binding means.
+enum Answer {
+    Moot,
+    Retry,
+}
+
+impl Shared {
+    async fn bind(&self, Binding { pod, node }: &Binding) -> Outcome {
+        let body = json!({
+            "apiVersion": "v1", "kind": "Binding",
+            "metadata": {"namespace": pod.namespace, "name": pod.name, "uid": pod.uid},
+            "target": {"apiVersion": "v1", "kind": "Node", "name": node},
+        });
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let written = self.writer.create_subresource(&PodView::RESOURCE, &key(pod), "binding", &body).await;
+            let Err(error) = written else {
+                let message = format!("Successfully assigned {}/{} to {node}", pod.namespace, pod.name);
+                self.recorder.normal(regarding(pod), "Scheduled", message);
+                return Outcome::Settled { uid: pod.uid.clone() };
+            };
+            match answer(&error) {
+                Answer::Moot => {
+                    debug!("pod {} needs no binding to {node} any more: {}", key(pod), brief(&error));
+                    return Outcome::Settled { uid: pod.uid.clone() };
+                }
+                // The same node again, since the first try may have been written all the same: the server
+                // then says so, and no other node was promised meanwhile.
+                Answer::Retry if tries < TRIES => tokio::time::sleep(BETWEEN_TRIES.jittered(tries)).await,
+                Answer::Retry => {
+                    warn!("cannot bind pod {} to {node}: {}", key(pod), brief(&error));
+                    let message = format!("binding rejected: {}", brief(&error));
+                    self.recorder.warning(regarding(pod), "FailedScheduling", message);
+                    return Outcome::Failed { uid: pod.uid.clone() };
+                }
+            }
+        }
+    }
+
+    async fn say_why(&self, Refusal { pod, message, .. }: &Refusal) {
+        let condition = json!({
+            "type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message,
+            "lastTransitionTime": format!("{:.0}", Timestamp::now()),
+        });
+        // The uid makes it a conflict to tell this to a namesake.
+        let patch = json!({"metadata": {"uid": pod.uid}, "status": {"conditions": [condition]}});
+        let patched = self.writer.patch_status::<PodView>(&key(pod), &Patch::Strategic(patch)).await;
+        match patched {
+            Ok(_) => {}
+            Err(error) if matches!(answer(&error), Answer::Moot) => {}
+            Err(error) => warn!("cannot tell pod {} why it waits: {}", key(pod), brief(&error)),
+        }
+    }
+}
+
+fn answer(error: &kube::Error) -> Answer {
+    match error {
+        // Gone, bound already, or another pod of that name.
+        kube::Error::Api(status) if matches!(status.code, 404 | 409) => Answer::Moot,
+        _ => Answer::Retry,
+    }
+}
+
+fn regarding(pod: &Pod) -> Regarding {
+    Regarding {
+        kind: PodView::KIND.into(),
+        api_version: PodView::RESOURCE.api_version().into(),
+        namespace: Some(pod.namespace.clone()),
+        name: pod.name.clone(),
+        uid: pod.uid.clone(),
+        field_path: None,
+    }
+}

@@ -1,0 +1,109 @@
+//! Pods and nodes as far as the scheduler reads them.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1 as core;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde::{Deserialize, Deserializer};
+use timonier_client::object::{Meta, Object, Resource, Revision};
+use timonier_scheduling::{Node, Pod, QuantityError};
+
+use super::SCHEDULER_NAME;
+
+/// What a pod is to the scheduler.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Stage {
+    /// Waits for a node from us.
+    Unscheduled,
+    /// Takes its share of this node.
+    Assigned(Arc<str>),
+    /// Nothing to do and nothing to count: ended, going away without ever having had a node, gated, or
+    /// another scheduler's.
+    Ignored,
+}
+
+#[derive(Debug, Clone)]
+pub struct PodView {
+    pub meta: Meta,
+    pub stage: Stage,
+    /// An error only when the object came past the API server's validation.
+    pub pod: Result<Arc<Pod>, QuantityError>,
+    /// The message of `PodScheduled=False`, when the pod has that condition.
+    pub refusal: Option<Box<str>>,
+}
+
+#[derive(Debug, Clone)]
+pub struct NodeView {
+    pub meta: Meta,
+    pub node: Result<Node, QuantityError>,
+}
+
+impl PodView {
+    pub fn of(pod: &core::Pod) -> PodView {
+        let refusal = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
+        PodView {
+            meta: meta(&pod.metadata),
+            stage: stage(pod),
+            refusal: refusal
+                .filter(|condition| condition.type_ == "PodScheduled" && condition.status == "False")
+                .find_map(|condition| condition.message.as_deref().map(Box::from)),
+            pod: Pod::parse(pod).map(Arc::new),
+        }
+    }
+}
+
+fn stage(pod: &core::Pod) -> Stage {
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    let spec = pod.spec.as_ref();
+    if matches!(phase, Some("Succeeded" | "Failed")) {
+        return Stage::Ignored;
+    }
+    match spec.and_then(|spec| spec.node_name.as_deref()) {
+        Some(node) if !node.is_empty() => return Stage::Assigned(node.into()),
+        _ => {}
+    }
+    let ours = spec.is_some_and(|spec| spec.scheduler_name.as_deref().unwrap_or(SCHEDULER_NAME) == SCHEDULER_NAME);
+    let gated = spec.is_some_and(|spec| spec.scheduling_gates.iter().flatten().next().is_some());
+    if ours && !gated && pod.metadata.deletion_timestamp.is_none() { Stage::Unscheduled } else { Stage::Ignored }
+}
+
+fn meta(meta: &ObjectMeta) -> Meta {
+    let revision = meta.resource_version.as_deref().and_then(|version| version.parse().ok());
+    Meta {
+        name: meta.name.as_deref().unwrap_or_default().into(),
+        namespace: meta.namespace.as_deref().map(Arc::from),
+        uid: meta.uid.as_deref().unwrap_or_default().into(),
+        resource_version: Revision(revision.unwrap_or_default()),
+        creation_timestamp: meta.creation_timestamp.as_ref().map(|time| time.0),
+        ..Meta::default()
+    }
+}
+
+impl<'de> Deserialize<'de> for PodView {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        core::Pod::deserialize(deserializer).map(|pod| PodView::of(&pod))
+    }
+}
+
+impl<'de> Deserialize<'de> for NodeView {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let node = core::Node::deserialize(deserializer)?;
+        Ok(NodeView { meta: meta(&node.metadata), node: Node::parse(&node) })
+    }
+}
+
+impl Object for PodView {
+    const KIND: &'static str = "Pod";
+    const RESOURCE: Resource = Resource::of("", "v1", "pods");
+    fn meta(&self) -> &Meta {
+        &self.meta
+    }
+}
+
+impl Object for NodeView {
+    const KIND: &'static str = "Node";
+    const RESOURCE: Resource = Resource::of("", "v1", "nodes");
+    fn meta(&self) -> &Meta {
+        &self.meta
+    }
+}
