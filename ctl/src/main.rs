@@ -1,1 +1,23 @@
-fn main() {}
+//! The `kctl` program: parse, run, report.
+
+use std::process::ExitCode;
+use timonier_ctl::cli::Cli;
+
+fn main() -> ExitCode {
+    let cli = match Cli::from_command_line(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(code) => return ExitCode::from(code),
+    };
+    cli.init_logging();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: cannot start the runtime: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let code = runtime.block_on(cli.run());
+    // Reads of standard input cannot be cancelled; nobody waits for them.
+    runtime.shutdown_background();
+    ExitCode::from(code)
+}

@@ -13,9 +13,9 @@ impl Columns {
     pub fn parse(spec: &str) -> Result<Columns, Error> {
         let column = |part: &str| match part.split_once(':') {
             Some((header, path)) => Ok((header.to_string(), Template::parse_relaxed(path)?)),
-            None => Err(Error::usage(format!(
-                "unexpected custom-columns spec: {part}, expected <header>:<json-path-expr>"
-            ))),
+            None => {
+                Err(Error::usage(format!("unexpected custom-columns spec: {part}, expected <header>:<json-path-expr>")))
+            }
         };
         spec.split(',').map(column).collect::<Result<_, _>>().map(Columns)
     }

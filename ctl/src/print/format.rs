@@ -9,7 +9,9 @@ use std::str::FromStr;
 #[derive(Clone, Debug)]
 pub enum Format {
     /// The server's table, with its wide columns if asked for.
-    Table { wide: bool },
+    Table {
+        wide: bool,
+    },
     Yaml,
     Json,
     /// `pod/web-1`, a line an object.
@@ -50,7 +52,9 @@ impl FromStr for Format {
             ("custom-columns", Some(spec)) => Ok(Format::Columns(Columns::parse(spec)?)),
             ("custom-columns-file", Some(path)) => Ok(Format::Columns(Columns::parse_file(&file(path)?)?)),
             ("jsonpath", None) => Err(Error::usage("template format specified but no template given")),
-            ("custom-columns", None) => Err(Error::usage("custom-columns format specified but no custom columns given")),
+            ("custom-columns", None) => {
+                Err(Error::usage("custom-columns format specified but no custom columns given"))
+            }
             _ => Err(Error::usage(format!(
                 "unable to match a printer suitable for the output format \"{text}\", allowed formats are: \
                  custom-columns,custom-columns-file,json,jsonpath,jsonpath-file,name,wide,yaml"

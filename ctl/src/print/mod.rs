@@ -4,6 +4,7 @@ pub mod age;
 pub mod columns;
 pub mod json;
 pub mod jsonpath;
+pub mod objects;
 pub mod table;
 pub mod tabwriter;
 pub mod yaml;

@@ -183,14 +183,14 @@ pub fn generic(objects: &[Value], now: jiff::Timestamp) -> Table {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
 
     fn pods() -> Table {
-        let metadata = json!({"metadata": {"name": "web-1", "namespace": "shop", "labels": {"app": "web", "x/tier": "1"}}});
+        let metadata =
+            json!({"metadata": {"name": "web-1", "namespace": "shop", "labels": {"app": "web", "x/tier": "1"}}});
         serde_json::from_value(json!({
             "columnDefinitions": [{"name": "Name", "priority": 0}, {"name": "Ready"}, {"name": "IP", "priority": 1}],
             "rows": [

@@ -18,49 +18,57 @@ pub const DESCRIBE: Layout = Layout { min_width: 0, padding: 2 };
 
 /// Aligns tab-separated `text`; every line of the result ends in a newline.
 pub fn align(text: &str, layout: Layout) -> String {
-    align_remembering(text, layout, &mut Vec::new())
+    Writer { layout, remembered: None, out: String::with_capacity(text.len() * 2) }.write(text)
 }
 
 /// As [`align`], but columns are never narrower than in the calls before: `widths` remembers. This is what keeps the
 /// rows of a watch, which come one by one, under their headers.
 pub fn align_remembering(text: &str, layout: Layout, widths: &mut Vec<usize>) -> String {
-    let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split('\t').collect()).collect();
-    let mut out = String::with_capacity(text.len() * 2);
-    format(&lines, &mut Vec::new(), layout, widths, &mut out);
-    out
+    Writer { layout, remembered: Some(widths), out: String::with_capacity(text.len() * 2) }.write(text)
 }
 
-/// Writes `lines`, given the widths of the columns to the left; recurses into each block of a further column.
-fn format(lines: &[Vec<&str>], fixed: &mut Vec<usize>, layout: Layout, remembered: &mut Vec<usize>, out: &mut String) {
-    let column = fixed.len();
-    let mut next = 0;
-    while next < lines.len() {
-        let block = lines[next..].iter().take_while(|line| column + 1 < line.len()).count();
-        if block == 0 {
-            write_line(&lines[next], fixed, out);
-            next += 1;
-            continue;
+struct Writer<'a> {
+    layout: Layout,
+    remembered: Option<&'a mut Vec<usize>>,
+    out: String,
+}
+
+impl Writer<'_> {
+    fn write(mut self, text: &str) -> String {
+        let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split('\t').collect()).collect();
+        self.format(&lines, &mut Vec::new());
+        self.out
+    }
+
+    /// Writes `lines`, given the widths of the columns to the left; recurses into each block of a further column.
+    fn format(&mut self, lines: &[Vec<&str>], widths: &mut Vec<usize>) {
+        let column = widths.len();
+        let mut next = 0;
+        while next < lines.len() {
+            let block = lines[next..].iter().take_while(|line| column + 1 < line.len()).count();
+            if block == 0 {
+                write_line(&lines[next], widths, &mut self.out);
+                next += 1;
+                continue;
+            }
+            let block = &lines[next..next + block];
+            next += block.len();
+            let widest = block.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+            let width = self.remember(column, self.layout.min_width.max(widest + self.layout.padding));
+            widths.push(width);
+            self.format(block, widths);
+            widths.pop();
         }
-        let block = &lines[next..next + block];
-        next += block.len();
-        let mut width = layout.min_width;
-        let mut empty = true;
-        for line in block {
-            let cell = line[column].chars().count();
-            width = width.max(cell + layout.padding);
-            empty &= cell == 0;
+    }
+
+    /// The widest that this column ever was, if widths are remembered.
+    fn remember(&mut self, column: usize, width: usize) -> usize {
+        let Some(widths) = &mut self.remembered else { return width };
+        if widths.len() <= column {
+            widths.resize(column + 1, 0);
         }
-        if empty && layout.min_width == 0 {
-            width = layout.padding;
-        }
-        if remembered.len() <= column {
-            remembered.resize(column + 1, 0);
-        }
-        width = width.max(remembered[column]);
-        remembered[column] = width;
-        fixed.push(width);
-        format(block, fixed, layout, remembered, out);
-        fixed.pop();
+        widths[column] = widths[column].max(width);
+        widths[column]
     }
 }
 

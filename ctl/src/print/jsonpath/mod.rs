@@ -7,6 +7,7 @@ mod parse;
 
 use crate::error::Error;
 use serde_json::Value;
+use std::cmp::Ordering;
 
 /// A parsed template.
 #[derive(Clone, Debug)]
@@ -28,10 +29,17 @@ enum Step {
     /// `..`: this value and everything under it.
     Descend,
     /// `[from:to:step]`; an index is the slice of one.
-    Slice { from: Option<i64>, to: Option<i64>, step: i64 },
+    Slice {
+        from: Option<i64>,
+        to: Option<i64>,
+        step: i64,
+    },
     Index(i64),
     Union(Vec<Step>),
-    Filter { left: Operand, test: Option<(Comparison, Operand)> },
+    Filter {
+        left: Operand,
+        test: Option<(Comparison, Operand)>,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -81,6 +89,15 @@ impl Template {
             Node::Text(_) | Node::Range(..) => None,
         });
         paths.flatten().collect()
+    }
+}
+
+/// The order of two objects by what a path finds first in them; what has nothing there comes first.
+pub fn compare_first(path: &Template, a: &Value, b: &Value) -> Ordering {
+    let first = |object| path.values(object).into_iter().next();
+    match (first(a), first(b)) {
+        (Some(a), Some(b)) => eval::compare(a, b).unwrap_or(Ordering::Equal),
+        (a, b) => a.is_some().cmp(&b.is_some()),
     }
 }
 

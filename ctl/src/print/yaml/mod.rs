@@ -137,7 +137,9 @@ mod tests {
 
     #[test]
     fn strings_that_would_read_as_something_else_are_quoted() {
-        for text in ["true", "no", "y", "1", "1.5", "0x1f", "1e3", "null", "~", "", "2024-01-02T03:04:05Z", "1_000", "12:30:45"] {
+        for text in
+            ["true", "no", "y", "1", "1.5", "0x1f", "1e3", "null", "~", "", "2024-01-02T03:04:05Z", "1_000", "12:30:45"]
+        {
             check(json!({"k": text}), &format!("k: \"{text}\"\n"));
         }
         for text in ["web", "10.0.0.1", "5m", "a:b", "1Gi", "v1", "-x", "100m", "a#b"] {
@@ -161,7 +163,8 @@ mod tests {
 
     #[test]
     fn long_text_is_folded_after_80_columns() {
-        let words = "0/3 nodes are available: 3 node(s) didn't have free ports for the requested pod ports. No preemption.";
+        let words =
+            "0/3 nodes are available: 3 node(s) didn't have free ports for the requested pod ports. No preemption.";
         check(
             json!({"status": {"message": words}}),
             "status:\n  message: '0/3 nodes are available: 3 node(s) didn''t have free ports for the requested\n    pod ports. No preemption.'\n",

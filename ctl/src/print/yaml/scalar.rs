@@ -119,7 +119,9 @@ fn is_number(text: &str) -> bool {
     }
     let radix = |prefix: [&str; 2], base: u32| {
         prefix.iter().any(|p| {
-            unsigned.strip_prefix(p).is_some_and(|digits| !digits.is_empty() && digits.chars().all(|c| c.is_digit(base)))
+            unsigned
+                .strip_prefix(p)
+                .is_some_and(|digits| !digits.is_empty() && digits.chars().all(|c| c.is_digit(base)))
         })
     };
     radix(["0x", "0X"], 16) || radix(["0b", "0B"], 2) || radix(["0o", "0O"], 8) || is_decimal(unsigned)

@@ -1,0 +1,120 @@
+//! The command line: one variant a command, each with its arguments and `run` in a file under `commands`.
+
+use crate::commands;
+use crate::error::Error;
+use crate::flags::Global;
+use crate::output;
+use clap::error::ErrorKind;
+use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+
+/// kctl controls a Timonier cluster: containers on a pool of Docker hosts, described as in Kubernetes.
+#[derive(Parser, Debug)]
+#[command(name = "kctl", version, disable_version_flag = true, max_term_width = 110, after_help = EXAMPLES)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "Examples:
+  kctl apply -f web.yaml             make the cluster hold what the file says
+  kctl get pods -o wide              see where it runs
+  kctl describe pod web-1            see why it does not
+  kctl logs -f deployment/web        read what it says
+  kctl scale deployment/web --replicas=5
+  kctl rollout undo deployment/web
+
+kctl reads the same kubeconfig as kubectl and takes the same flags.";
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Create or change objects so that they are as files say
+    Apply(commands::apply::Args),
+    /// Show objects
+    Get(commands::get::Args),
+}
+
+impl Command {
+    async fn run(self, global: &Global) -> Result<(), Error> {
+        match self {
+            Command::Apply(args) => commands::apply::run(args, global).await,
+            Command::Get(args) => commands::get::run(args, global).await,
+        }
+    }
+}
+
+impl Cli {
+    /// Reads the command line; prints help and mistakes itself and then gives the exit code.
+    pub fn from_command_line(args: impl IntoIterator<Item = OsString>) -> Result<Cli, u8> {
+        let command = Cli::command();
+        let args = plain_switches(args, &switches(&command));
+        let parsed = command.try_get_matches_from(args).and_then(|matches| Cli::from_arg_matches(&matches));
+        parsed.map_err(|error| {
+            let _ = error.print();
+            match error.kind() {
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => 0,
+                _ => 1,
+            }
+        })
+    }
+
+    pub fn init_logging(&self) {
+        let filter = tracing_subscriber::EnvFilter::new(self.global.log_filter());
+        let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+        // Only an earlier subscriber could refuse; then that one logs.
+        let _ = log.try_init();
+    }
+
+    /// Runs the command and reports its error; the value is the exit code.
+    pub async fn run(self) -> u8 {
+        let Err(error) = self.command.run(&self.global).await else { return 0 };
+        let report = error.report();
+        if !report.is_empty() {
+            output::note(report);
+        }
+        u8::try_from(error.exit_code()).unwrap_or(1)
+    }
+}
+
+/// The long names of all flags that take no value.
+fn switches(command: &clap::Command) -> BTreeSet<String> {
+    let own = command.get_arguments().filter(|arg| matches!(arg.get_action(), ArgAction::SetTrue));
+    let own = own.filter_map(|arg| arg.get_long().map(str::to_string));
+    command.get_subcommands().flat_map(switches).chain(own).collect()
+}
+
+/// kubectl's users write `--watch=true`; a switch is then the bare flag, or nothing if it is `=false`.
+fn plain_switches(args: impl IntoIterator<Item = OsString>, switches: &BTreeSet<String>) -> Vec<OsString> {
+    let mut plain = Vec::new();
+    let mut verbatim = false;
+    for arg in args {
+        verbatim |= arg == "--";
+        let switch = arg.to_str().and_then(|text| text.strip_prefix("--")?.split_once('='));
+        match switch {
+            Some((name, "true")) if !verbatim && switches.contains(name) => plain.push(format!("--{name}").into()),
+            Some((name, "false")) if !verbatim && switches.contains(name) => {}
+            _ => plain.push(arg),
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_switch_may_be_written_with_its_value() {
+        let args = ["kctl", "get", "--watch=true", "--no-headers=false", "--output=true", "--", "--watch=true"];
+        let plain = plain_switches(args.map(OsString::from), &switches(&Cli::command()));
+        assert_eq!(plain, ["kctl", "get", "--watch", "--output=true", "--", "--watch=true"]);
+    }
+}
