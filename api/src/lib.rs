@@ -8,5 +8,8 @@
 pub mod field;
 pub mod kind;
 pub mod names;
+pub mod quantity;
 pub mod schema;
+pub mod selector;
 pub mod status;
+pub mod yaml;
