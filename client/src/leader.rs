@@ -235,7 +235,7 @@ impl Candidate {
     }
 
     async fn try_attempt(&mut self) -> Result<bool, kube::Error> {
-        let found = self.read().await?;
+        let found = self.writer.read::<Lease>(&self.key).await?;
         let step = decide(found.as_ref(), &self.identity, self.lease.duration, &mut self.seen, Instant::now());
         let now = micro_time();
         match step {
@@ -269,16 +269,6 @@ impl Candidate {
         }
     }
 
-    async fn read(&self) -> Result<Option<Lease>, kube::Error> {
-        let path = Lease::RESOURCE.path(self.key.namespace());
-        let request = kube::core::Request::new(path).get(&self.key.name, &Default::default());
-        match self.writer.client().request(request.map_err(kube::Error::BuildRequest)?).await {
-            Ok(lease) => Ok(Some(lease)),
-            Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
     /// The revision makes the write conditional: of two that try, one wins.
     async fn write(&mut self, revision: Revision, spec: Value) -> Result<(), kube::Error> {
         let patch = json!({"metadata": {"resourceVersion": revision.to_string()}, "spec": spec});
@@ -289,7 +279,7 @@ impl Candidate {
 
     /// Lets the next leader start at once instead of after the lease's duration.
     async fn release(&mut self) {
-        let Ok(Some(lease)) = self.read().await else {
+        let Ok(Some(lease)) = self.writer.read::<Lease>(&self.key).await else {
             return;
         };
         if lease.spec.holder_identity.as_deref() != Some(&self.identity) {

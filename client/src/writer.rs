@@ -50,6 +50,15 @@ impl Writer {
         }
     }
 
+    /// Reads an object from the server itself, for what a copy is too old to decide.
+    pub async fn read<T: Object>(&self, key: &ObjectKey) -> Result<Option<T>, kube::Error> {
+        match self.send(request(&T::RESOURCE, key.namespace()).get(&key.name, &Default::default())).await {
+            Ok(found) => Ok(Some(found)),
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Creates an object from its complete JSON form.
     pub async fn create<T: Object>(&self, namespace: Option<&str>, object: &impl Serialize) -> Result<T, kube::Error> {
         let body = serde_json::to_vec(object).map_err(kube::Error::SerdeError)?;
@@ -127,15 +136,23 @@ impl Writer {
         params: DeleteParams,
     ) -> Result<(), kube::Error> {
         let params = params.preconditions(Preconditions { uid: Some(uid.into()), resource_version: None });
-        let request = request(resource, key.namespace()).delete(&key.name, &params);
-        match self.send::<Answer>(request).await {
-            Ok(answer) => {
-                self.record(resource, answer.metadata.resource_version);
-                Ok(())
-            }
+        match self.delete_if(resource, key, params).await {
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
-            Err(error) => Err(error),
+            other => other,
         }
+    }
+
+    /// Deletes an object under the preconditions that the parameters carry.
+    pub async fn delete_if(
+        &self,
+        resource: &Resource,
+        key: &ObjectKey,
+        params: DeleteParams,
+    ) -> Result<(), kube::Error> {
+        let request = request(resource, key.namespace()).delete(&key.name, &params);
+        let answer: Answer = self.send(request).await?;
+        self.record(resource, answer.metadata.resource_version);
+        Ok(())
     }
 
     async fn send<A: DeserializeOwned>(

@@ -2,6 +2,8 @@
 
 use timonier_client::leader::LeaseName;
 
+use crate::nodeipam::ClusterCidr;
+
 /// The controllers by name, as `--only` takes them.
 pub const NAMES: &[&str] =
     &["deployment", "replicaset", "garbage-collector", "namespace", "serviceaccount", "nodeipam", "scheduler"];
@@ -43,5 +45,11 @@ impl Config {
             return Err(Error::UnknownController { name: name.clone() });
         }
         Ok(NAMES.iter().filter(|name| only.iter().any(|wanted| wanted == *name)).copied().collect())
+    }
+
+    pub(crate) fn cluster_range(&self) -> Result<ClusterCidr, Error> {
+        self.cluster_cidr
+            .parse()
+            .map_err(|message| Error::ClusterCidr { given: self.cluster_cidr.clone(), message })
     }
 }

@@ -4,17 +4,89 @@
 //! - A reconcile is given a key and never an event; `plan.rs` of each folder is pure.
 //! - Views are slim and read-only: controllers patch, they never send an object back.
 //! - Each range of state has one writer: controllers create and delete pods, the scheduler alone binds them.
+//! - A key is not planned again before the watches have shown what its last step wrote.
+//!
+//! Reading order: [`config`], this file, `start` (what each controller watches), then a folder a controller:
+//! `deployment`, `replicaset`, `garbage`, `namespace`, `serviceaccount`, `nodeipam`, [`scheduler`].
 
-mod config;
+pub mod config;
+mod copies;
+mod deployment;
+mod discovery;
+mod garbage;
+mod namespace;
+mod nodeipam;
+mod objects;
+mod owners;
+mod refusal;
+mod replicaset;
 pub mod scheduler;
+mod serviceaccount;
+mod start;
+mod supervise;
 
 pub use config::{Config, Error, LeaderElection};
 
-use tokio_util::sync::CancellationToken;
+use std::sync::Arc;
 
-/// Runs the chosen controllers until `shutdown`; with leader election, only while leader.
+use timonier_client::leader;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use start::Ground;
+use supervise::supervise;
+
+/// Runs the chosen controllers until `shutdown`; with leader election, only while leader. Returns when all have
+/// ended.
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Error> {
-    config.chosen()?;
-    shutdown.cancelled().await;
+    let chosen = config.chosen()?;
+    let cidr = config.cluster_range()?;
+    let Some(election) = &config.leader_election else {
+        work(&config, &chosen, cidr, shutdown).await;
+        return Ok(());
+    };
+    let (lease, identity) = (election.lease.clone(), election.identity.clone());
+    let mut election = leader::elect(config.controllers.clone(), lease, identity, shutdown);
+    while let Some(term) = election.elected().await {
+        work(&config, &chosen, cidr, term.lost.clone()).await;
+        term.ended();
+    }
+    election.finished().await;
     Ok(())
+}
+
+/// One term: fresh copies, all controllers, until `shutdown`.
+async fn work(
+    config: &Config,
+    chosen: &[&'static str],
+    cluster_cidr: nodeipam::ClusterCidr,
+    shutdown: CancellationToken,
+) {
+    let client = config.controllers.clone();
+    let copies = copies::Copies::new(client.clone(), shutdown.clone());
+    let ground = Arc::new(Ground { client, copies, cluster_cidr });
+    let mut controllers = JoinSet::new();
+    for name in chosen.iter().copied() {
+        let (ground, stop) = (ground.clone(), shutdown.clone());
+        let scheduler = config.scheduler.clone();
+        let start = move || {
+            let (ground, stop, scheduler) = (ground.clone(), stop.clone(), scheduler.clone());
+            async move {
+                match name {
+                    "deployment" => start::deployment(ground, stop).await,
+                    "replicaset" => start::replicaset(ground, stop).await,
+                    "garbage-collector" => start::garbage_collector(ground, stop).await,
+                    "namespace" => start::namespace(ground, stop).await,
+                    "serviceaccount" => start::serviceaccount(ground, stop).await,
+                    "nodeipam" => start::nodeipam(ground, stop).await,
+                    "scheduler" => scheduler::run(scheduler, stop).await,
+                    unknown => unreachable!("{unknown} is not in config::NAMES"),
+                }
+            }
+        };
+        controllers.spawn(supervise(name, start, shutdown.clone()));
+    }
+    controllers.join_all().await;
+    info!("controllers have stopped");
 }

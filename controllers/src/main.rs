@@ -1,1 +1,109 @@
-fn main() {}
+//! `timonier-controllers`: the controllers and the scheduler as a process of their own.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::Context;
+use clap::Parser;
+use timonier_client::{ConnectOptions, connect, leader::LeaseName};
+use timonier_controllers::{Config, LeaderElection, config::NAMES, run};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+/// Brings the cluster to what its objects ask for: deployments, replica sets, garbage collection, namespaces,
+/// service accounts, node address ranges and scheduling.
+#[derive(Debug, Parser)]
+#[command(name = "timonier-controllers", version)]
+struct Arguments {
+    /// Kubeconfig of the identity system:kube-controller-manager
+    #[arg(long, env = "TIMONIER_KUBECONFIG", value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+
+    /// Kubeconfig of the identity system:kube-scheduler; without it the scheduler uses --kubeconfig
+    #[arg(long, env = "TIMONIER_SCHEDULER_KUBECONFIG", value_name = "FILE")]
+    scheduler_kubeconfig: Option<PathBuf>,
+
+    /// Run only these, separated by commas
+    #[arg(long, env = "TIMONIER_ONLY", value_name = "NAMES", value_delimiter = ',',
+        help = format!("Run only these, separated by commas: {}", NAMES.join(", ")))]
+    only: Option<Vec<String>>,
+
+    /// Act only while holding the Lease --lease-name in kube-system, so that replicas may stand by
+    #[arg(long, env = "TIMONIER_LEADER_ELECT")]
+    leader_elect: bool,
+
+    /// The Lease of the election; processes that run different controllers need different ones
+    #[arg(long, env = "TIMONIER_LEASE_NAME", value_name = "NAME", default_value = "timonier-controllers")]
+    lease_name: String,
+
+    /// IPv4 range of all pods; each node gets a /24 of it
+    #[arg(long, env = "TIMONIER_CLUSTER_CIDR", value_name = "RANGE", default_value = "10.244.0.0/16")]
+    cluster_cidr: String,
+
+    /// What to log: error, warn, info, debug, trace, or module=level pairs
+    #[arg(long, env = "TIMONIER_LOG", value_name = "FILTER", default_value = "info")]
+    log: String,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let filter = match EnvFilter::try_new(&arguments.log) {
+        Ok(filter) => filter,
+        Err(error) => {
+            eprintln!("timonier-controllers: --log {:?}: {error}", arguments.log);
+            return ExitCode::from(2);
+        }
+    };
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match serve(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("timonier-controllers: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[tokio::main]
+async fn serve(arguments: Arguments) -> anyhow::Result<()> {
+    let client = |kubeconfig: Option<PathBuf>| connect(ConnectOptions { kubeconfig, ..Default::default() });
+    let controllers = client(arguments.kubeconfig).await.context("--kubeconfig")?;
+    let scheduler = match arguments.scheduler_kubeconfig {
+        Some(file) => client(Some(file)).await.context("--scheduler-kubeconfig")?,
+        None => controllers.clone(),
+    };
+    let leader_election = arguments.leader_elect.then(|| LeaderElection {
+        lease: LeaseName::new("kube-system", arguments.lease_name),
+        identity: format!("{}_{}_{:08x}", host_name(), std::process::id(), rand::random::<u32>()),
+    });
+    let shutdown = CancellationToken::new();
+    stop_on_signals(shutdown.clone())?;
+    let config = Config {
+        controllers,
+        scheduler,
+        only: arguments.only,
+        leader_election,
+        cluster_cidr: arguments.cluster_cidr,
+    };
+    Ok(run(config, shutdown).await?)
+}
+
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() { "localhost".into() } else { name.into() }
+}
+
+/// SIGTERM and SIGINT let running steps end and release the lead.
+fn stop_on_signals(shutdown: CancellationToken) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        shutdown.cancel();
+    });
+    Ok(())
+}

@@ -1,0 +1,68 @@
+//! The local copies that the controllers of one process share: one watch a kind, started when first needed.
+
+use std::sync::OnceLock;
+
+use kube::Client;
+use timonier_client::{Informer, Object, watch::Scope};
+use tokio_util::sync::CancellationToken;
+
+use crate::objects::{Deployment, Namespace, Node, Pod, ReplicaSet, ServiceAccount};
+
+pub struct Copies {
+    client: Client,
+    shutdown: CancellationToken,
+    deployments: OnceLock<Informer<Deployment>>,
+    sets: OnceLock<Informer<ReplicaSet>>,
+    pods: OnceLock<Informer<Pod>>,
+    nodes: OnceLock<Informer<Node>>,
+    namespaces: OnceLock<Informer<Namespace>>,
+    accounts: OnceLock<Informer<ServiceAccount>>,
+}
+
+impl Copies {
+    pub fn new(client: Client, shutdown: CancellationToken) -> Copies {
+        Copies {
+            client,
+            shutdown,
+            deployments: OnceLock::new(),
+            sets: OnceLock::new(),
+            pods: OnceLock::new(),
+            nodes: OnceLock::new(),
+            namespaces: OnceLock::new(),
+            accounts: OnceLock::new(),
+        }
+    }
+
+    fn copy<T: Object>(&self, cell: &OnceLock<Informer<T>>) -> Informer<T> {
+        let start = || {
+            let informer = Informer::new();
+            informer.start(self.client.clone(), Scope::default(), self.shutdown.clone());
+            informer
+        };
+        cell.get_or_init(start).clone()
+    }
+
+    pub fn deployments(&self) -> Informer<Deployment> {
+        self.copy(&self.deployments)
+    }
+
+    pub fn sets(&self) -> Informer<ReplicaSet> {
+        self.copy(&self.sets)
+    }
+
+    pub fn pods(&self) -> Informer<Pod> {
+        self.copy(&self.pods)
+    }
+
+    pub fn nodes(&self) -> Informer<Node> {
+        self.copy(&self.nodes)
+    }
+
+    pub fn namespaces(&self) -> Informer<Namespace> {
+        self.copy(&self.namespaces)
+    }
+
+    pub fn accounts(&self) -> Informer<ServiceAccount> {
+        self.copy(&self.accounts)
+    }
+}

@@ -1,0 +1,20 @@
+//! Slim views: of each kind, the fields that a controller here reads.
+//!
+//! They are shared by all controllers of the process and never written back.
+
+mod condition;
+mod deployment;
+mod namespace;
+mod node;
+mod pod;
+mod replicaset;
+mod selector;
+mod service_account;
+
+pub use condition::{Condition, ConditionStatus, condition, whole_seconds};
+pub use deployment::{Deployment, DeploymentStatus, IntOrPercent};
+pub use namespace::Namespace;
+pub use node::Node;
+pub use pod::Pod;
+pub use replicaset::{ReplicaSet, ReplicaSetStatus};
+pub use service_account::ServiceAccount;

@@ -1,0 +1,82 @@
+//! What a ReplicaSet is short of. Pure.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use timonier_client::Object;
+
+use super::preference::{NodeCrowd, prefer_to_delete};
+use crate::objects::{Pod, ReplicaSet};
+
+pub struct Observed<'a> {
+    pub set: &'a ReplicaSet,
+    /// The pods that it controls, and those of its namespace that nobody does.
+    pub pods: &'a [Arc<Pod>],
+    /// How many active pods of the same owner run on each node.
+    pub crowd: &'a NodeCrowd,
+    pub now: Timestamp,
+}
+
+#[derive(Default)]
+pub struct Plan {
+    pub adopt: Vec<Arc<Pod>>,
+    pub release: Vec<Arc<Pod>>,
+    pub create: usize,
+    /// In the order of preference.
+    pub delete: Vec<Arc<Pod>>,
+    /// The pods that count, adopted ones included.
+    pub active: Vec<Arc<Pod>>,
+    /// Deleted pods that are still ending.
+    pub terminating: usize,
+    /// When the next pod will have been ready for long enough.
+    pub available_in: Option<SignedDuration>,
+}
+
+pub fn plan(observed: &Observed) -> Plan {
+    let Observed { set, pods, crowd, now } = observed;
+    let mut plan = Plan::default();
+    let deleting = set.metadata.is_deleting();
+    for pod in *pods {
+        let controlled = pod.meta().controller().is_some_and(|owner| owner.uid == set.metadata.uid);
+        let matches = set.spec.selector.matches(&pod.metadata.labels);
+        match (controlled, matches) {
+            (true, true) => count(&mut plan, pod),
+            (true, false) if !deleting && !pod.metadata.is_deleting() => plan.release.push(pod.clone()),
+            (false, true) if !deleting && pod.is_active() && pod.meta().controller().is_none() => {
+                plan.adopt.push(pod.clone());
+                count(&mut plan, pod);
+            }
+            _ => {}
+        }
+    }
+    plan.available_in = plan
+        .active
+        .iter()
+        .filter_map(|pod| pod.available_in(set.spec.min_ready_seconds, *now))
+        .filter(|wait| wait.is_positive())
+        .min();
+    // What is being deleted loses its pods to the garbage collector, not to us.
+    if deleting {
+        return plan;
+    }
+    let wanted = usize::try_from(set.spec.replicas).unwrap_or(0);
+    let there = plan.active.len();
+    plan.create = wanted.saturating_sub(there);
+    if there > wanted {
+        let mut candidates = plan.active.clone();
+        if wanted > 0 {
+            prefer_to_delete(&mut candidates, crowd, *now);
+        }
+        candidates.truncate(there - wanted);
+        plan.delete = candidates;
+    }
+    plan
+}
+
+fn count(plan: &mut Plan, pod: &Arc<Pod>) {
+    if pod.is_active() {
+        plan.active.push(pod.clone());
+    } else if pod.metadata.is_deleting() && !pod.is_finished() {
+        plan.terminating += 1;
+    }
+}
