@@ -48,8 +48,6 @@ impl Config {
     }
 
     pub(crate) fn cluster_range(&self) -> Result<ClusterCidr, Error> {
-        self.cluster_cidr
-            .parse()
-            .map_err(|message| Error::ClusterCidr { given: self.cluster_cidr.clone(), message })
+        self.cluster_cidr.parse().map_err(|message| Error::ClusterCidr { given: self.cluster_cidr.clone(), message })
     }
 }

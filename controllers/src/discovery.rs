@@ -38,8 +38,7 @@ fn preferred(list: APIGroupDiscoveryList) -> Vec<Served> {
             for resource in version.resources {
                 let Some(served) = served(&name, &version_name, resource) else { continue };
                 let known = found.iter().any(|known| {
-                    known.resource.group == served.resource.group
-                        && known.resource.plural == served.resource.plural
+                    known.resource.group == served.resource.group && known.resource.plural == served.resource.plural
                 });
                 if !known {
                     found.push(served);

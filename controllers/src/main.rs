@@ -78,13 +78,8 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     });
     let shutdown = CancellationToken::new();
     stop_on_signals(shutdown.clone())?;
-    let config = Config {
-        controllers,
-        scheduler,
-        only: arguments.only,
-        leader_election,
-        cluster_cidr: arguments.cluster_cidr,
-    };
+    let config =
+        Config { controllers, scheduler, only: arguments.only, leader_election, cluster_cidr: arguments.cluster_cidr };
     Ok(run(config, shutdown).await?)
 }
 

@@ -17,8 +17,7 @@ pub fn bounds(deployment: &Deployment) -> Bounds {
     let rolling = &spec.strategy.rolling_update;
     let quarter = IntOrPercent::Percent("25%".into());
     let surge = amount(rolling.max_surge.as_ref().unwrap_or(&quarter), spec.replicas, Round::Up);
-    let unavailable =
-        amount(rolling.max_unavailable.as_ref().unwrap_or(&quarter), spec.replicas, Round::Down);
+    let unavailable = amount(rolling.max_unavailable.as_ref().unwrap_or(&quarter), spec.replicas, Round::Down);
     let unavailable = if surge == 0 && unavailable == 0 { 1 } else { unavailable };
     Bounds { surge, unavailable: unavailable.min(spec.replicas) }
 }

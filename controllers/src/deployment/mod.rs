@@ -100,8 +100,7 @@ impl Reconcile for Deployments {
             }
         }
         let now = Timestamp::now();
-        let plan =
-            plan(&Observed { deployment: &deployment, sets: &sets, populated: &populated, now });
+        let plan = plan(&Observed { deployment: &deployment, sets: &sets, populated: &populated, now });
         for action in &plan.actions {
             self.act(&deployment, action, writer).await?;
         }
@@ -113,17 +112,9 @@ impl Reconcile for Deployments {
 }
 
 impl Deployments {
-    async fn act(
-        &self,
-        deployment: &Deployment,
-        action: &Action,
-        writer: &Writer,
-    ) -> Result<(), DeploymentError> {
+    async fn act(&self, deployment: &Deployment, action: &Action, writer: &Writer) -> Result<(), DeploymentError> {
         let key = deployment.meta().key();
-        let set_key = |name: &std::sync::Arc<str>| ObjectKey {
-            namespace: key.namespace.clone(),
-            name: name.clone(),
-        };
+        let set_key = |name: &std::sync::Arc<str>| ObjectKey { namespace: key.namespace.clone(), name: name.clone() };
         match action {
             Action::Adopt(set) => {
                 if owners::still_wants::<Deployment>(writer, &deployment.metadata).await? {
@@ -163,12 +154,7 @@ impl Deployments {
         Ok(())
     }
 
-    async fn create(
-        &self,
-        deployment: &Deployment,
-        new: &NewSet,
-        writer: &Writer,
-    ) -> Result<(), DeploymentError> {
+    async fn create(&self, deployment: &Deployment, new: &NewSet, writer: &Writer) -> Result<(), DeploymentError> {
         let namespace = deployment.metadata.namespace.as_deref();
         match writer.create::<ReplicaSet>(namespace, &new.body).await {
             Ok(_) if new.replicas > 0 => {
@@ -178,28 +164,20 @@ impl Deployments {
             Ok(_) => Ok(()),
             Err(error) if namespace_ends(&error) => Ok(()),
             Err(kube::Error::Api(status)) if status.reason == "AlreadyExists" => {
-                let key = ObjectKey {
-                    namespace: deployment.metadata.namespace.clone(),
-                    name: new.name.as_str().into(),
-                };
+                let key =
+                    ObjectKey { namespace: deployment.metadata.namespace.clone(), name: new.name.as_str().into() };
                 let there = writer.read::<ReplicaSet>(&key).await?;
                 if there.is_none_or(|there| revision::is_ours(deployment, &there)) {
                     return Ok(());
                 }
                 // The name belongs to another template or owner; the next is made with a count that differs.
                 let status = status::collision(deployment);
-                writer
-                    .patch_status::<Deployment>(&deployment.meta().key(), &Patch::Merge(status))
-                    .await?;
+                writer.patch_status::<Deployment>(&deployment.meta().key(), &Patch::Merge(status)).await?;
                 Err(DeploymentError::Collision(new.name.clone()))
             }
             Err(error) => {
                 let message = format!("Failed to create new replica set \"{}\": {}", new.name, brief(&error));
-                self.events.warning(
-                    Regarding::object(deployment),
-                    status::REPLICA_SET_CREATE_ERROR,
-                    message.clone(),
-                );
+                self.events.warning(Regarding::object(deployment), status::REPLICA_SET_CREATE_ERROR, message.clone());
                 if let Some(status) = status::create_failed(deployment, &message, Timestamp::now()) {
                     let patch = Patch::Merge(status::patch(&status));
                     writer.patch_status::<Deployment>(&deployment.meta().key(), &patch).await?;

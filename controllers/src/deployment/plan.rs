@@ -26,7 +26,10 @@ pub enum Action {
     Release(Arc<ReplicaSet>),
     Create(NewSet),
     Change(SetChange),
-    Delete { name: Arc<str>, uid: Arc<str> },
+    Delete {
+        name: Arc<str>,
+        uid: Arc<str>,
+    },
     /// Write the revision into the Deployment's annotation.
     Number(String),
 }
@@ -66,8 +69,7 @@ pub fn plan(observed: &Observed) -> Plan {
             actions.extend(revision::clean_up(deployment, &old));
         }
     } else if &*deployment.spec.strategy.kind == "Recreate" {
-        let busy = rollout::empty_old(deployment, &mut old)
-            || revision::any_populated(&old, observed.populated);
+        let busy = rollout::empty_old(deployment, &mut old) || revision::any_populated(&old, observed.populated);
         if !busy {
             match &mut new {
                 None => create(deployment, &old, &mut actions, &mut news),
@@ -137,13 +139,7 @@ fn write_number(deployment: &Deployment, number: &str, actions: &mut Vec<Action>
 }
 
 /// Collects the changes of the sets and computes the status that results.
-fn conclude(
-    observed: &Observed,
-    mut actions: Vec<Action>,
-    new: Option<Set>,
-    old: Vec<Set>,
-    news: News,
-) -> Plan {
+fn conclude(observed: &Observed, mut actions: Vec<Action>, new: Option<Set>, old: Vec<Set>, news: News) -> Plan {
     let deployment = observed.deployment;
     // Growing comes before shrinking.
     actions.extend(new.iter().chain(&old).filter_map(Set::change));

@@ -173,10 +173,7 @@ pub fn clean_up(deployment: &Deployment, old: &[Set]) -> Vec<Action> {
     };
     let surplus = kept.iter().take(surplus).filter(empty);
     surplus
-        .map(|set| Action::Delete {
-            name: set.object.metadata.name.clone(),
-            uid: set.object.metadata.uid.clone(),
-        })
+        .map(|set| Action::Delete { name: set.object.metadata.name.clone(), uid: set.object.metadata.uid.clone() })
         .collect()
 }
 

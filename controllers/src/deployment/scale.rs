@@ -12,9 +12,10 @@ use crate::objects::Deployment;
 
 /// Whether a set that has pods was last sized for another number of replicas.
 pub fn is_wanted(deployment: &Deployment, new: Option<&Set>, old: &[Set]) -> bool {
-    old.iter().chain(new).filter(|set| set.is_active()).any(|set| {
-        number::<i32>(&set.annotations, DESIRED).is_some_and(|desired| desired != deployment.spec.replicas)
-    })
+    old.iter()
+        .chain(new)
+        .filter(|set| set.is_active())
+        .any(|set| number::<i32>(&set.annotations, DESIRED).is_some_and(|desired| desired != deployment.spec.replicas))
 }
 
 pub fn scale(deployment: &Deployment, new: &mut Option<Set>, old: &mut [Set]) {
@@ -48,16 +49,13 @@ fn only_active_or_latest<'a>(new: &'a mut Option<Set>, old: &'a mut [Set]) -> Op
 /// The new set has everything, so the old ones are not needed.
 fn is_saturated(deployment: &Deployment, new: &Set) -> bool {
     let wanted = deployment.spec.replicas;
-    new.replicas == wanted
-        && new.available() == wanted
-        && number::<i32>(&new.annotations, DESIRED) == Some(wanted)
+    new.replicas == wanted && new.available() == wanted && number::<i32>(&new.annotations, DESIRED) == Some(wanted)
 }
 
 fn in_proportion(deployment: &Deployment, new: &mut Option<Set>, old: &mut [Set]) {
     let wanted = deployment.spec.replicas;
     let allowed = if wanted > 0 { wanted + bounds(deployment).surge } else { 0 };
-    let mut active: Vec<&mut Set> =
-        old.iter_mut().chain(new.as_mut()).filter(|set| set.is_active()).collect();
+    let mut active: Vec<&mut Set> = old.iter_mut().chain(new.as_mut()).filter(|set| set.is_active()).collect();
     let to_add = allowed - active.iter().map(|set| set.replicas).sum::<i32>();
     // The largest set takes what rounding leaves; of equals the newer when growing, the older when shrinking.
     let age = |set: &Set| set.object.metadata.creation_timestamp;

@@ -79,15 +79,12 @@ impl Set {
             .collect();
         let change = SetChange {
             name: object.metadata.name.clone(),
-            replicas: (self.replicas != object.spec.replicas)
-                .then_some((object.spec.replicas, self.replicas)),
+            replicas: (self.replicas != object.spec.replicas).then_some((object.spec.replicas, self.replicas)),
             annotations,
             min_ready_seconds: (self.min_ready_seconds != object.spec.min_ready_seconds)
                 .then_some(self.min_ready_seconds),
         };
-        let nothing = change.replicas.is_none()
-            && change.annotations.is_empty()
-            && change.min_ready_seconds.is_none();
+        let nothing = change.replicas.is_none() && change.annotations.is_empty() && change.min_ready_seconds.is_none();
         (!nothing).then_some(Action::Change(change))
     }
 }

@@ -98,12 +98,7 @@ fn counts(deployment: &Deployment, new: Option<&Set>, old: &[Set]) -> Deployment
 fn available(deployment: &Deployment, status: &mut DeploymentStatus, now: Timestamp) {
     let least = deployment.spec.replicas - bounds(deployment).unavailable;
     let next = if status.available_replicas >= least {
-        said(
-            AVAILABLE,
-            ConditionStatus::True,
-            "MinimumReplicasAvailable",
-            "Deployment has minimum availability.",
-        )
+        said(AVAILABLE, ConditionStatus::True, "MinimumReplicasAvailable", "Deployment has minimum availability.")
     } else {
         said(
             AVAILABLE,
@@ -128,9 +123,7 @@ fn pausing(deployment: &Deployment, status: &mut DeploymentStatus, now: Timestam
     let was_paused = reason == Some(PAUSED);
     let next = match (deployment.spec.paused, was_paused) {
         (true, false) => said(PROGRESSING, ConditionStatus::Unknown, PAUSED, "Deployment is paused"),
-        (false, true) => {
-            said(PROGRESSING, ConditionStatus::Unknown, "DeploymentResumed", "Deployment is resumed")
-        }
+        (false, true) => said(PROGRESSING, ConditionStatus::Unknown, "DeploymentResumed", "Deployment is resumed"),
         _ => return,
     };
     set(status, next, now);
@@ -147,15 +140,9 @@ fn first_words(status: &mut DeploymentStatus, new: Option<&Set>, news: &News, no
     }
 }
 
-fn progress(
-    deployment: &Deployment,
-    new: Option<&Set>,
-    news: &News,
-    status: &mut DeploymentStatus,
-    now: Timestamp,
-) {
-    let done = status.replicas == status.updated_replicas
-        && self::reason(&deployment.status, PROGRESSING) == Some(COMPLETE);
+fn progress(deployment: &Deployment, new: Option<&Set>, news: &News, status: &mut DeploymentStatus, now: Timestamp) {
+    let done =
+        status.replicas == status.updated_replicas && self::reason(&deployment.status, PROGRESSING) == Some(COMPLETE);
     // A set that was created just now starts the clock; nothing else is known yet.
     if done || news.created.is_some() {
         return;
@@ -193,11 +180,7 @@ fn is_late(deployment: &Deployment, status: &DeploymentStatus, now: Timestamp) -
 }
 
 /// When to look at the deadline: a second after it ends.
-pub fn judge_again(
-    deployment: &Deployment,
-    status: &DeploymentStatus,
-    now: Timestamp,
-) -> Option<SignedDuration> {
+pub fn judge_again(deployment: &Deployment, status: &DeploymentStatus, now: Timestamp) -> Option<SignedDuration> {
     if !has_deadline(deployment) || is_complete(deployment, status) {
         return None;
     }
@@ -210,11 +193,8 @@ pub fn judge_again(
 
 /// The failure of a set is the Deployment's, the new set's first.
 fn replica_failure(new: Option<&Set>, old: &[Set], status: &mut DeploymentStatus, now: Timestamp) {
-    let failure = new
-        .into_iter()
-        .chain(old)
-        .find_map(|set| condition(&set.object.status.conditions, REPLICA_FAILURE))
-        .cloned();
+    let failure =
+        new.into_iter().chain(old).find_map(|set| condition(&set.object.status.conditions, REPLICA_FAILURE)).cloned();
     match failure {
         Some(failure) => set(status, failure, now),
         None => status.conditions.retain(|condition| &*condition.kind != REPLICA_FAILURE),
@@ -237,13 +217,7 @@ pub fn collision(deployment: &Deployment) -> Value {
 }
 
 fn said(kind: &str, status: ConditionStatus, reason: &str, message: &str) -> Condition {
-    Condition {
-        kind: kind.into(),
-        status,
-        reason: reason.into(),
-        message: message.into(),
-        ..Default::default()
-    }
+    Condition { kind: kind.into(), status, reason: reason.into(), message: message.into(), ..Default::default() }
 }
 
 /// Sets a condition; equal status and reason leave it as it is, equal status keeps the transition time.
@@ -263,11 +237,7 @@ fn renew(status: &mut DeploymentStatus, next: Condition, now: Timestamp) {
         .and_then(|current| current.last_transition_time)
         .unwrap_or(now);
     let now = whole_seconds(now);
-    let next = Condition {
-        last_update_time: Some(now),
-        last_transition_time: Some(whole_seconds(transition)),
-        ..next
-    };
+    let next = Condition { last_update_time: Some(now), last_transition_time: Some(whole_seconds(transition)), ..next };
     status.conditions.retain(|condition| condition.kind != next.kind);
     status.conditions.push(next);
 }

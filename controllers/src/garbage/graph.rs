@@ -60,7 +60,9 @@ impl Node {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Presence {
     Unknown,
-    Present { waits_for_dependents: bool },
+    Present {
+        waits_for_dependents: bool,
+    },
     /// A watch said so.
     Absent,
     /// The server said so when asked. A uid never comes back.
@@ -206,9 +208,7 @@ impl Graph {
     }
 
     fn waiting_owners(&self, node: &Node) -> Vec<Uid> {
-        let waits = |uid: &Uid| {
-            self.nodes.get(uid).is_some_and(|owner| owner.deleting && owner.waits_for_dependents)
-        };
+        let waits = |uid: &Uid| self.nodes.get(uid).is_some_and(|owner| owner.deleting && owner.waits_for_dependents);
         node.owners.iter().map(|owner| owner.uid.clone()).filter(waits).collect()
     }
 }
@@ -222,11 +222,9 @@ mod tests {
     const SETS: Resource = Resource::of("apps", "v1", "replicasets");
 
     fn meta(uid: &str, owners: &[&str], finalizer: Option<&str>) -> Meta {
-        let owners: Vec<_> =
-            owners.iter().map(|uid| json!({"uid": uid, "blockOwnerDeletion": true})).collect();
+        let owners: Vec<_> = owners.iter().map(|uid| json!({"uid": uid, "blockOwnerDeletion": true})).collect();
         let mut meta: Meta =
-            serde_json::from_value(json!({"name": uid, "uid": uid, "ownerReferences": owners}))
-                .expect("metadata");
+            serde_json::from_value(json!({"name": uid, "uid": uid, "ownerReferences": owners})).expect("metadata");
         if let Some(finalizer) = finalizer {
             meta.finalizers = vec![finalizer.into()];
             meta.deletion_timestamp = Some(jiff::Timestamp::UNIX_EPOCH);

@@ -23,8 +23,8 @@ use timonier_client::{
 
 use crate::refusal::is_gone;
 use graph::{Graph, Node, Presence, Uid};
-pub use watches::Watches;
 use verdict::{OwnerState, Verdict, decide};
+pub use watches::Watches;
 
 pub const FOREGROUND: &str = "foregroundDeletion";
 pub const ORPHAN: &str = "orphan";
@@ -73,12 +73,7 @@ impl Reconcile for Collector {
 
 impl Collector {
     /// Whether an owner is there. What the watches have not shown is asked of the server.
-    async fn state(
-        &self,
-        owner: &OwnerReference,
-        node: &Node,
-        writer: &Writer,
-    ) -> Result<OwnerState, CollectError> {
+    async fn state(&self, owner: &OwnerReference, node: &Node, writer: &Writer) -> Result<OwnerState, CollectError> {
         match self.graph.lock().presence(&owner.uid) {
             Presence::Present { waits_for_dependents } => {
                 return Ok(OwnerState::of(waits_for_dependents));
@@ -118,12 +113,11 @@ impl Collector {
         writer: &Writer,
     ) -> Result<(), CollectError> {
         // If it changed meanwhile, owners included, the deletion fails and it is judged again.
-        let params = DeleteParams { propagation_policy: Some(policy), ..Default::default() }.preconditions(
-            Preconditions {
+        let params =
+            DeleteParams { propagation_policy: Some(policy), ..Default::default() }.preconditions(Preconditions {
                 uid: Some(uid.to_string()),
                 resource_version: Some(node.revision.to_string()),
-            },
-        );
+            });
         match writer.delete_if(&node.resource, &node.key, params).await {
             Err(error) if !is_gone(&error) => Err(error.into()),
             _ => Ok(()),
@@ -131,13 +125,7 @@ impl Collector {
     }
 
     /// Removes references to owners that are gone, since another owner keeps the object.
-    async fn detach(
-        &self,
-        node: &Node,
-        uid: &Uid,
-        gone: &[Arc<str>],
-        writer: &Writer,
-    ) -> Result<(), CollectError> {
+    async fn detach(&self, node: &Node, uid: &Uid, gone: &[Arc<str>], writer: &Writer) -> Result<(), CollectError> {
         let Some(live) = read(&node.resource, &node.key, writer).await? else { return Ok(()) };
         if live.metadata.uid != *uid {
             return Ok(());
@@ -155,12 +143,7 @@ impl Collector {
     }
 
     /// Foreground deletion: the owner goes last, after all that block it.
-    async fn wait_for_dependents(
-        &self,
-        uid: &Uid,
-        node: &Node,
-        writer: &Writer,
-    ) -> Result<(), CollectError> {
+    async fn wait_for_dependents(&self, uid: &Uid, node: &Node, writer: &Writer) -> Result<(), CollectError> {
         let (blocking, dependents) = {
             let graph = self.graph.lock();
             let dependents = graph.dependents(uid);
@@ -213,11 +196,7 @@ impl Collector {
     }
 }
 
-async fn read(
-    resource: &Resource,
-    key: &ObjectKey,
-    writer: &Writer,
-) -> Result<Option<MetadataOnly>, kube::Error> {
+async fn read(resource: &Resource, key: &ObjectKey, writer: &Writer) -> Result<Option<MetadataOnly>, kube::Error> {
     let request = kube::core::Request::new(resource.path(key.namespace()));
     let request = request.get_metadata(&key.name, &Default::default()).map_err(kube::Error::BuildRequest)?;
     match writer.client().request(request).await {

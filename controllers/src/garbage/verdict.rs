@@ -29,11 +29,7 @@ pub enum Verdict {
     Delete(PropagationPolicy),
 }
 
-pub fn decide(
-    owners: &[(OwnerReference, OwnerState)],
-    node: &Node,
-    dependents: &[(Uid, Node)],
-) -> Verdict {
+pub fn decide(owners: &[(OwnerReference, OwnerState)], node: &Node, dependents: &[(Uid, Node)]) -> Verdict {
     let has = |state: OwnerState| owners.iter().any(|(_, found)| *found == state);
     if owners.is_empty() || !has(OwnerState::Waiting) && !has(OwnerState::Absent) {
         return Verdict::Keep;
@@ -78,12 +74,9 @@ mod tests {
         let owners: Vec<_> = states
             .iter()
             .enumerate()
-            .map(|(index, state)| {
-                (OwnerReference { uid: index.to_string().into(), ..Default::default() }, *state)
-            })
+            .map(|(index, state)| (OwnerReference { uid: index.to_string().into(), ..Default::default() }, *state))
             .collect();
-        let dependents: Vec<_> =
-            (0..dependents).map(|index| (index.to_string().into(), self::node())).collect();
+        let dependents: Vec<_> = (0..dependents).map(|index| (index.to_string().into(), self::node())).collect();
         assert_eq!(decide(&owners, &node, &dependents), expect, "{states:?}");
     }
 

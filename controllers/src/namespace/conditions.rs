@@ -58,9 +58,10 @@ pub fn conditions(old: &[Condition], remaining: &Remaining, now: Timestamp) -> V
     };
     say(
         "NamespaceDeletionDiscoveryFailure",
-        remaining.undiscovered.as_ref().map(|why| {
-            ("DiscoveryFailed", format!("Discovery failed for some groups, 1 failing: {why}"))
-        }),
+        remaining
+            .undiscovered
+            .as_ref()
+            .map(|why| ("DiscoveryFailed", format!("Discovery failed for some groups, 1 failing: {why}"))),
         ("ResourcesDiscovered", "All resources successfully discovered"),
     );
     say(

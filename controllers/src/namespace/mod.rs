@@ -70,9 +70,8 @@ async fn empty(name: &str, writer: &Writer) -> Remaining {
     let content: Vec<Served> =
         served.into_iter().filter(|kind| kind.namespaced && kind.can("list") && kind.can("delete")).collect();
     // Pods first: what they use, such as secrets, stays until they have ended.
-    let (pods, others): (Vec<_>, Vec<_>) = content
-        .into_iter()
-        .partition(|kind| kind.resource.group.is_empty() && kind.resource.plural == "pods");
+    let (pods, others): (Vec<_>, Vec<_>) =
+        content.into_iter().partition(|kind| kind.resource.group.is_empty() && kind.resource.plural == "pods");
     for stage in [pods, others] {
         for kind in &stage {
             content::clear(name, kind, writer, &mut remaining).await;

@@ -70,9 +70,7 @@ mod tests {
         check(json!({}), true);
         check(json!({"matchLabels": {"app": "web"}, "matchExpressions": null}), true);
         check(json!({"matchLabels": {"app": "web", "tier": "x"}}), false);
-        let expression = |operator: &str, key: &str, values: &[&str]| {
-            json!({"matchExpressions": [{"key": key, "operator": operator, "values": values}]})
-        };
+        let expression = |operator: &str, key: &str, values: &[&str]| json!({"matchExpressions": [{"key": key, "operator": operator, "values": values}]});
         check(expression("In", "app", &["a", "web"]), true);
         check(expression("NotIn", "app", &["web"]), false);
         check(expression("NotIn", "absent", &["web"]), true);

@@ -27,8 +27,8 @@ use crate::{
 };
 use plan::{Observed, Plan, plan};
 use preference::NodeCrowd;
-pub use status::REPLICA_FAILURE;
 use status::Failure;
+pub use status::REPLICA_FAILURE;
 
 /// Requests that one ReplicaSet keeps in flight.
 const IN_FLIGHT: usize = 32;
@@ -174,12 +174,7 @@ impl ReplicaSets {
         None
     }
 
-    async fn delete(
-        &self,
-        set: &ReplicaSet,
-        pods: &[Arc<Pod>],
-        writer: &Writer,
-    ) -> Option<(Failure, kube::Error)> {
+    async fn delete(&self, set: &ReplicaSet, pods: &[Arc<Pod>], writer: &Writer) -> Option<(Failure, kube::Error)> {
         let deletions = stream::iter(pods.to_vec()).map(|pod| async move {
             let meta = pod.meta();
             let deleted = writer.delete(&Pod::RESOURCE, &meta.key(), &meta.uid, DeleteParams::default()).await;
@@ -188,11 +183,9 @@ impl ReplicaSets {
         let mut first_error = None;
         for (name, result) in deletions.buffer_unordered(IN_FLIGHT).collect::<Vec<_>>().await {
             match result {
-                Ok(()) => self.events.normal(
-                    Regarding::object(set),
-                    "SuccessfulDelete",
-                    format!("Deleted pod: {name}"),
-                ),
+                Ok(()) => {
+                    self.events.normal(Regarding::object(set), "SuccessfulDelete", format!("Deleted pod: {name}"))
+                }
                 Err(error) => {
                     let message = format!("Error deleting: {}", brief(&error));
                     self.events.warning(Regarding::object(set), "FailedDelete", message);

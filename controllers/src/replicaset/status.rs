@@ -26,15 +26,11 @@ pub fn status(set: &ReplicaSet, plan: &Plan, failure: Option<&Failure>, now: Tim
     let active = plan.active.iter();
     ReplicaSetStatus {
         replicas: number(plan.active.len()),
-        fully_labeled_replicas: number(
-            active.clone().filter(|pod| fully_labeled(&pod.metadata.labels)).count(),
-        ),
+        fully_labeled_replicas: number(active.clone().filter(|pod| fully_labeled(&pod.metadata.labels)).count()),
         ready_replicas: number(active.clone().filter(|pod| pod.is_ready()).count()),
         available_replicas: number(
             active
-                .filter(|pod| {
-                    pod.available_in(set.spec.min_ready_seconds, now).is_some_and(|wait| wait.is_zero())
-                })
+                .filter(|pod| pod.available_in(set.spec.min_ready_seconds, now).is_some_and(|wait| wait.is_zero()))
                 .count(),
         ),
         terminating_replicas: Some(number(plan.terminating)),
