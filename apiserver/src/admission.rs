@@ -1,0 +1,85 @@
+//! What may be refused only after looking at the object: the limits of node agents, and namespaces that must stay.
+
+use serde_json::Value;
+use timonier_api::kind::GroupResource;
+use timonier_api::status::Status;
+
+use crate::identity::{Identity, MASTERS};
+use crate::kinds::Row;
+use crate::object::meta;
+
+/// A write, just before it is committed.
+pub struct Attributes<'a> {
+    pub identity: &'a Identity,
+    pub row: &'a Row,
+    pub subresource: &'a str,
+    pub old: Option<&'a Value>,
+    /// `None` for a deletion.
+    pub new: Option<&'a Value>,
+    /// Seconds, as asked for by a deletion.
+    pub grace_period: Option<i64>,
+}
+
+impl Attributes<'_> {
+    fn name(&self) -> &str {
+        self.new.or(self.old).map_or("", |object| meta::text(object, "name"))
+    }
+
+    fn refuse(&self, detail: String) -> Result<(), Status> {
+        let resource = GroupResource::new(&*self.row.kind.group, &*self.row.kind.plural);
+        Err(Status::forbidden(&resource, self.name(), detail))
+    }
+}
+
+/// All checks, in order.
+pub fn admit(write: &Attributes<'_>) -> Result<(), Status> {
+    keep_first_namespaces(write)?;
+    restrict_node(write)
+}
+
+fn keep_first_namespaces(write: &Attributes<'_>) -> Result<(), Status> {
+    let deletes = write.new.is_none() && write.row.kind.group.is_empty() && write.row.kind.plural == "namespaces";
+    if deletes && matches!(write.name(), "default" | "kube-system" | "kube-public") {
+        return write.refuse("this namespace may not be deleted".to_string());
+    }
+    Ok(())
+}
+
+/// A node's agent writes its own Node, its own Lease and the status of its own pods, and ends its own pods.
+fn restrict_node(write: &Attributes<'_>) -> Result<(), Status> {
+    if write.identity.has_group(MASTERS) {
+        return Ok(());
+    }
+    let Some(node) = write.identity.node_name() else {
+        return Ok(());
+    };
+    let name = write.name();
+    let kind = &write.row.kind;
+    match (&*kind.group, &*kind.plural) {
+        ("", "nodes") if name != node => {
+            write.refuse(format!("node {node:?} is not allowed to modify node {name:?}"))
+        }
+        ("", "nodes") => match (write.old, write.new) {
+            (Some(old), Some(new)) if old["spec"]["taints"] != new["spec"]["taints"] => {
+                write.refuse(format!("node {node:?} is not allowed to modify taints"))
+            }
+            _ => Ok(()),
+        },
+        ("coordination.k8s.io", "leases") if name != node => {
+            write.refuse(format!("node {node:?} is not allowed to modify the lease {name:?}"))
+        }
+        ("", "pods") => {
+            let bound = write.old.map_or("", |pod| pod["spec"]["nodeName"].as_str().unwrap_or(""));
+            if bound != node {
+                return write.refuse(format!("node {node:?} can only write pods with spec.nodeName set to itself"));
+            }
+            if write.new.is_none() && write.grace_period != Some(0) {
+                return write.refuse(format!(
+                    "node {node:?} can only delete pods with gracePeriodSeconds 0, once they have ended"
+                ));
+            }
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,28 @@
+//! What all requests share.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use timonier_store::Store;
+use tokio_util::sync::CancellationToken;
+
+use crate::agents::Agents;
+use crate::auth::Tokens;
+use crate::identity::Identity;
+use crate::kinds::Kinds;
+use crate::metrics::Metrics;
+use crate::openapi;
+
+pub struct App {
+    pub store: Store,
+    pub kinds: Kinds,
+    pub tokens: Tokens,
+    pub anonymous: Arc<Identity>,
+    pub metrics: Metrics,
+    pub agents: Agents,
+    pub openapi: openapi::Cache,
+    /// What discovery tells clients to connect to.
+    pub advertise: SocketAddr,
+    /// Cancelled when the server drains: long answers end.
+    pub stop: CancellationToken,
+}

@@ -1,0 +1,11 @@
+//! Who is it, and may they: the two layers before any work is done.
+
+mod authenticate;
+mod certificate;
+mod policy;
+mod tokens;
+
+pub use authenticate::{Fixed, PeerIdentity, layer as authenticate};
+pub use certificate::identity_of as certificate_identity;
+pub use policy::layer as authorize;
+pub use tokens::Tokens;

@@ -1,0 +1,180 @@
+//! The layer that decides whether an identity may do what it asks: a fixed policy.
+//!
+//! What depends on the object itself (is this pod bound to that node?) is decided in [`crate::admission`].
+
+use std::sync::Arc;
+
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::Response;
+use timonier_api::kind::GroupResource;
+use timonier_api::status::Status;
+
+use crate::identity::{CONTROLLER_MANAGER, Identity, MASTERS, SCHEDULER};
+use crate::request::RequestInfo;
+use crate::respond;
+
+pub async fn layer(request: Request, next: Next) -> Response {
+    let identity = request.extensions().get::<Arc<Identity>>();
+    let info = request.extensions().get::<RequestInfo>();
+    match (identity, info) {
+        (Some(identity), Some(info)) if may(identity, info) => next.run(request).await,
+        (Some(identity), Some(info)) => respond::status(refusal(identity, info)),
+        _ => respond::status(Status::internal("the request was not read or authenticated")),
+    }
+}
+
+const READS: [&str; 3] = ["get", "list", "watch"];
+
+/// Whether the policy allows the request.
+pub fn may(identity: &Identity, info: &RequestInfo) -> bool {
+    if identity.has_group(MASTERS) {
+        return true;
+    }
+    if !info.is_resource {
+        return may_path(identity, info);
+    }
+    if identity.is_anonymous() {
+        return false;
+    }
+    if matches!(&*identity.user, CONTROLLER_MANAGER | SCHEDULER) {
+        // A node's heartbeat is written by its agent alone.
+        let heartbeat = info.resource == "leases" && info.namespace == "kube-node-lease";
+        return !heartbeat || READS.contains(&info.verb) || info.verb.starts_with("delete");
+    }
+    match identity.node_name() {
+        Some(node) => node_may(node, info),
+        None => false,
+    }
+}
+
+fn may_path(identity: &Identity, info: &RequestInfo) -> bool {
+    let path = info.path.trim_end_matches('/');
+    if !matches!(info.verb, "get" | "head") {
+        return false;
+    }
+    let first = path.split('/').nth(1).unwrap_or("");
+    if matches!(first, "healthz" | "livez" | "readyz" | "version") {
+        return true;
+    }
+    !identity.is_anonymous() && matches!(first, "api" | "apis" | "openapi")
+}
+
+/// What the agent of `node` needs. Writes to objects of others are refused in admission.
+fn node_may(node: &str, info: &RequestInfo) -> bool {
+    let read = READS.contains(&info.verb);
+    let write = matches!(info.verb, "create" | "update" | "patch");
+    match (&*info.group, &*info.resource, &*info.subresource) {
+        ("", "nodes", "") => read || (write && (info.verb == "create" || info.name == node)),
+        ("", "nodes", "status") => (read || write) && info.name == node,
+        ("", "pods", "") => read || info.verb == "delete",
+        ("", "pods", "status") => matches!(info.verb, "get" | "update" | "patch"),
+        ("", "services" | "configmaps" | "secrets" | "namespaces" | "serviceaccounts", "") => read,
+        ("coordination.k8s.io", "leases", "") => {
+            info.namespace == "kube-node-lease"
+                && (info.verb == "create" || (info.name == node && (read || write || info.verb == "delete")))
+        }
+        ("" | "events.k8s.io", "events", "") => write,
+        _ => false,
+    }
+}
+
+/// The 403 that `kubectl` users know.
+pub fn refusal(identity: &Identity, info: &RequestInfo) -> Status {
+    if !info.is_resource {
+        let detail = format!("User {:?} cannot {} path {:?}", identity.user, info.verb, info.path);
+        return Status::forbidden(&GroupResource::new("", ""), "", detail);
+    }
+    let resource = if info.subresource.is_empty() {
+        info.resource.clone()
+    } else {
+        format!("{}/{}", info.resource, info.subresource)
+    };
+    let scope = if info.namespace.is_empty() {
+        "at the cluster scope".to_string()
+    } else {
+        format!("in the namespace {:?}", info.namespace)
+    };
+    let detail = format!(
+        "User {:?} cannot {} resource {resource:?} in API group {:?} {scope}",
+        identity.user, info.verb, info.group
+    );
+    Status::forbidden(&GroupResource::new(&info.group, &info.resource), &info.name, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::query::Query;
+    use http::Method;
+
+    fn ask(identity: &Identity, method: Method, uri: &str) -> Result<(), String> {
+        let info = RequestInfo::read(&method, uri, &Query::default());
+        if may(identity, &info) {
+            Ok(())
+        } else {
+            Err(refusal(identity, &info).message)
+        }
+    }
+
+    #[test]
+    fn each_identity_may_do_its_own_work_and_no_more() {
+        let node = Identity::node("n1");
+        let stranger = Identity::new("bob", &[]);
+        let allowed = [
+            (Identity::admin(), Method::DELETE, "/api/v1/nodes/n1"),
+            (Identity::anonymous(), Method::GET, "/readyz"),
+            (Identity::anonymous(), Method::GET, "/version"),
+            (stranger.clone(), Method::GET, "/apis"),
+            (Identity::controller_manager(), Method::POST, "/api/v1/namespaces/a/pods"),
+            (Identity::scheduler(), Method::POST, "/api/v1/namespaces/a/pods/p/binding"),
+            (node.clone(), Method::PATCH, "/api/v1/nodes/n1/status"),
+            (node.clone(), Method::PUT, "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/n1"),
+            (node.clone(), Method::GET, "/api/v1/pods"),
+            (node.clone(), Method::POST, "/api/v1/namespaces/a/events"),
+        ];
+        for (identity, method, uri) in allowed {
+            assert_eq!(ask(&identity, method, uri), Ok(()), "{} {uri}", identity.user);
+        }
+        let refused = [
+            (Identity::anonymous(), Method::GET, "/"),
+            (Identity::anonymous(), Method::GET, "/api"),
+            (Identity::anonymous(), Method::GET, "/api/v1/pods"),
+            (stranger, Method::GET, "/api/v1/namespaces/a/pods"),
+            (node.clone(), Method::PATCH, "/api/v1/nodes/n2/status"),
+            (node.clone(), Method::PUT, "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/n2"),
+            (node.clone(), Method::POST, "/api/v1/namespaces/a/pods"),
+            (node.clone(), Method::PATCH, "/api/v1/namespaces/a/pods/p"),
+            (node, Method::POST, "/apis/apps/v1/namespaces/a/deployments"),
+        ];
+        for (identity, method, uri) in refused {
+            assert!(ask(&identity, method, uri).is_err(), "{} {uri}", identity.user);
+        }
+    }
+
+    #[test]
+    fn refusals_are_worded_as_kubernetes_words_them() {
+        let bob = Identity::new("bob", &[]);
+        let cases = [
+            (
+                Method::GET,
+                "/api/v1/namespaces/y/pods",
+                "pods is forbidden: User \"bob\" cannot list resource \"pods\" in API group \"\" in the namespace \"y\"",
+            ),
+            (
+                Method::PATCH,
+                "/apis/apps/v1/namespaces/y/deployments/d/scale",
+                "deployments.apps \"d\" is forbidden: User \"bob\" cannot patch resource \"deployments/scale\" in API group \"apps\" in the namespace \"y\"",
+            ),
+            (
+                Method::GET,
+                "/api/v1/nodes",
+                "nodes is forbidden: User \"bob\" cannot list resource \"nodes\" in API group \"\" at the cluster scope",
+            ),
+            (Method::GET, "/metrics", "forbidden: User \"bob\" cannot get path \"/metrics\""),
+        ];
+        for (method, uri, expected) in cases {
+            assert_eq!(ask(&bob, method, uri), Err(expected.to_string()));
+        }
+    }
+}

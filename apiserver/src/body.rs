@@ -1,0 +1,101 @@
+//! Request bodies: at most 3 MiB of JSON or YAML, decoded once, with every duplicate key noted.
+
+mod json;
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::{HeaderMap, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde_json::Value;
+use timonier_api::status::Status;
+
+pub use json::parse as parse_json;
+
+/// The largest body that is read, in bytes.
+pub const LIMIT: usize = 3 << 20;
+
+const ACCEPTED: [&str; 2] = ["application/json", "application/yaml"];
+
+/// A decoded body.
+#[derive(Debug)]
+pub struct Decoded {
+    pub value: Value,
+    /// Paths that were given more than once, as Kubernetes writes them: `spec.containers[0].image`.
+    pub duplicates: Vec<String>,
+}
+
+/// The whole body, or 413.
+pub async fn read(body: Body) -> Result<Bytes, Status> {
+    match Limited::new(body, LIMIT).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => {
+            Err(Status::request_entity_too_large(format!("limit is {LIMIT}")))
+        }
+        Err(error) if is_length_limit(&*error) => {
+            Err(Status::request_entity_too_large(format!("limit is {LIMIT}")))
+        }
+        Err(error) => Err(Status::bad_request(format!("the body could not be read: {error}"))),
+    }
+}
+
+fn is_length_limit(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if error.is::<LengthLimitError>() {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}
+
+/// The media type without its parameters; JSON when none is given.
+pub fn media_type(headers: &HeaderMap) -> &str {
+    let header = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
+    let media_type = header.unwrap_or("").split(';').next().unwrap_or("").trim();
+    if media_type.is_empty() { "application/json" } else { media_type }
+}
+
+/// Decodes an object by its media type.
+pub fn decode(media_type: &str, body: &Bytes) -> Result<Decoded, Status> {
+    match media_type {
+        "application/json" => json(body),
+        "application/yaml" => yaml(body),
+        "application/vnd.kubernetes.protobuf" => Err(Status::failure(
+            415,
+            "UnsupportedMediaType",
+            "this version does not read application/vnd.kubernetes.protobuf bodies: send application/json or application/yaml",
+        )),
+        _ => Err(Status::unsupported_media_type(&ACCEPTED)),
+    }
+}
+
+/// Decodes JSON.
+pub fn json(body: &Bytes) -> Result<Decoded, Status> {
+    let (value, duplicates) = parse_json(body)
+        .map_err(|error| Status::bad_request(format!("the object provided is not valid JSON: {error}")))?;
+    Ok(Decoded { value, duplicates })
+}
+
+/// Decodes one YAML document (JSON is YAML too, and is read as JSON).
+pub fn yaml(body: &Bytes) -> Result<Decoded, Status> {
+    if body.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'{')
+        && let Ok((value, duplicates)) = parse_json(body)
+    {
+        return Ok(Decoded { value, duplicates });
+    }
+    let text = std::str::from_utf8(body).map_err(|_| Status::bad_request("the body is not UTF-8"))?;
+    let mut documents = timonier_api::yaml::parse_documents(text, "body")
+        .map_err(|error| Status::bad_request(format!("error decoding YAML: {error}")))?;
+    match (documents.pop(), documents.len()) {
+        (Some(value), 0) => Ok(Decoded {
+            value,
+            duplicates: vec![],
+        }),
+        (None, _) => Err(Status::bad_request("the body is empty")),
+        (Some(_), more) => Err(Status::bad_request(format!(
+            "the body holds {} YAML documents, one is expected",
+            more + 1
+        ))),
+    }
+}

@@ -1,0 +1,172 @@
+//! What a verb is given: the request, read and authorized, and the kind that it is about.
+
+use std::sync::Arc;
+
+use http::request::Parts;
+use http::{HeaderMap, header};
+use timonier_api::kind::GroupResource;
+use timonier_api::schema::Schema;
+use timonier_api::status::Status;
+use timonier_store::{Entry, Key, ReadError, Revision, Snapshot};
+
+use super::keys;
+use crate::accept::Accept;
+use crate::app::App;
+use crate::identity::Identity;
+use crate::kinds::{Row, Table};
+use crate::query::Query;
+use crate::request::RequestInfo;
+
+#[derive(Clone)]
+pub struct Call {
+    pub app: Arc<App>,
+    pub identity: Arc<Identity>,
+    pub info: RequestInfo,
+    pub query: Query,
+    pub headers: HeaderMap,
+    pub accept: Accept,
+    /// The table in force when the request came.
+    pub table: Arc<Table>,
+    /// The kind as it is served here.
+    pub row: Arc<Row>,
+    /// The kind as it is stored; another one only for kinds with two faces.
+    pub storage: Arc<Row>,
+    /// Told to the client in headers, whatever the answer is.
+    pub warnings: Vec<String>,
+}
+
+impl Call {
+    pub fn new(app: Arc<App>, mut parts: Parts) -> Result<Call, Status> {
+        let info: RequestInfo = parts.extensions.remove().ok_or_else(|| Status::internal("the request was not read"))?;
+        let identity = parts
+            .extensions
+            .remove::<Arc<Identity>>()
+            .ok_or_else(|| Status::internal("the request was not authenticated"))?;
+        let query = parts.extensions.remove().unwrap_or_default();
+        let table = app.kinds.current();
+        let row = table
+            .by_plural(&info.group, &info.version, &info.resource)
+            .filter(|row| info.is_resource && fits_scope(row, &info))
+            .cloned()
+            .ok_or_else(Status::no_such_path)?;
+        let storage = storage_row(&table, &row)?;
+        let accept = match info.subresource.as_str() {
+            // A log is text whatever was asked for.
+            "log" => Accept::JSON,
+            _ => Accept::parse(parts.headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()))?,
+        };
+        Ok(Call {
+            app,
+            identity,
+            info,
+            query,
+            headers: parts.headers,
+            accept,
+            table,
+            row,
+            storage,
+            warnings: vec![],
+        })
+    }
+
+    /// The resource as errors name it.
+    pub fn resource(&self) -> GroupResource {
+        GroupResource::new(&*self.row.kind.group, &*self.row.kind.plural)
+    }
+
+    /// The namespace of the object asked for; empty at cluster scope.
+    pub fn namespace(&self) -> &str {
+        if self.row.kind.namespaced { &self.info.namespace } else { "" }
+    }
+
+    pub fn key(&self, name: &str) -> Key {
+        Key::new(keys::object(&self.row, self.namespace(), name))
+    }
+
+    pub fn not_found(&self, name: &str) -> Status {
+        Status::not_found(&self.resource(), name)
+    }
+
+    /// A snapshot with everything that was acknowledged before this request.
+    pub async fn fresh(&self) -> Result<Snapshot, Status> {
+        self.app.store.fresh().await.map_err(read_error)
+    }
+
+    /// The entry called `name` in a fresh snapshot, or 404.
+    pub async fn entry(&self, name: &str) -> Result<Arc<Entry>, Status> {
+        let snapshot = self.fresh().await?;
+        snapshot.get(&self.key(name)).cloned().ok_or_else(|| self.not_found(name))
+    }
+
+    pub fn dry_run(&self) -> Result<bool, Status> {
+        match self.query.get("dryRun") {
+            None => Ok(false),
+            Some("All") => Ok(true),
+            Some(other) => Err(Status::bad_request(format!(
+                "dryRun: Unsupported value: {other:?}: supported values: \"All\""
+            ))),
+        }
+    }
+
+    /// Who writes, for `metadata.managedFields`: as the client says, else its program's name.
+    pub fn field_manager(&self) -> Result<String, Status> {
+        if let Some(manager) = self.query.get("fieldManager") {
+            if manager.len() > 128 || manager.chars().any(char::is_control) {
+                return Err(Status::bad_request("fieldManager: must be at most 128 printable characters"));
+            }
+            return Ok(manager.to_string());
+        }
+        let agent = self.headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or("");
+        let program = agent.split('/').next().unwrap_or("");
+        let program: String = program.chars().filter(|c| !c.is_control()).take(128).collect();
+        Ok(if program.is_empty() { "unknown".to_string() } else { program })
+    }
+}
+
+/// A namespaced kind is named inside a namespace; a collection of it may be asked for across all of them.
+fn fits_scope(row: &Row, info: &RequestInfo) -> bool {
+    if row.kind.namespaced {
+        !info.namespace.is_empty() || (info.name.is_empty() && info.verb != "create")
+    } else {
+        info.namespace.is_empty() || info.resource == "namespaces"
+    }
+}
+
+fn storage_row(table: &Table, row: &Arc<Row>) -> Result<Arc<Row>, Status> {
+    if !row.converts() {
+        return Ok(row.clone());
+    }
+    let stored = &row.storage;
+    let keeps = |r: &&Arc<Row>| !r.converts() && r.kind.group == stored.group && r.kind.plural == stored.resource;
+    table
+        .rows()
+        .iter()
+        .find(keeps)
+        .cloned()
+        .ok_or_else(|| Status::internal(format!("no kind keeps {stored}")))
+}
+
+/// The schema of a kind.
+pub fn schema(row: &Row) -> Result<&'static Schema, Status> {
+    let definition = &row.kind.definition;
+    Schema::of(definition).ok_or_else(|| Status::internal(format!("no schema is known for {definition}")))
+}
+
+/// What a failed read means to a client.
+pub fn read_error(error: ReadError) -> Status {
+    match error {
+        ReadError::Compacted { oldest } => Status::expired(format!("too old resource version, the oldest is {oldest}")),
+        ReadError::Future { current } => Status::timeout(format!("Too large resource version, current: {current}"), 1),
+        ReadError::Unavailable(reason) => Status::service_unavailable(reason),
+        ReadError::Corrupt(reason) => Status::internal(reason),
+    }
+}
+
+/// A `resourceVersion` of a query: `None` for unset, `Some(0)` for any.
+pub fn parse_revision(text: Option<&str>) -> Result<Option<Revision>, Status> {
+    let Some(text) = text else { return Ok(None) };
+    match text.parse::<u64>() {
+        Ok(number) => Ok(Some(Revision(number))),
+        Err(_) => Err(Status::bad_request(format!("resourceVersion: Invalid value: {text:?}: must be a number"))),
+    }
+}

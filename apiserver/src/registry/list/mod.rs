@@ -1,0 +1,176 @@
+//! `list`: a collection at one revision, in pages when asked for.
+
+pub mod page;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::response::Response;
+use bytes::{BufMut, Bytes, BytesMut};
+use futures::stream;
+use http::StatusCode;
+use serde_json::{Value, json};
+use timonier_api::status::{Cause, Status};
+use timonier_store::{ReadError, Revision, Snapshot};
+
+use super::call::{Call, parse_revision, read_error};
+use super::select::Selection;
+use super::{shape, table};
+use crate::accept::{Encoding, Shape};
+use crate::object::Object;
+use crate::respond;
+use page::{Page, Token};
+
+/// How much of a list is written at once, in bytes.
+const CHUNK: usize = 256 << 10;
+
+pub async fn list(call: &mut Call) -> Result<Response, Status> {
+    let selection = Selection::read(call)?;
+    let limit = usize::try_from(call.query.integer("limit")?.unwrap_or(0))
+        .map_err(|_| Status::bad_request("limit must not be negative"))?;
+    let (snapshot, after) = moment(call, limit).await?;
+    let page = page::take(&snapshot, &selection, after.as_deref(), limit)?;
+    answer(call, snapshot.revision(), page)
+}
+
+/// The state to list, and the key after which to begin.
+async fn moment(call: &Call, limit: usize) -> Result<(Snapshot, Option<String>), Status> {
+    let store = &call.app.store;
+    let revision = parse_revision(call.query.get("resourceVersion"))?;
+    let matching = call.query.get("resourceVersionMatch");
+    if let Some(token) = call.query.get("continue") {
+        if matching.is_some() {
+            return Err(Status::bad_request("resourceVersionMatch is forbidden when continue is provided"));
+        }
+        if revision.is_some_and(|r| r.0 != 0) {
+            return Err(Status::bad_request("specifying resource version is not allowed when using continue"));
+        }
+        return resume(call, Token::parse(token)?).await;
+    }
+    let snapshot = match (revision, matching) {
+        (None, Some(_)) => {
+            return Err(Status::bad_request("resourceVersionMatch is forbidden unless resourceVersion is provided"));
+        }
+        (None, None) => call.fresh().await?,
+        (Some(Revision(0)), Some("Exact")) => {
+            return Err(Status::bad_request("resourceVersionMatch Exact is forbidden for resourceVersion \"0\""));
+        }
+        (Some(Revision(0)), None | Some("NotOlderThan")) => store.snapshot(),
+        (Some(revision), Some("Exact")) => at(call, revision).await?,
+        // Without a match rule, a page at a revision means that very revision.
+        (Some(revision), None) if limit > 0 => at(call, revision).await?,
+        (Some(revision), None | Some("NotOlderThan")) => {
+            store.wait_for(revision).await.map_err(|error| at_error(revision, error))?
+        }
+        (_, Some(other)) => {
+            return Err(Status::bad_request(format!(
+                "resourceVersionMatch: Unsupported value: {other:?}: supported values: \"Exact\", \"NotOlderThan\""
+            )));
+        }
+    };
+    Ok((snapshot, None))
+}
+
+/// The snapshot that a continue token belongs to.
+async fn resume(call: &Call, token: Token) -> Result<(Snapshot, Option<String>), Status> {
+    // A token that was offered with an expired one goes on at the newest state.
+    let Some(revision) = token.revision else {
+        return Ok((call.fresh().await?, Some(token.after)));
+    };
+    match call.app.store.at(revision).await {
+        Ok(snapshot) => Ok((snapshot, Some(token.after))),
+        Err(ReadError::Compacted { .. }) => Err(token.expired()),
+        Err(error) => Err(read_error(error)),
+    }
+}
+
+async fn at(call: &Call, revision: Revision) -> Result<Snapshot, Status> {
+    let store = &call.app.store;
+    match store.at(revision).await {
+        // Another server may have handed it out: give it a moment to arrive here.
+        Err(ReadError::Future { .. }) => {
+            store.wait_for(revision).await.map_err(|error| at_error(revision, error))?;
+            store.at(revision).await.map_err(|error| at_error(revision, error))
+        }
+        result => result.map_err(|error| at_error(revision, error)),
+    }
+}
+
+/// What a failed read at a revision means; a revision that has not happened is known to clients by its cause.
+pub fn at_error(revision: Revision, error: ReadError) -> Status {
+    match error {
+        ReadError::Compacted { oldest } => Status::expired(format!("too old resource version: {revision} ({oldest})")),
+        ReadError::Future { current } => {
+            let message = format!("Too large resource version: {revision}, current: {current}");
+            Status::timeout(message, 1).with_cause(Cause {
+                reason: "ResourceVersionTooLarge".to_string(),
+                message: "Too large resource version".to_string(),
+                ..Cause::default()
+            })
+        }
+        other => read_error(other),
+    }
+}
+
+/// The list at a revision, in the shape asked for.
+pub fn answer(call: &Call, revision: Revision, page: Page) -> Result<Response, Status> {
+    let mut metadata = json!({"resourceVersion": revision.to_string()});
+    if let Some(after) = &page.next {
+        metadata["continue"] = Token::at(revision, after).to_string().into();
+        if let Some(remaining) = page.remaining {
+            metadata["remainingItemCount"] = remaining.into();
+        }
+    }
+    if call.accept.shape == Shape::Table {
+        let rows: Result<Vec<Value>, Status> =
+            page.objects.iter().map(|object| table::row(call, object, object.revision)).collect();
+        let table = table::table(call, rows?, metadata, true);
+        return Ok(respond::value(StatusCode::OK, call.accept.encoding, &table));
+    }
+    let kind = &call.row.kind;
+    let (api_version, list_kind) = match call.accept.shape {
+        Shape::Metadata => ("meta.k8s.io/v1".to_string(), "PartialObjectMetadataList".to_string()),
+        _ => (kind.api_version(), format!("{}List", kind.kind)),
+    };
+    let head =
+        format!("{{\"kind\":\"{list_kind}\",\"apiVersion\":\"{api_version}\",\"metadata\":{metadata},\"items\":[");
+    if call.accept.encoding == Encoding::Json && call.accept.shape == Shape::Object && !call.row.converts() {
+        return Ok(joined(head, page.objects));
+    }
+    let mut body = BytesMut::from(head.as_bytes());
+    for (position, object) in page.objects.iter().enumerate() {
+        if position > 0 {
+            body.put_u8(b',');
+        }
+        body.put_slice(&shape::bytes(call, object, object.revision, false)?);
+    }
+    body.put_slice(b"]}");
+    Ok(respond::bytes(StatusCode::OK, call.accept.encoding, body.freeze()))
+}
+
+/// The list as bytes joined by commas, written as the client takes it.
+fn joined(head: String, objects: Vec<Arc<Object>>) -> Response {
+    let mut pending = BytesMut::from(head.as_bytes());
+    let mut objects = objects.into_iter().enumerate();
+    let mut done = false;
+    let chunks = std::iter::from_fn(move || {
+        if done {
+            return None;
+        }
+        for (position, object) in objects.by_ref() {
+            if position > 0 {
+                pending.put_u8(b',');
+            }
+            pending.put_slice(object.served());
+            if pending.len() >= CHUNK {
+                return Some(Ok::<Bytes, Infallible>(pending.split().freeze()));
+            }
+        }
+        done = true;
+        pending.put_slice(b"]}");
+        Some(Ok(pending.split().freeze()))
+    });
+    let body = Body::from_stream(stream::iter(chunks));
+    respond::typed(StatusCode::OK, Encoding::Json.content_type(), body)
+}

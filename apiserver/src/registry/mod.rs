@@ -1,0 +1,85 @@
+//! The resources: one verb a file. [`dispatch`] is where a request arrives after the layers.
+//!
+//! Reading order: `call` (what a verb is given), `select`, `get`, `list`, `watch`; `decode` and `write` (what all writing
+//! shares), `create`, `update`, `patch`, `delete`, `delete_collection`; then the subresources `scale`, `binding`, `log`.
+
+mod binding;
+mod call;
+mod create;
+mod decode;
+mod delete;
+mod delete_collection;
+mod get;
+pub mod keys;
+mod list;
+mod log;
+mod patch;
+mod scale;
+mod select;
+mod shape;
+mod table;
+mod update;
+mod watch;
+mod write;
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use timonier_api::kind::GroupResource;
+use timonier_api::status::Status;
+
+pub use call::Call;
+
+use crate::app::App;
+use crate::kinds::Subresource;
+use crate::respond;
+
+/// Answers a request for a resource; the fallback of the router, so other paths are 404 here.
+pub async fn dispatch(State(app): State<Arc<App>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let mut call = match Call::new(app, parts) {
+        Ok(call) => call,
+        Err(status) => return respond::status(status),
+    };
+    let mut response = answer(&mut call, body).await.unwrap_or_else(respond::status);
+    respond::warn(&mut response, &call.warnings);
+    response
+}
+
+async fn answer(call: &mut Call, body: Body) -> Result<Response, Status> {
+    let verb = call.info.verb;
+    if call.info.subresource.is_empty() {
+        return match verb {
+            "get" => get::get(call).await,
+            "list" => list::list(call).await,
+            "watch" => watch::watch(call).await,
+            "create" if call.info.name.is_empty() => create::create(call, body).await,
+            "update" => update::update(call, body, write::Part::Main).await,
+            "patch" => patch::patch(call, body, write::Part::Main).await,
+            "delete" => delete::delete(call, body).await,
+            "deletecollection" => delete_collection::delete_collection(call, body).await,
+            _ => Err(unsupported(call)),
+        };
+    }
+    let name = &call.info.subresource;
+    let known = call.row.subresources.iter().find(|s| s.name() == name).copied();
+    match (known.ok_or_else(Status::no_such_path)?, verb) {
+        (Subresource::Status, "get") => get::get(call).await,
+        (Subresource::Status, "update") => update::update(call, body, write::Part::Status).await,
+        (Subresource::Status, "patch") => patch::patch(call, body, write::Part::Status).await,
+        (Subresource::Finalize, "update") => update::update(call, body, write::Part::Finalize).await,
+        (Subresource::Scale, "get") => scale::get(call).await,
+        (Subresource::Scale, "update") => scale::update(call, body).await,
+        (Subresource::Scale, "patch") => scale::patch(call, body).await,
+        (Subresource::Binding, "create") => binding::bind(call, body).await,
+        (Subresource::Log, "get") => log::log(call).await,
+        _ => Err(unsupported(call)),
+    }
+}
+
+fn unsupported(call: &Call) -> Status {
+    let resource = GroupResource::new(&*call.info.group, &*call.info.resource);
+    Status::method_not_supported(&resource, call.info.verb)
+}

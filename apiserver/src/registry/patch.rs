@@ -1,0 +1,216 @@
+//! `patch`: JSON patch, merge patch, strategic merge patch, and server-side apply.
+
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use http::StatusCode;
+use jiff::Timestamp;
+use serde_json::Value;
+use timonier_api::field::{FieldError, Path};
+use timonier_api::kind::GroupKind;
+use timonier_api::status::{Cause, Status};
+use timonier_merge::PatchError;
+use timonier_merge::apply::{self, ApplyError, Conflict, Manager};
+
+use super::call::{Call, schema};
+use super::write::{self, Ownership, Part};
+use super::{decode, shape};
+use crate::body;
+use crate::kinds::Row;
+use crate::object::{Object, meta};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PatchType {
+    Json,
+    Merge,
+    Strategic,
+    Apply,
+}
+
+const JSON: &str = "application/json-patch+json";
+const MERGE: &str = "application/merge-patch+json";
+const STRATEGIC: &str = "application/strategic-merge-patch+json";
+const APPLY: &str = "application/apply-patch+yaml";
+
+impl PatchType {
+    pub fn read(call: &Call) -> Result<PatchType, Status> {
+        match body::media_type(&call.headers) {
+            JSON => Ok(PatchType::Json),
+            MERGE => Ok(PatchType::Merge),
+            STRATEGIC => Ok(PatchType::Strategic),
+            APPLY => Ok(PatchType::Apply),
+            _ => Err(Status::unsupported_media_type(&[JSON, MERGE, STRATEGIC, APPLY])),
+        }
+    }
+}
+
+pub async fn patch(call: &mut Call, body: Body, part: Part) -> Result<Response, Status> {
+    let kind = PatchType::read(call)?;
+    let bytes = body::read(body).await?;
+    if kind == PatchType::Apply {
+        return apply(call, &bytes, part).await;
+    }
+    let decoded = body::json(&bytes)?;
+    let mut duplicates = decoded.duplicates;
+    if kind == PatchType::Json {
+        duplicates.clear();
+    }
+    let patch = decoded.value;
+    let name = call.info.name.clone();
+    let written = write::modify(call, &name, part, Ownership::Untracked, |call, current| {
+        let before = shape::served_value(call, current, current.revision)?;
+        let row = call.row.clone();
+        let after = patched(&row, kind, &before, &patch)?;
+        let mut after = decode::kind(&row, after)?;
+        decode::prune(call, &row, &mut after, duplicates.clone())?;
+        decode::place(call, &mut after)?;
+        // Only a revision that the patch itself names is insisted on.
+        if meta::text(&after, "resourceVersion") == meta::text(&before, "resourceVersion") {
+            meta::remove(&mut after, "resourceVersion");
+        }
+        if call.row.converts() {
+            call.row.hooks.to_storage(&mut after);
+        }
+        Ok(after)
+    })
+    .await?;
+    shape::one(call, StatusCode::OK, &written)
+}
+
+/// The document after one of the patches without owners.
+pub fn patched(row: &Row, kind: PatchType, before: &Value, patch: &Value) -> Result<Value, Status> {
+    let result = match kind {
+        PatchType::Json => timonier_merge::json_patch(before, patch),
+        PatchType::Merge | PatchType::Apply if !patch.is_object() => {
+            return Err(Status::bad_request("a merge patch is an object"));
+        }
+        PatchType::Merge | PatchType::Apply => Ok(timonier_merge::merge_patch(before, patch)),
+        PatchType::Strategic => timonier_merge::strategic(before, patch, schema(row)?),
+    };
+    result.map_err(|error| match error {
+        PatchError::Malformed(reason) => Status::bad_request(reason),
+        other => {
+            let mut status =
+                Status::invalid(&row.kind.group_kind(), meta::text(before, "name"), vec![]);
+            status.message = other.to_string();
+            status
+        }
+    })
+}
+
+/// Server-side apply: makes the object when it is missing.
+async fn apply(call: &mut Call, bytes: &Bytes, part: Part) -> Result<Response, Status> {
+    let Some(manager) = call.query.get("fieldManager").map(str::to_string) else {
+        let error = FieldError::required(&Path::new("fieldManager"), "is required for apply patch");
+        return Err(Status::invalid(&GroupKind::new("meta.k8s.io", "PatchOptions"), "", vec![error]));
+    };
+    let force = call.query.flag("force").unwrap_or(false);
+    let decoded = body::yaml(bytes)?;
+    let given_kind = decoded.value["kind"].as_str().unwrap_or("").to_string();
+    if given_kind.is_empty() || decoded.value["apiVersion"].as_str().unwrap_or("").is_empty() {
+        return Err(Status::bad_request("apiVersion and kind must be set in an applied configuration"));
+    }
+    if decoded.value["metadata"].get("managedFields").is_some_and(|m| !m.is_null()) {
+        return Err(Status::bad_request("metadata.managedFields must be nil"));
+    }
+    let mut applied = decode::object(call, decoded)?;
+    let pinned = meta::text(&applied, "resourceVersion").to_string();
+    let uid = meta::text(&applied, "uid").to_string();
+    for field in ["resourceVersion", "uid", "creationTimestamp"] {
+        meta::remove(&mut applied, field);
+    }
+    if call.row.converts() {
+        call.row.hooks.to_storage(&mut applied);
+    }
+    let name = call.info.name.clone();
+    let now = Timestamp::now();
+    let api_version = call.storage.kind.api_version();
+    let subresource = if part == Part::Status { "status" } else { "" };
+    let manager = Manager {
+        name: &manager,
+        api_version: &api_version,
+        subresource,
+        time: now,
+    };
+    let storage = call.storage.clone();
+    let merged = |live: Option<&Value>| {
+        apply::apply(live, &applied, &manager, force, schema(&storage)?).map_err(|error| refused(&storage, &name, error))
+    };
+    let missing = call.fresh().await?.get(&call.key(&name)).is_none();
+    if missing {
+        if part != Part::Main || !uid.is_empty() || !matches!(&*pinned, "" | "0") {
+            return Err(call.not_found(&name));
+        }
+        let object = merged(None)?;
+        match write::create(call, object, Ownership::Applied).await {
+            Ok(created) => return shape::one(call, StatusCode::CREATED, &created),
+            // Someone was faster: apply to theirs.
+            Err(status) if status.reason == "AlreadyExists" => {}
+            Err(status) => return Err(status),
+        }
+    }
+    let written = write::modify(call, &name, part, Ownership::Applied, |_, current: &Object| {
+        let mut new = merged(Some(&current.stored_value()?))?;
+        for (field, value) in [("resourceVersion", &pinned), ("uid", &uid)] {
+            if !value.is_empty() {
+                meta::set(&mut new, field, &**value);
+            }
+        }
+        Ok(new)
+    })
+    .await?;
+    shape::one(call, StatusCode::OK, &written)
+}
+
+fn refused(row: &Row, name: &str, error: ApplyError) -> Status {
+    match error {
+        ApplyError::Conflicts(conflicts) => conflicted(&conflicts),
+        ApplyError::Malformed { path, detail } => {
+            let mut status = Status::invalid(&row.kind.group_kind(), name, vec![]);
+            status.message = format!("failed to create typed patch object ({name}; {}): {path}: {detail}", row.kind.kind);
+            status.code = 500;
+            status.reason = String::new();
+            status
+        }
+    }
+}
+
+/// Every conflict by manager and field, worded as kubectl shows it.
+fn conflicted(conflicts: &[Conflict]) -> Status {
+    let causes: Vec<Cause> = conflicts
+        .iter()
+        .map(|conflict| Cause {
+            reason: "FieldManagerConflict".to_string(),
+            message: format!("conflict with {}", owner(conflict)),
+            field: conflict.path.clone(),
+        })
+        .collect();
+    let plural = if conflicts.len() == 1 { "" } else { "s" };
+    let mut message = format!("Apply failed with {} conflict{plural}: ", conflicts.len());
+    match causes.as_slice() {
+        [only] => message.push_str(&format!("{}: {}", only.message, only.field)),
+        several => {
+            let mut last = String::new();
+            message = message.trim_end().to_string();
+            for cause in several {
+                if cause.message != last {
+                    message.push_str(&format!(" {}:", cause.message.replacen("conflict", "conflicts", 1)));
+                    last = cause.message.clone();
+                }
+                message.push_str(&format!("\n- {}", cause.field));
+            }
+        }
+    }
+    Status::apply_conflict(message, causes)
+}
+
+fn owner(conflict: &Conflict) -> String {
+    let mut text = format!("{:?}", conflict.manager);
+    if !conflict.subresource.is_empty() {
+        text.push_str(&format!(" with subresource {:?}", conflict.subresource));
+    }
+    if let Some(time) = conflict.time {
+        text.push_str(&format!(" using {} at {}", conflict.api_version, meta::time(time)));
+    }
+    text
+}

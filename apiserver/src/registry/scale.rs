@@ -1,0 +1,113 @@
+//! `/scale`: the number of replicas as an object of its own, `autoscaling/v1` Scale.
+
+use axum::body::Body;
+use axum::response::Response;
+use http::StatusCode;
+use serde_json::{Value, json};
+use timonier_api::field::{FieldError, Path};
+use timonier_api::kind::GroupKind;
+use timonier_api::selector::LabelSelector;
+use timonier_api::status::Status;
+
+use super::call::Call;
+use super::decode;
+use super::patch::PatchType;
+use super::write::{self, Ownership, Part};
+use crate::body;
+use crate::object::{Object, meta};
+use crate::respond;
+
+pub async fn get(call: &mut Call) -> Result<Response, Status> {
+    let name = call.info.name.clone();
+    let object = Object::of(&*call.entry(&name).await?)?;
+    Ok(respond::value(StatusCode::OK, call.accept.encoding, &scale_of(&object.value()?)))
+}
+
+pub async fn update(call: &mut Call, body: Body) -> Result<Response, Status> {
+    let scale = decode::body(&call.headers, body).await?.value;
+    let given = meta::text(&scale, "name");
+    if !given.is_empty() && given != call.info.name {
+        return Err(Status::bad_request(format!(
+            "the name of the object ({given}) does not match the name on the URL ({})",
+            call.info.name
+        )));
+    }
+    write(call, |_| Ok(scale.clone())).await
+}
+
+pub async fn patch(call: &mut Call, body: Body) -> Result<Response, Status> {
+    let kind = PatchType::read(call)?;
+    let bytes = body::read(body).await?;
+    let patch = match kind {
+        PatchType::Apply => body::yaml(&bytes)?.value,
+        _ => body::json(&bytes)?.value,
+    };
+    write(call, |before| {
+        let mut after = match kind {
+            PatchType::Json => timonier_merge::json_patch(before, &patch)
+                .map_err(|error| Status::bad_request(error.to_string()))?,
+            // A Scale has no lists: strategic merge and apply are plain merges.
+            _ if !patch.is_object() => return Err(Status::bad_request("a merge patch is an object")),
+            _ => timonier_merge::merge_patch(before, &patch),
+        };
+        if after["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"] {
+            meta::remove(&mut after, "resourceVersion");
+        }
+        Ok(after)
+    })
+    .await
+}
+
+/// Writes the replicas that `change` makes of the current Scale.
+async fn write(call: &mut Call, change: impl Fn(&Value) -> Result<Value, Status>) -> Result<Response, Status> {
+    let name = call.info.name.clone();
+    let written = write::modify(call, &name, Part::Scale, Ownership::Untracked, |_, current| {
+        let scale = change(&scale_of(&current.value()?))?;
+        let replicas = replicas(&scale, &name)?;
+        let mut new = current.stored_value()?;
+        new["spec"]["replicas"] = replicas.into();
+        for field in ["resourceVersion", "uid"] {
+            if !meta::text(&scale, field).is_empty() {
+                meta::copy(&mut new, &scale, field);
+            }
+        }
+        Ok(new)
+    })
+    .await?;
+    Ok(respond::value(StatusCode::OK, call.accept.encoding, &scale_of(&written.value()?)))
+}
+
+fn replicas(scale: &Value, name: &str) -> Result<i64, Status> {
+    let path = Path::new("spec").child("replicas");
+    let invalid = |error| Err(Status::invalid(&GroupKind::new("autoscaling", "Scale"), name, vec![error]));
+    match &scale["spec"]["replicas"] {
+        Value::Null => Ok(0),
+        value => match value.as_i64() {
+            Some(replicas) if (0..=i64::from(i32::MAX)).contains(&replicas) => Ok(replicas),
+            Some(_) => {
+                invalid(FieldError::invalid(&path, value.clone(), "must be greater than or equal to 0"))
+            }
+            None => invalid(FieldError::type_invalid(&path, value.clone(), "must be an integer")),
+        },
+    }
+}
+
+/// The Scale of a Deployment or ReplicaSet.
+fn scale_of(object: &Value) -> Value {
+    let mut metadata = json!({});
+    for field in ["name", "namespace", "uid", "resourceVersion", "creationTimestamp"] {
+        metadata[field] = object["metadata"][field].clone();
+    }
+    let selector = serde_json::from_value(object["spec"]["selector"].clone())
+        .ok()
+        .and_then(|selector| LabelSelector::from_typed(&selector).ok());
+    let mut status = json!({"replicas": object["status"]["replicas"].as_i64().unwrap_or(0)});
+    if let Some(selector) = selector {
+        status["selector"] = selector.to_string().into();
+    }
+    json!({
+        "kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": metadata,
+        "spec": {"replicas": object["spec"]["replicas"].as_i64().unwrap_or(0)},
+        "status": status,
+    })
+}

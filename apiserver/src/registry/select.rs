@@ -1,0 +1,103 @@
+//! Which objects of a kind a list or a watch is about.
+
+use timonier_api::selector::{FieldSelector, LabelSelector};
+use timonier_api::status::Status;
+use timonier_store::Filter;
+
+use super::{Call, keys};
+use crate::object::Object;
+
+/// Selectors, and what of them is known to the store.
+pub struct Selection {
+    pub prefix: String,
+    /// The one name that can match.
+    pub name: Option<String>,
+    /// The one node whose pods can match.
+    node: Option<String>,
+    namespaced: bool,
+    labels: Option<LabelSelector>,
+    fields: Vec<FieldRequirement>,
+}
+
+struct FieldRequirement {
+    field: String,
+    equal: bool,
+    value: String,
+}
+
+impl Selection {
+    pub fn read(call: &Call) -> Result<Selection, Status> {
+        let labels = match call.query.get("labelSelector") {
+            None => None,
+            Some(text) => Some(
+                LabelSelector::parse(text)
+                    .map_err(|error| Status::bad_request(format!("unable to parse requirement: {error}")))?,
+            ),
+        };
+        let mut fields = read_fields(call)?;
+        // A watch of one object by its path is a watch by its name.
+        if !call.info.name.is_empty() {
+            fields.push(FieldRequirement {
+                field: "metadata.name".to_string(),
+                equal: true,
+                value: call.info.name.clone(),
+            });
+        }
+        let exactly = |field: &str| fields.iter().find(|r| r.equal && r.field == field).map(|r| r.value.clone());
+        let asked = call.namespace().to_string();
+        let namespace = if asked.is_empty() { exactly("metadata.namespace").unwrap_or_default() } else { asked };
+        let namespaced = call.row.kind.namespaced && !namespace.is_empty();
+        Ok(Selection {
+            prefix: keys::collection(&call.row, &namespace),
+            name: exactly("metadata.name").filter(|_| namespaced || !call.row.kind.namespaced),
+            node: exactly("spec.nodeName").filter(|node| !node.is_empty() && call.storage.kind.plural == "pods"),
+            namespaced,
+            labels,
+            fields,
+        })
+    }
+
+    /// Whether everything under the prefix matches.
+    pub fn is_all(&self) -> bool {
+        let by_namespace = |r: &FieldRequirement| self.namespaced && r.equal && r.field == "metadata.namespace";
+        self.labels.is_none() && self.fields.iter().all(by_namespace)
+    }
+
+    pub fn matches(&self, object: &Object) -> bool {
+        let index = &object.index;
+        let fields = self.fields.iter().all(|r| (index.field(&r.field) == r.value) == r.equal);
+        fields && self.labels.as_ref().is_none_or(|labels| labels.matches(&index.labels))
+    }
+
+    /// What of it the store can see to: as few wake-ups as possible.
+    pub fn filter(&self) -> Filter {
+        match (&self.name, &self.node) {
+            (Some(name), _) => Filter::exact(format!("{}{name}", self.prefix)),
+            (None, Some(node)) => Filter::prefix(&*self.prefix).tagged(&**node),
+            (None, None) => Filter::prefix(&*self.prefix),
+        }
+    }
+}
+
+fn read_fields(call: &Call) -> Result<Vec<FieldRequirement>, Status> {
+    let Some(text) = call.query.get("fieldSelector") else {
+        return Ok(vec![]);
+    };
+    let parsed = FieldSelector::parse(text).map_err(|error| Status::bad_request(error.to_string()))?;
+    let mut fields = vec![];
+    for requirement in parsed.requirements() {
+        let field = requirement.field.to_string();
+        let known = matches!(&*field, "metadata.name" | "metadata.namespace")
+            || call.storage.hooks.selectable().contains(&&*field)
+            || call.row.hooks.selectable().contains(&&*field);
+        if !known {
+            return Err(Status::bad_request(format!("field label not supported: {field}")));
+        }
+        fields.push(FieldRequirement {
+            field,
+            equal: requirement.equal,
+            value: requirement.value.to_string(),
+        });
+    }
+    Ok(fields)
+}

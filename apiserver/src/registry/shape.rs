@@ -1,0 +1,51 @@
+//! Objects in the shape that a client asked for: whole, as a Table, or metadata alone.
+
+use axum::response::Response;
+use bytes::Bytes;
+use http::StatusCode;
+use serde_json::{Value, json};
+use timonier_api::status::Status;
+use timonier_store::Revision;
+
+use super::{Call, table};
+use crate::accept::Shape;
+use crate::object::Object;
+use crate::respond;
+
+/// The response that holds one object.
+pub fn one(call: &Call, code: StatusCode, object: &Object) -> Result<Response, Status> {
+    let body = bytes(call, object, object.revision, true)?;
+    Ok(respond::bytes(code, call.accept.encoding, body))
+}
+
+/// An object's JSON at a revision, in the shape asked for. `header`: whether a Table explains its columns.
+pub fn bytes(call: &Call, object: &Object, revision: Revision, header: bool) -> Result<Bytes, Status> {
+    match call.accept.shape {
+        Shape::Object if !call.row.converts() => Ok(if revision == object.revision {
+            object.served().clone()
+        } else {
+            object.at_revision(revision)
+        }),
+        Shape::Object => Ok(served_value(call, object, revision)?.to_string().into()),
+        Shape::Metadata => Ok(metadata_only(&served_value(call, object, revision)?).to_string().into()),
+        Shape::Table => {
+            let row = table::row(call, object, revision)?;
+            let metadata = json!({"resourceVersion": revision.to_string()});
+            Ok(table::table(call, vec![row], metadata, header).to_string().into())
+        }
+    }
+}
+
+/// The decoded object as this path serves it.
+pub fn served_value(call: &Call, object: &Object, revision: Revision) -> Result<Value, Status> {
+    let mut value = object.value_at(revision)?;
+    if call.row.converts() {
+        call.row.hooks.from_storage(&mut value);
+    }
+    Ok(value)
+}
+
+/// A `PartialObjectMetadata`.
+pub fn metadata_only(object: &Value) -> Value {
+    json!({"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": object["metadata"]})
+}

@@ -1,0 +1,319 @@
+//! What all writing shares: completing an object, checking it, committing it.
+//!
+//! Everything here is in storage form. The order of steps is that of Kubernetes: metadata, defaults, what the kind keeps,
+//! namespace, admission, validation, ownership, commit.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::Value;
+use timonier_api::names;
+use timonier_api::status::{Cause, Status};
+use timonier_merge::apply::{Manager, track};
+use timonier_store::{CommitError, Entry, Key, Revision, Txn};
+
+use super::call::{Call, schema};
+use super::{delete, keys};
+use crate::admission::{Attributes, admit};
+use crate::object::{self, Object, meta};
+
+/// How often a generated name is tried again when it is taken.
+const NAME_ATTEMPTS: usize = 8;
+/// How often a write that asks for no particular revision is done again when another one came first.
+const WRITE_ATTEMPTS: usize = 100;
+
+/// The part of an object that a write is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    Main,
+    Status,
+    /// A namespace's `spec.finalizers`.
+    Finalize,
+    Scale,
+    /// A pod's node.
+    Binding,
+}
+
+impl Part {
+    /// The subresource as `managedFields` names it.
+    fn subresource(self) -> &'static str {
+        match self {
+            Part::Main => "",
+            Part::Finalize => "finalize",
+            Part::Status => "status",
+            Part::Scale => "scale",
+            Part::Binding => "binding",
+        }
+    }
+}
+
+/// Who has noted the owners of an object's fields.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Ownership {
+    /// Nobody yet.
+    Untracked,
+    /// Server-side apply has.
+    Applied,
+}
+
+/// Creates an object that was decoded and put in its place; returns it as it was stored.
+pub async fn create(call: &mut Call, mut object: Value, ownership: Ownership) -> Result<Arc<Object>, Status> {
+    let generate = meta::text(&object, "name").is_empty() && !meta::text(&object, "generateName").is_empty();
+    if !matches!(meta::text(&object, "resourceVersion"), "" | "0") {
+        return Err(Status::bad_request("resourceVersion should not be set on objects to be created"));
+    }
+    let snapshot = call.fresh().await?;
+    writable_namespace(call, &snapshot)?;
+    for field in
+        ["resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "generation"]
+    {
+        meta::remove(&mut object, field);
+    }
+    meta::set(&mut object, "uid", uuid::Uuid::new_v4().to_string());
+    meta::set(&mut object, "creationTimestamp", meta::time(Timestamp::now()));
+    let row = call.storage.clone();
+    row.hooks.default(&mut object);
+    row.hooks.prepare_create(&mut object);
+    let unnamed = object;
+    let mut last = String::new();
+    for _ in 0..NAME_ATTEMPTS {
+        let mut object = unnamed.clone();
+        if generate {
+            last = names::generate_name(meta::text(&object, "generateName"));
+            meta::set(&mut object, "name", &*last);
+        }
+        let name = meta::text(&object, "name").to_string();
+        let errors = row.check_create(&object);
+        if !errors.is_empty() {
+            return Err(Status::invalid(&call.row.kind.group_kind(), &name, errors));
+        }
+        if ownership == Ownership::Untracked {
+            own(call, Part::Main, None, &mut object)?;
+        }
+        admit(&Attributes {
+            identity: &call.identity,
+            row: &row,
+            subresource: "",
+            old: None,
+            new: Some(&object),
+            grace_period: None,
+        })?;
+        let key = Key::new(keys::object(&call.row, call.namespace(), &name));
+        let taken = snapshot.get(&key).is_some();
+        if !taken {
+            match put(call, key, &object, None).await {
+                Ok(created) => {
+                    call.warnings.extend(row.warnings(&object));
+                    return Ok(created);
+                }
+                Err(PutError::Conflict(_)) => {}
+                Err(PutError::Other(status)) => return Err(status),
+            }
+        }
+        if !generate {
+            return Err(Status::already_exists(&call.resource(), &name));
+        }
+    }
+    Err(Status::generated_name_conflict(&call.resource(), &last))
+}
+
+/// Writing into a namespace that is missing or ends is refused.
+fn writable_namespace(call: &Call, snapshot: &timonier_store::Snapshot) -> Result<(), Status> {
+    let namespace = call.namespace();
+    if namespace.is_empty() {
+        return Ok(());
+    }
+    let resource = timonier_api::kind::GroupResource::new("", "namespaces");
+    let entry = snapshot
+        .get(&format!("namespaces/{namespace}"))
+        .ok_or_else(|| Status::not_found(&resource, namespace))?;
+    let stored = Object::of(entry)?.stored_value()?;
+    if !meta::is_deleting(&stored) {
+        return Ok(());
+    }
+    let message = format!("unable to create new content in namespace {namespace} because it is being terminated");
+    Err(Status::forbidden(&call.resource(), "", &message).with_cause(Cause {
+        reason: "NamespaceTerminating".to_string(),
+        message: format!("namespace {namespace} is being terminated"),
+        field: "metadata.namespace".to_string(),
+    }))
+}
+
+/// Changes the object called `name`. `change` gets the current object and returns the new one, in storage form; when that
+/// names a `resourceVersion`, the write happens at that revision or not at all, else it is done again on what came first.
+pub async fn modify(
+    call: &mut Call,
+    name: &str,
+    part: Part,
+    ownership: Ownership,
+    mut change: impl FnMut(&mut Call, &Object) -> Result<Value, Status>,
+) -> Result<Arc<Object>, Status> {
+    for _ in 0..WRITE_ATTEMPTS {
+        let entry = call.entry(name).await?;
+        let current = Object::of(&entry)?;
+        let old = current.stored_value()?;
+        let warned = call.warnings.len();
+        let mut new = change(call, &current)?;
+        let pinned = pinned(call, name, &new, &entry)?;
+        prepare(call, part, ownership, &old, &mut new)?;
+        if new == old {
+            return Ok(current);
+        }
+        let result = if delete::is_over(&call.storage, &new) {
+            delete::remove(call, &entry, &new).await
+        } else {
+            put(call, entry.key.clone(), &new, Some(entry.revision)).await
+        };
+        match result {
+            Ok(written) => {
+                call.warnings.extend(call.storage.warnings(&new));
+                return Ok(written);
+            }
+            Err(PutError::Conflict(_)) if pinned => return Err(modified(call, name)),
+            Err(PutError::Conflict(_)) => call.warnings.truncate(warned),
+            Err(PutError::Other(status)) => return Err(status),
+        }
+    }
+    Err(modified(call, name))
+}
+
+pub fn modified(call: &Call, name: &str) -> Status {
+    Status::conflict(
+        &call.resource(),
+        name,
+        "the object has been modified; please apply your changes to the latest version and try again",
+    )
+}
+
+/// Whether the new object insists on a revision or uid; 409 when they are not the current ones.
+fn pinned(call: &Call, name: &str, new: &Value, entry: &Entry) -> Result<bool, Status> {
+    let uid = meta::text(new, "uid");
+    if !uid.is_empty() {
+        let current = Object::of(entry)?.stored_value()?;
+        let current = meta::text(&current, "uid");
+        if current != uid {
+            let detail =
+                format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {current}");
+            return Err(Status::conflict(&call.resource(), name, detail));
+        }
+    }
+    match meta::text(new, "resourceVersion") {
+        "" | "0" => Ok(false),
+        given => match given.parse::<Revision>() {
+            Ok(revision) if revision == entry.revision => Ok(true),
+            Ok(_) => Err(modified(call, name)),
+            Err(_) => Err(Status::bad_request(format!(
+                "metadata.resourceVersion: Invalid value: {given:?}: must be a number"
+            ))),
+        },
+    }
+}
+
+/// Completes and checks a changed object.
+fn prepare(call: &mut Call, part: Part, ownership: Ownership, old: &Value, new: &mut Value) -> Result<(), Status> {
+    let row = call.storage.clone();
+    meta::remove(new, "resourceVersion");
+    for field in
+        ["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "selfLink"]
+    {
+        meta::copy(new, old, field);
+    }
+    row.hooks.default(new);
+    let errors = match part {
+        Part::Main | Part::Scale => {
+            row.hooks.prepare_update(new, old);
+            row.check_update(new, old)
+        }
+        Part::Status => {
+            row.hooks.prepare_status_update(new, old);
+            row.check_status_update(new, old)
+        }
+        // These change one field that only they may change.
+        Part::Finalize | Part::Binding => vec![],
+    };
+    if !errors.is_empty() {
+        let name = meta::text(new, "name");
+        return Err(Status::invalid(&call.row.kind.group_kind(), name, errors));
+    }
+    if old["metadata"]["generation"].is_number() && substance_differs(new, old) {
+        let generation = old["metadata"]["generation"].as_i64().unwrap_or(0) + 1;
+        meta::set(new, "generation", generation);
+    }
+    if ownership == Ownership::Untracked {
+        own(call, part, Some(old), new)?;
+    }
+    admit(&Attributes {
+        identity: &call.identity,
+        row: &row,
+        subresource: part.subresource(),
+        old: Some(old),
+        new: Some(new),
+        grace_period: None,
+    })
+}
+
+/// Whether anything but metadata and status differs: what `generation` counts.
+fn substance_differs(new: &Value, old: &Value) -> bool {
+    let (Some(new), Some(old)) = (new.as_object(), old.as_object()) else {
+        return true;
+    };
+    let substance = |key: &&String| *key != "metadata" && *key != "status";
+    new.keys().chain(old.keys()).filter(substance).any(|key| new.get(key) != old.get(key))
+}
+
+/// Notes in `managedFields` what this write changed.
+fn own(call: &Call, part: Part, old: Option<&Value>, new: &mut Value) -> Result<(), Status> {
+    let manager = call.field_manager()?;
+    let api_version = call.storage.kind.api_version();
+    let manager = Manager {
+        name: &manager,
+        api_version: &api_version,
+        subresource: part.subresource(),
+        time: Timestamp::now(),
+    };
+    track(old, new, &manager, schema(&call.storage)?);
+    Ok(())
+}
+
+pub enum PutError {
+    /// Another write came first.
+    Conflict(Option<Arc<Entry>>),
+    Other(Status),
+}
+
+impl From<Status> for PutError {
+    fn from(status: Status) -> PutError {
+        PutError::Other(status)
+    }
+}
+
+/// Commits one object: new when `at` is `None`, else in place of what was written at that revision.
+pub async fn put(call: &Call, key: Key, object: &Value, at: Option<Revision>) -> Result<Arc<Object>, PutError> {
+    let value = object::encode(object, &call.storage)?;
+    let revision = if call.dry_run()? {
+        at.unwrap_or(Revision(0))
+    } else {
+        let tag = call.storage.hooks.tag(object).map(Arc::from);
+        let txn = match at {
+            None => Txn::create(key, value.clone(), tag),
+            Some(revision) => Txn::update(key, revision, value.clone(), tag),
+        };
+        commit(call, txn).await?
+    };
+    Object::decode(&value, revision).map_err(|error| PutError::Other(Status::internal(error)))
+}
+
+pub async fn commit(call: &Call, txn: Txn) -> Result<Revision, PutError> {
+    call.app.store.commit(txn).await.map_err(|error| match error {
+        CommitError::Conflict { current, .. } => PutError::Conflict(current),
+        CommitError::Unknown(reason) => PutError::Other(Status::timeout(
+            format!("request did not complete, its outcome is unknown: {reason}"),
+            1,
+        )),
+        CommitError::TooLarge { what, size, limit } => {
+            PutError::Other(Status::request_entity_too_large(format!("{size} {what}, limit is {limit}")))
+        }
+        CommitError::Invalid(reason) => PutError::Other(Status::internal(reason)),
+        CommitError::Unavailable(reason) => PutError::Other(Status::service_unavailable(reason)),
+    })
+}

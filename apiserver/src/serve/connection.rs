@@ -1,0 +1,92 @@
+//! Connections: accept, shake hands, serve HTTP/2 or HTTP/1.1, drain.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use rustls::ServerConfig;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+use crate::auth::{self, PeerIdentity};
+
+/// A client that has not finished its handshake by then is cut off.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// Accepts until `stop`, then waits for the connections to finish what they are doing.
+pub async fn accept(listener: TcpListener, tls: Arc<ServerConfig>, router: Router, stop: CancellationToken) {
+    let acceptor = TlsAcceptor::from(tls);
+    let graceful = Arc::new(GracefulShutdown::new());
+    let http = Arc::new(http());
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stop.cancelled() => break,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                let (acceptor, router, http) = (acceptor.clone(), router.clone(), http.clone());
+                let watcher = graceful.watcher();
+                tokio::spawn(serve(stream, acceptor, router, http, watcher));
+            }
+            Err(error) => {
+                // Out of file descriptors, most likely: leave the others time to give some back.
+                tracing::warn!("cannot accept a connection: {error}");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+    drop(listener);
+    if let Some(graceful) = Arc::into_inner(graceful) {
+        graceful.shutdown().await;
+    }
+}
+
+fn http() -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(30));
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(1000)
+        .keep_alive_interval(Duration::from_secs(30))
+        .keep_alive_timeout(Duration::from_secs(20))
+        .initial_stream_window_size(256 << 10)
+        .initial_connection_window_size(1 << 20);
+    builder
+}
+
+async fn serve(
+    stream: TcpStream,
+    acceptor: TlsAcceptor,
+    router: Router,
+    http: Arc<Builder<TokioExecutor>>,
+    watcher: hyper_util::server::graceful::Watcher,
+) {
+    let _ = stream.set_nodelay(true);
+    let stream = match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => return tracing::debug!("TLS handshake failed: {error}"),
+        Err(_) => return tracing::debug!("TLS handshake took too long"),
+    };
+    let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+    let peer = certificate.and_then(auth::certificate_identity).map(|identity| PeerIdentity(Arc::new(identity)));
+    let service = router.map_request(move |mut request: http::Request<Incoming>| {
+        if let Some(peer) = &peer {
+            request.extensions_mut().insert(peer.clone());
+        }
+        request.map(axum::body::Body::new)
+    });
+    let service = TowerToHyperService::new(service);
+    let connection = http.serve_connection_with_upgrades(TokioIo::new(stream), service);
+    if let Err(error) = watcher.watch(connection.into_owned()).await {
+        tracing::debug!("connection ended: {error}");
+    }
+}

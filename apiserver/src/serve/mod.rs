@@ -1,0 +1,128 @@
+//! The server: its layers in the order in which a request passes them, its start and its end.
+
+mod connection;
+mod local;
+pub(crate) mod tls;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::Response;
+use timonier_api::status::Status;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceBuilder;
+use tower_http::catch_panic::CatchPanicLayer;
+
+pub use local::Local;
+
+use crate::agents::Agents;
+use crate::app::App;
+use crate::auth::{self, Tokens};
+use crate::config::{Config, StartError};
+use crate::identity::Identity;
+use crate::kinds::Kinds;
+use crate::metrics::{self, Metrics};
+use crate::{bootstrap, discovery, health, openapi, registry, request, respond, sweeper};
+
+/// How long requests in flight may take to finish once a server drains.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// A running API server. Dropping it does not stop it: call [`Server::shutdown`].
+pub struct Server {
+    address: SocketAddr,
+    app: Arc<App>,
+    router: Router,
+    tasks: TaskTracker,
+}
+
+impl Server {
+    /// Makes the first namespaces when the store is empty, then listens and serves.
+    pub async fn start(config: Config) -> Result<Server, StartError> {
+        let tls = tls::config(&config.pki)?;
+        let tokens = Tokens::read(&config.pki.tokens)?;
+        let agents = Agents::new(&config.pki)?;
+        let kinds = Kinds::default();
+        bootstrap::first_namespaces(&config.store, &kinds.current()).await?;
+        let bind = |source| StartError::Bind {
+            address: config.bind,
+            source,
+        };
+        let listener = TcpListener::bind(config.bind).await.map_err(bind)?;
+        let address = listener.local_addr().map_err(bind)?;
+        let app = Arc::new(App {
+            store: config.store,
+            kinds,
+            tokens,
+            anonymous: Arc::new(Identity::anonymous()),
+            metrics: Metrics::new(),
+            agents,
+            openapi: openapi::Cache::default(),
+            advertise: config.advertise.unwrap_or(address),
+            stop: CancellationToken::new(),
+        });
+        let router = router(app.clone());
+        let tasks = TaskTracker::new();
+        tasks.spawn(connection::accept(listener, tls, router.clone(), app.stop.clone()));
+        tasks.spawn(sweeper::run(app.clone()));
+        tracing::info!(%address, "serving");
+        Ok(Server {
+            address,
+            app,
+            router,
+            tasks,
+        })
+    }
+
+    /// The address that it listens on, with the real port.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The same server without a socket, for `kube::Client::new`: every request comes from `identity` and passes the
+    /// same layers as any other.
+    pub fn local(&self, identity: Identity) -> Local {
+        Local::new(self.router.clone(), identity)
+    }
+
+    /// Stops listening, ends watches, lets requests in flight finish.
+    pub async fn shutdown(&self) {
+        self.app.stop.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(DRAIN, self.tasks.wait()).await.is_err() {
+            tracing::warn!("requests were still running after {} s", DRAIN.as_secs());
+        }
+    }
+}
+
+/// Everything that answers, behind the layers. The first layer written is the first that a request passes.
+fn router(app: Arc<App>) -> Router {
+    let layers = ServiceBuilder::new()
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn(request::layer))
+        .layer(from_fn_with_state(app.clone(), metrics::layer))
+        .layer(from_fn_with_state(app.clone(), auth::authenticate))
+        .layer(from_fn(auth::authorize));
+    Router::new()
+        .merge(health::routes())
+        .merge(discovery::routes())
+        .merge(openapi::routes())
+        .merge(metrics::routes())
+        .fallback(registry::dispatch)
+        .layer(layers)
+        .with_state(app)
+}
+
+fn panicked(panic: Box<dyn std::any::Any + Send + 'static>) -> Response {
+    let text = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("unknown panic");
+    tracing::error!("a request panicked: {text}");
+    respond::status(Status::internal("the request could not be handled; the server's log says why"))
+}
