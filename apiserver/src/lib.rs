@@ -1,1 +1,38 @@
+//! The API server: Kubernetes' API over HTTP, on top of the store.
+//!
+//! Invariants:
+//! - Only this crate knows HTTP. Every failure leaves it as a `Status` object; bad input never panics.
+//! - Nothing is written but through [`registry`], after authentication, authorization and admission; a client in the same
+//!   process ([`Server::local`]) passes the same layers as one on a socket.
+//! - Objects are bytes: what is stored is encoded once, and what is served of it is made once for all readers.
+//! - A server keeps no state of its own: any number may share one store.
+//!
+//! Reading order, as a request walks: [`serve`] (the layers), [`request`], [`auth`], [`registry`] (one verb a file),
+//! [`kinds`] (what differs between kinds), [`admission`], [`object`] (what is stored). Then [`discovery`], [`openapi`],
+//! [`health`], [`metrics`]; [`bootstrap`] and [`sweeper`] are the server's own small works.
+
+mod accept;
+mod admission;
+mod agents;
+mod app;
+mod auth;
+mod body;
+mod bootstrap;
+mod config;
+mod discovery;
+mod health;
+mod identity;
 pub mod kinds;
+mod metrics;
+mod object;
+mod openapi;
+mod query;
+mod registry;
+mod request;
+mod respond;
+mod serve;
+mod sweeper;
+
+pub use config::{Config, PkiPaths, StartError};
+pub use identity::Identity;
+pub use serve::{Local, Server};

@@ -1,1 +1,77 @@
-fn main() {}
+//! `timonier-apiserver`: one API server. Any number may share one etcd.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Parser;
+use timonier_apiserver::{Config, PkiPaths, Server};
+use timonier_store::{Options, Store, StoreUrl};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// Serves the Kubernetes API over TLS from a store.
+#[derive(Parser)]
+#[command(name = "timonier-apiserver", version)]
+struct Flags {
+    /// Where objects are kept: a directory (file:///var/lib/timonier), an etcd cluster
+    /// (etcd://host:2379,host:2379/CLUSTER), or memory: to keep nothing
+    #[arg(long, env = "TIMONIER_STORE")]
+    store: StoreUrl,
+
+    /// Directory with the cluster's credentials, as `kctl pki init` makes it
+    #[arg(long, env = "TIMONIER_PKI", value_name = "DIR")]
+    pki: PathBuf,
+
+    /// Address and port to listen on; port 0 takes a free one
+    #[arg(long, env = "TIMONIER_BIND", value_name = "ADDRESS:PORT", default_value = "0.0.0.0:6443")]
+    bind: SocketAddr,
+
+    /// Address and port that discovery tells clients, when it is not the one above
+    #[arg(long, env = "TIMONIER_ADVERTISE", value_name = "ADDRESS:PORT")]
+    advertise: Option<SocketAddr>,
+
+    /// What to log to standard error: error, warn, info, debug, trace, or a filter like timonier_store=debug
+    #[arg(long, env = "TIMONIER_LOG", default_value = "info")]
+    log: String,
+}
+
+fn main() -> ExitCode {
+    let flags = Flags::parse();
+    let filter = EnvFilter::try_new(&flags.log).unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match run(flags) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("timonier-apiserver: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(flags: Flags) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
+    runtime.block_on(async {
+        let store = Store::open(&flags.store, Options::default())
+            .await
+            .with_context(|| format!("--store {}", flags.store))?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let server = Server::start(Config {
+            bind: flags.bind,
+            pki: PkiPaths::in_dir(&flags.pki),
+            store: store.clone(),
+            advertise: flags.advertise,
+        })
+        .await?;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        tracing::info!("draining");
+        server.shutdown().await;
+        store.close().await;
+        Ok(())
+    })
+}

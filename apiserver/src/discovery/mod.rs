@@ -1,0 +1,120 @@
+//! Discovery: which groups, versions and resources are served. In one document for new clients, in many for old ones.
+
+mod aggregated;
+mod legacy;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, Request, State};
+use axum::response::Response;
+use axum::routing::get;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use timonier_api::status::Status;
+
+use crate::accept::Accept;
+use crate::app::App;
+use crate::kinds::{Row, Subresource};
+use crate::respond;
+
+pub fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/api", get(core))
+        .route("/api/", get(core))
+        .route("/apis", get(groups))
+        .route("/apis/", get(groups))
+        .route("/api/{version}", get(core_version))
+        .route("/apis/{group}", get(group))
+        .route("/apis/{group}/{version}", get(group_version))
+}
+
+async fn core(State(app): State<Arc<App>>, request: Request) -> Response {
+    let table = app.kinds.current();
+    match aggregated::wanted(request.headers()) {
+        Some(version) => tagged(request.headers(), version, &aggregated::core(&table, version)),
+        None => plain(request.headers(), &legacy::api_versions(&table, app.advertise)),
+    }
+}
+
+async fn groups(State(app): State<Arc<App>>, request: Request) -> Response {
+    let table = app.kinds.current();
+    match aggregated::wanted(request.headers()) {
+        Some(version) => tagged(request.headers(), version, &aggregated::groups(&table, version)),
+        None => plain(request.headers(), &legacy::group_list(&table)),
+    }
+}
+
+async fn core_version(State(app): State<Arc<App>>, Path(version): Path<String>, headers: HeaderMap) -> Response {
+    found(&headers, legacy::resource_list(&app.kinds.current(), "", &version))
+}
+
+async fn group(State(app): State<Arc<App>>, Path(group): Path<String>, headers: HeaderMap) -> Response {
+    found(&headers, legacy::group(&app.kinds.current(), &group))
+}
+
+async fn group_version(
+    State(app): State<Arc<App>>,
+    Path((group, version)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    found(&headers, legacy::resource_list(&app.kinds.current(), &group, &version))
+}
+
+fn found(headers: &HeaderMap, document: Option<Value>) -> Response {
+    match document {
+        Some(document) => plain(headers, &document),
+        None => respond::status(Status::no_such_path()),
+    }
+}
+
+fn plain(headers: &HeaderMap, document: &Value) -> Response {
+    match Accept::parse(headers.get(header::ACCEPT).and_then(|v| v.to_str().ok())) {
+        Ok(accept) => respond::value(StatusCode::OK, accept.encoding, document),
+        Err(status) => respond::status(status),
+    }
+}
+
+/// An aggregated document, or 304 when the client has it.
+fn tagged(headers: &HeaderMap, version: &'static str, document: &Value) -> Response {
+    let body = document.to_string();
+    let etag = format!("\"{}\"", hex::encode_upper(Sha256::digest(&body)));
+    let known = headers.get(header::IF_NONE_MATCH).is_some_and(|tag| tag.as_bytes() == etag.as_bytes());
+    let mut response = if known {
+        let mut response = Response::default();
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        response
+    } else {
+        respond::typed(StatusCode::OK, aggregated::content_type(version), body.into())
+    };
+    if let Ok(etag) = HeaderValue::from_str(&etag) {
+        response.headers_mut().insert(header::ETAG, etag);
+    }
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept"));
+    response
+}
+
+/// The verbs of a kind.
+fn verbs(row: &Row) -> Vec<&'static str> {
+    let mut verbs = vec!["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+    if row.has(Subresource::Finalize) {
+        // Namespaces are deleted one by one.
+        verbs.retain(|verb| *verb != "deletecollection");
+    }
+    verbs
+}
+
+/// Kind and verbs of a subresource: group, version, kind.
+fn subresource(row: &Row, subresource: Subresource) -> ((String, String, String), &'static [&'static str]) {
+    let own = (row.kind.group.clone(), row.kind.version.clone(), row.kind.kind.clone());
+    match subresource {
+        Subresource::Status => (own, &["get", "patch", "update"]),
+        Subresource::Finalize => (own, &["update"]),
+        Subresource::Log => (own, &["get"]),
+        Subresource::Scale => {
+            (("autoscaling".into(), "v1".into(), "Scale".into()), &["get", "patch", "update"])
+        }
+        Subresource::Binding => (("".into(), "v1".into(), "Binding".into()), &["create"]),
+    }
+}
