@@ -9,7 +9,7 @@ use timonier_store::{Key, Snapshot, Txn};
 
 use crate::app::App;
 use crate::kinds::{Row, Table};
-use crate::object::{Object, meta};
+use crate::object::Object;
 use crate::registry::keys;
 
 const PERIOD: Duration = Duration::from_secs(60);
@@ -61,7 +61,7 @@ fn last_write(_row: &Row, object: &Value) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::object;
+    use crate::object::{self, meta};
     use serde_json::json;
     use timonier_store::{Options, Store, StoreUrl};
 

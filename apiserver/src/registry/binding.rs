@@ -2,7 +2,6 @@
 
 use axum::body::Body;
 use axum::response::Response;
-use http::StatusCode;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use timonier_api::field::{FieldError, Path};

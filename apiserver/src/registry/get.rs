@@ -16,5 +16,6 @@ pub async fn get(call: &mut Call) -> Result<Response, Status> {
     };
     let name = &call.info.name;
     let entry = snapshot.get(&call.key(name)).ok_or_else(|| call.not_found(name))?;
-    shape::one(call, StatusCode::OK, &Object::of(entry)?)
+    let object = Object::of(entry)?;
+    shape::one(call, StatusCode::OK, &object)
 }

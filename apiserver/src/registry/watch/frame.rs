@@ -1,9 +1,11 @@
 //! Events as bytes: prefix, object, suffix.
 
+use std::sync::Arc;
+
 use bytes::{BufMut, Bytes, BytesMut};
 use serde_json::json;
 use timonier_api::status::Status;
-use timonier_store::{Event, Revision};
+use timonier_store::{Entry, Event, Revision};
 
 use crate::accept::Shape;
 use crate::object::Object;
@@ -19,8 +21,8 @@ pub fn change(
     event: &Event,
     header: bool,
 ) -> Result<bool, Status> {
-    let view = |entry: &Option<_>| entry.as_ref().map(|entry| Object::of(entry)).transpose();
-    let matching = |object: &std::sync::Arc<Object>| selection.matches(object);
+    let view = |entry: &Option<Arc<Entry>>| entry.as_deref().map(Object::of).transpose();
+    let matching = |object: &Arc<Object>| selection.matches(object);
     let before = view(&event.previous)?.filter(matching);
     let now = view(&event.current)?.filter(matching);
     let (kind, object) = match (&before, &now) {
