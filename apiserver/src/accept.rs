@@ -32,10 +32,7 @@ pub struct Accept {
 }
 
 impl Accept {
-    pub const JSON: Accept = Accept {
-        encoding: Encoding::Json,
-        shape: Shape::Object,
-    };
+    pub const JSON: Accept = Accept { encoding: Encoding::Json, shape: Shape::Object };
 
     /// The first clause that we can serve. Quality values are ignored, as Kubernetes' clients order by preference.
     pub fn parse(header: Option<&str>) -> Result<Accept, Status> {
@@ -88,12 +85,7 @@ mod tests {
 
     #[test]
     fn the_first_clause_that_can_be_served_wins() {
-        let json = |shape| {
-            Some(Accept {
-                encoding: Encoding::Json,
-                shape,
-            })
-        };
+        let json = |shape| Some(Accept { encoding: Encoding::Json, shape });
         let cases = [
             ("application/vnd.kubernetes.protobuf, application/json", json(Shape::Object)),
             ("application/vnd.kubernetes.protobuf", None),

@@ -56,9 +56,7 @@ fn restrict_node(write: &Attributes<'_>) -> Result<(), Status> {
     let name = write.name();
     let kind = &write.row.kind;
     match (&*kind.group, &*kind.plural) {
-        ("", "nodes") if name != node => {
-            write.refuse(format!("node {node:?} is not allowed to modify node {name:?}"))
-        }
+        ("", "nodes") if name != node => write.refuse(format!("node {node:?} is not allowed to modify node {name:?}")),
         ("", "nodes") => match (write.old, write.new) {
             (Some(old), Some(new)) if old["spec"]["taints"] != new["spec"]["taints"] => {
                 write.refuse(format!("node {node:?} is not allowed to modify taints"))

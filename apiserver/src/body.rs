@@ -31,9 +31,7 @@ pub async fn read(body: Body) -> Result<Bytes, Status> {
         Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => {
             Err(Status::request_entity_too_large(format!("limit is {LIMIT}")))
         }
-        Err(error) if is_length_limit(&*error) => {
-            Err(Status::request_entity_too_large(format!("limit is {LIMIT}")))
-        }
+        Err(error) if is_length_limit(&*error) => Err(Status::request_entity_too_large(format!("limit is {LIMIT}"))),
         Err(error) => Err(Status::bad_request(format!("the body could not be read: {error}"))),
     }
 }
@@ -88,14 +86,10 @@ pub fn yaml(body: &Bytes) -> Result<Decoded, Status> {
     let mut documents = timonier_api::yaml::parse_documents(text, "body")
         .map_err(|error| Status::bad_request(format!("error decoding YAML: {error}")))?;
     match (documents.pop(), documents.len()) {
-        (Some(value), 0) => Ok(Decoded {
-            value,
-            duplicates: vec![],
-        }),
+        (Some(value), 0) => Ok(Decoded { value, duplicates: vec![] }),
         (None, _) => Err(Status::bad_request("the body is empty")),
-        (Some(_), more) => Err(Status::bad_request(format!(
-            "the body holds {} YAML documents, one is expected",
-            more + 1
-        ))),
+        (Some(_), more) => {
+            Err(Status::bad_request(format!("the body holds {} YAML documents, one is expected", more + 1)))
+        }
     }
 }

@@ -31,11 +31,9 @@ async fn check(app: &App, name: &str) -> Option<Result<(), String>> {
     match name {
         "ping" => Some(Ok(())),
         "store" | "etcd" => Some(app.store.fresh().await.map(|_| ()).map_err(|error| error.to_string())),
-        "shutdown" => Some(if app.stop.is_cancelled() {
-            Err("the server is shutting down".to_string())
-        } else {
-            Ok(())
-        }),
+        "shutdown" => {
+            Some(if app.stop.is_cancelled() { Err("the server is shutting down".to_string()) } else { Ok(()) })
+        }
         _ => None,
     }
 }

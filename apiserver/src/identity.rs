@@ -23,19 +23,11 @@ impl Identity {
         if !groups.iter().any(|g| g == AUTHENTICATED) {
             groups.push(AUTHENTICATED.to_string());
         }
-        Identity {
-            user: user.into(),
-            uid: String::new(),
-            groups,
-        }
+        Identity { user: user.into(), uid: String::new(), groups }
     }
 
     pub fn anonymous() -> Identity {
-        Identity {
-            user: ANONYMOUS.to_string(),
-            uid: String::new(),
-            groups: vec![UNAUTHENTICATED.to_string()],
-        }
+        Identity { user: ANONYMOUS.to_string(), uid: String::new(), groups: vec![UNAUTHENTICATED.to_string()] }
     }
 
     pub fn admin() -> Identity {

@@ -53,9 +53,8 @@ fn main() -> ExitCode {
 fn run(flags: Flags) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
     runtime.block_on(async {
-        let store = Store::open(&flags.store, Options::default())
-            .await
-            .with_context(|| format!("--store {}", flags.store))?;
+        let store =
+            Store::open(&flags.store, Options::default()).await.with_context(|| format!("--store {}", flags.store))?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
         let server = Server::start(Config {

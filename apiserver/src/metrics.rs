@@ -66,13 +66,7 @@ impl Metrics {
         registry.register("apiserver_longrunning_requests", "Watches and followed logs now open", long_running.clone());
         let revision = Gauge::default();
         registry.register("timonier_store_revision", "The newest revision that this server has seen", revision.clone());
-        Metrics {
-            registry,
-            requests,
-            durations,
-            long_running,
-            revision,
-        }
+        Metrics { registry, requests, durations, long_running, revision }
     }
 
     /// Counts a long-running request until the guard is dropped.
@@ -111,10 +105,7 @@ pub async fn layer(State(app): State<Arc<App>>, request: Request, next: Next) ->
     let mut info = request.extensions().get::<RequestInfo>().cloned().unwrap_or_default();
     let response = next.run(request).await;
     if info.is_resource && app.kinds.current().by_plural(&info.group, &info.version, &info.resource).is_none() {
-        info = RequestInfo {
-            verb: info.verb,
-            ..RequestInfo::default()
-        };
+        info = RequestInfo { verb: info.verb, ..RequestInfo::default() };
     }
     let metrics = &app.metrics;
     let labels = RequestLabels {
@@ -140,11 +131,9 @@ async fn show(State(app): State<Arc<App>>) -> Response {
     app.metrics.revision.set(app.store.snapshot().revision().0);
     let mut text = String::new();
     match prometheus_client::encoding::text::encode(&mut text, &app.metrics.registry) {
-        Ok(()) => respond::typed(
-            StatusCode::OK,
-            "application/openmetrics-text; version=1.0.0; charset=utf-8",
-            text.into(),
-        ),
+        Ok(()) => {
+            respond::typed(StatusCode::OK, "application/openmetrics-text; version=1.0.0; charset=utf-8", text.into())
+        }
         Err(error) => respond::text(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
     }
 }

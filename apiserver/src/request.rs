@@ -29,11 +29,7 @@ pub struct RequestInfo {
 
 impl RequestInfo {
     pub fn read(method: &Method, path: &str, query: &Query) -> RequestInfo {
-        let mut info = RequestInfo {
-            verb: plain_verb(method),
-            path: path.to_string(),
-            ..RequestInfo::default()
-        };
+        let mut info = RequestInfo { verb: plain_verb(method), path: path.to_string(), ..RequestInfo::default() };
         let parts: Vec<String> = path
             .split('/')
             .filter(|part| !part.is_empty())
@@ -145,8 +141,16 @@ mod tests {
             (Method::GET, "/api/v1/namespaces", "list true /v1 ns= namespaces/ "),
             (Method::GET, "/api/v1/namespaces/a", "get true /v1 ns=a namespaces/a "),
             (Method::PUT, "/api/v1/namespaces/a/finalize", "update true /v1 ns=a namespaces/a finalize"),
-            (Method::PATCH, "/apis/apps/v1/namespaces/a/deployments/w/scale", "patch true apps/v1 ns=a deployments/w scale"),
-            (Method::DELETE, "/apis/apps/v1/namespaces/a/deployments", "deletecollection true apps/v1 ns=a deployments/ "),
+            (
+                Method::PATCH,
+                "/apis/apps/v1/namespaces/a/deployments/w/scale",
+                "patch true apps/v1 ns=a deployments/w scale",
+            ),
+            (
+                Method::DELETE,
+                "/apis/apps/v1/namespaces/a/deployments",
+                "deletecollection true apps/v1 ns=a deployments/ ",
+            ),
             (Method::POST, "/api/v1/namespaces/a/pods/p/binding", "create true /v1 ns=a pods/p binding"),
             (Method::GET, "/apis/apps/v1", "get false / ns= / "),
             (Method::GET, "/healthz", "get false / ns= / "),

@@ -110,11 +110,7 @@ mod tests {
 
     fn ask(identity: &Identity, method: Method, uri: &str) -> Result<(), String> {
         let info = RequestInfo::read(&method, uri, &Query::default());
-        if may(identity, &info) {
-            Ok(())
-        } else {
-            Err(refusal(identity, &info).message)
-        }
+        if may(identity, &info) { Ok(()) } else { Err(refusal(identity, &info).message) }
     }
 
     #[test]

@@ -16,16 +16,10 @@ impl Tokens {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Tokens::default()),
             Err(source) => {
-                return Err(StartError::Read {
-                    path: path.to_path_buf(),
-                    source,
-                });
+                return Err(StartError::Read { path: path.to_path_buf(), source });
             }
         };
-        Tokens::parse(&text).map_err(|reason| StartError::Credentials {
-            path: path.to_path_buf(),
-            reason,
-        })
+        Tokens::parse(&text).map_err(|reason| StartError::Credentials { path: path.to_path_buf(), reason })
     }
 
     fn parse(text: &str) -> Result<Tokens, String> {

@@ -10,11 +10,7 @@ use serde_json::{Map, Number, Value};
 pub fn parse(bytes: &[u8]) -> Result<(Value, Vec<String>), serde_json::Error> {
     let duplicates = RefCell::new(vec![]);
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let value = Seed {
-        path: Path::Root,
-        duplicates: &duplicates,
-    }
-    .deserialize(&mut deserializer)?;
+    let value = Seed { path: Path::Root, duplicates: &duplicates }.deserialize(&mut deserializer)?;
     deserializer.end()?;
     Ok((value, duplicates.into_inner()))
 }
@@ -87,10 +83,9 @@ impl<'de> Visitor<'de> for Seed<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut list = vec![];
-        while let Some(item) = items.next_element_seed(Seed {
-            path: Path::Index(&self.path, list.len()),
-            duplicates: self.duplicates,
-        })? {
+        while let Some(item) =
+            items.next_element_seed(Seed { path: Path::Index(&self.path, list.len()), duplicates: self.duplicates })?
+        {
             list.push(item);
         }
         Ok(Value::Array(list))
@@ -103,10 +98,7 @@ impl<'de> Visitor<'de> for Seed<'_> {
             if map.contains_key(&key) {
                 self.duplicates.borrow_mut().push(path.to_string());
             }
-            let value = entries.next_value_seed(Seed {
-                path,
-                duplicates: self.duplicates,
-            })?;
+            let value = entries.next_value_seed(Seed { path, duplicates: self.duplicates })?;
             map.insert(key, value);
         }
         Ok(Value::Object(map))

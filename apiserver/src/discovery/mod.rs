@@ -112,9 +112,7 @@ fn subresource(row: &Row, subresource: Subresource) -> ((String, String, String)
         Subresource::Status => (own, &["get", "patch", "update"]),
         Subresource::Finalize => (own, &["update"]),
         Subresource::Log => (own, &["get"]),
-        Subresource::Scale => {
-            (("autoscaling".into(), "v1".into(), "Scale".into()), &["get", "patch", "update"])
-        }
+        Subresource::Scale => (("autoscaling".into(), "v1".into(), "Scale".into()), &["get", "patch", "update"]),
         Subresource::Binding => (("".into(), "v1".into(), "Binding".into()), &["create"]),
     }
 }

@@ -25,12 +25,7 @@ impl Index {
             name: meta::text(object, "name").to_string(),
             namespace: meta::text(object, "namespace").to_string(),
             labels: meta::labels(object),
-            fields: row
-                .hooks
-                .fields(object)
-                .into_iter()
-                .map(|(name, value)| (name.to_string(), value))
-                .collect(),
+            fields: row.hooks.fields(object).into_iter().map(|(name, value)| (name.to_string(), value)).collect(),
             owners: object["metadata"]["ownerReferences"]
                 .as_array()
                 .map(|owners| owners.iter().filter_map(|o| o["uid"].as_str()).map(str::to_string).collect())
@@ -71,11 +66,7 @@ impl Index {
 
     pub(super) fn decode(bytes: &[u8]) -> Result<Index, String> {
         let mut reader = Reader(bytes);
-        let mut index = Index {
-            name: reader.text()?,
-            namespace: reader.text()?,
-            ..Index::default()
-        };
+        let mut index = Index { name: reader.text()?, namespace: reader.text()?, ..Index::default() };
         for _ in 0..reader.length()? {
             let key = reader.text()?;
             index.labels.insert(key, reader.text()?);

@@ -50,10 +50,7 @@ pub fn labels(object: &Value) -> BTreeMap<String, String> {
     let Some(labels) = object["metadata"]["labels"].as_object() else {
         return BTreeMap::new();
     };
-    labels
-        .iter()
-        .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_string())))
-        .collect()
+    labels.iter().filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_string()))).collect()
 }
 
 pub fn finalizers(object: &Value) -> Vec<String> {

@@ -66,13 +66,7 @@ impl Object {
             return Err("the value is cut short".to_string());
         }
         let index = Index::decode(&stored[FIXED..FIXED + length])?;
-        Ok(Arc::new(Object {
-            index,
-            revision,
-            json: stored.slice(FIXED + length..),
-            splice,
-            served: OnceLock::new(),
-        }))
+        Ok(Arc::new(Object { index, revision, json: stored.slice(FIXED + length..), splice, served: OnceLock::new() }))
     }
 
     /// The JSON that clients see, `resourceVersion` included.

@@ -122,9 +122,7 @@ async fn serve_v3(
 }
 
 fn group_version(app: &App, table: &Arc<Table>, path: &str) -> Option<Document> {
-    app.openapi.get(table, &format!("v3/{path}"), JSON, || {
-        serde_json::to_vec(&v3::document(table, path)?).ok()
-    })
+    app.openapi.get(table, &format!("v3/{path}"), JSON, || serde_json::to_vec(&v3::document(table, path)?).ok())
 }
 
 fn answer(headers: &HeaderMap, document: Option<Document>) -> Response {

@@ -62,11 +62,7 @@ pub fn of(row: &Row) -> Vec<Path> {
         let options = Some(DELETE_OPTIONS.to_string());
         operations.push(namer.operation("delete", "deletecollection", "deleteCollection", options, STATUS.to_string()));
     }
-    paths.push(Path {
-        path: collection.clone(),
-        parameters: in_namespace.to_vec(),
-        operations,
-    });
+    paths.push(Path { path: collection.clone(), parameters: in_namespace.to_vec(), operations });
     let mut parameters = in_namespace.to_vec();
     parameters.push("name");
     paths.push(Path {
@@ -134,13 +130,7 @@ impl Namer {
             "deleteCollection" => format!("delete{}Collection", self.group),
             word => format!("{word}{}", self.group),
         };
-        Operation {
-            method,
-            action,
-            id: format!("{prefix}{}{suffix}", self.object),
-            body,
-            answer,
-        }
+        Operation { method, action, id: format!("{prefix}{}{suffix}", self.object), body, answer }
     }
 }
 

@@ -33,7 +33,9 @@ pub fn document(table: &Table) -> Value {
             let parameters: Vec<Value> = path
                 .parameters
                 .iter()
-                .map(|name| json!({"name": name, "in": "path", "required": true, "type": "string", "uniqueItems": true}))
+                .map(
+                    |name| json!({"name": name, "in": "path", "required": true, "type": "string", "uniqueItems": true}),
+                )
                 .collect();
             if !parameters.is_empty() {
                 item.insert("parameters".to_string(), parameters.into());
@@ -60,7 +62,9 @@ fn describe(row: &Row, operation: &Operation) -> Value {
         .map(|(name, kind)| json!({"name": name, "in": "query", "type": kind, "uniqueItems": true}))
         .collect();
     if let Some(body) = &operation.body {
-        parameters.push(json!({"name": "body", "in": "body", "required": operation.method != "delete", "schema": schema(body)}));
+        parameters.push(
+            json!({"name": "body", "in": "body", "required": operation.method != "delete", "schema": schema(body)}),
+        );
     }
     let consumes = if operation.action == "patch" {
         json!([

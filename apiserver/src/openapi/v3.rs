@@ -87,7 +87,8 @@ fn media_types(operation: &Operation, schema: Value) -> Value {
 }
 
 fn parameters(operation: &Operation) -> Vec<Value> {
-    let query = |name: &str, kind: &str| json!({"name": name, "in": "query", "schema": {"type": kind, "uniqueItems": true}});
+    let query =
+        |name: &str, kind: &str| json!({"name": name, "in": "query", "schema": {"type": kind, "uniqueItems": true}});
     query_parameters(operation.action).iter().map(|(name, kind)| query(name, kind)).collect()
 }
 
@@ -107,12 +108,9 @@ pub fn query_parameters(action: &str) -> &'static [(&'static str, &'static str)]
             ("watch", "boolean"),
         ],
         "post" | "put" => &[("dryRun", "string"), ("fieldManager", "string"), ("fieldValidation", "string")],
-        "patch" => &[
-            ("dryRun", "string"),
-            ("fieldManager", "string"),
-            ("fieldValidation", "string"),
-            ("force", "boolean"),
-        ],
+        "patch" => {
+            &[("dryRun", "string"), ("fieldManager", "string"), ("fieldValidation", "string"), ("force", "boolean")]
+        }
         "delete" => &[
             ("dryRun", "string"),
             ("gracePeriodSeconds", "integer"),

@@ -37,7 +37,8 @@ pub struct Call {
 
 impl Call {
     pub fn new(app: Arc<App>, mut parts: Parts) -> Result<Call, Status> {
-        let info: RequestInfo = parts.extensions.remove().ok_or_else(|| Status::internal("the request was not read"))?;
+        let info: RequestInfo =
+            parts.extensions.remove().ok_or_else(|| Status::internal("the request was not read"))?;
         let identity = parts
             .extensions
             .remove::<Arc<Identity>>()
@@ -55,18 +56,7 @@ impl Call {
             "log" => Accept::JSON,
             _ => Accept::parse(parts.headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()))?,
         };
-        Ok(Call {
-            app,
-            identity,
-            info,
-            query,
-            headers: parts.headers,
-            accept,
-            table,
-            row,
-            storage,
-            warnings: vec![],
-        })
+        Ok(Call { app, identity, info, query, headers: parts.headers, accept, table, row, storage, warnings: vec![] })
     }
 
     /// The resource as errors name it.
@@ -102,9 +92,9 @@ impl Call {
         match self.query.get("dryRun") {
             None => Ok(false),
             Some("All") => Ok(true),
-            Some(other) => Err(Status::bad_request(format!(
-                "dryRun: Unsupported value: {other:?}: supported values: \"All\""
-            ))),
+            Some(other) => {
+                Err(Status::bad_request(format!("dryRun: Unsupported value: {other:?}: supported values: \"All\"")))
+            }
         }
     }
 
@@ -138,12 +128,7 @@ fn storage_row(table: &Table, row: &Arc<Row>) -> Result<Arc<Row>, Status> {
     }
     let stored = &row.storage;
     let keeps = |r: &&Arc<Row>| !r.converts() && r.kind.group == stored.group && r.kind.plural == stored.resource;
-    table
-        .rows()
-        .iter()
-        .find(keeps)
-        .cloned()
-        .ok_or_else(|| Status::internal(format!("no kind keeps {stored}")))
+    table.rows().iter().find(keeps).cloned().ok_or_else(|| Status::internal(format!("no kind keeps {stored}")))
 }
 
 /// The schema of a kind.

@@ -88,7 +88,8 @@ pub fn prune(call: &mut Call, row: &Row, object: &mut Value, duplicates: Vec<Str
         )));
     }
     let unknown = pruned.unknown.iter().map(|path| format!("unknown field {path:?}"));
-    let problems: Vec<String> = duplicates.iter().map(|path| format!("duplicate field {path:?}")).chain(unknown).collect();
+    let problems: Vec<String> =
+        duplicates.iter().map(|path| format!("duplicate field {path:?}")).chain(unknown).collect();
     match strictness {
         Strictness::Ignore => {}
         Strictness::Warn => call.warnings.extend(problems),

@@ -16,16 +16,8 @@ use crate::respond;
 /// What is read of an agent's error, in bytes.
 const ERROR_LIMIT: usize = 64 << 10;
 
-const OPTIONS: [&str; 8] = [
-    "follow",
-    "previous",
-    "sinceSeconds",
-    "sinceTime",
-    "timestamps",
-    "tailLines",
-    "limitBytes",
-    "stream",
-];
+const OPTIONS: [&str; 8] =
+    ["follow", "previous", "sinceSeconds", "sinceTime", "timestamps", "tailLines", "limitBytes", "stream"];
 
 pub async fn log(call: &mut Call) -> Result<Response, Status> {
     let name = call.info.name.clone();
@@ -77,10 +69,8 @@ fn container(pod: &Value, asked: Option<&str>) -> Result<String, Status> {
         Some(asked) => Err(Status::bad_request(format!("container {asked} is not valid for pod {pod_name}"))),
         None if main.len() == 1 && init.is_empty() => Ok(main[0].clone()),
         None => {
-            let mut message = format!(
-                "a container name must be specified for pod {pod_name}, choose one of: [{}]",
-                main.join(" ")
-            );
+            let mut message =
+                format!("a container name must be specified for pod {pod_name}, choose one of: [{}]", main.join(" "));
             if !init.is_empty() {
                 message.push_str(&format!(" or one of the init containers: [{}]", init.join(" ")));
             }
@@ -96,10 +86,8 @@ async fn uri(call: &Call, node: &str, container: &str) -> Result<Uri, Status> {
         .ok_or_else(|| Status::not_found(&timonier_api::kind::GroupResource::new("", "nodes"), node))?;
     let authority = crate::agents::authority(&Object::of(entry)?.stored_value()?, node)?;
     let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-    let options: Vec<String> = OPTIONS
-        .iter()
-        .filter_map(|option| Some(format!("{option}={}", encode(call.query.get(option)?))))
-        .collect();
+    let options: Vec<String> =
+        OPTIONS.iter().filter_map(|option| Some(format!("{option}={}", encode(call.query.get(option)?)))).collect();
     let path = format!("/containerLogs/{}/{}/{container}?{}", call.namespace(), call.info.name, options.join("&"));
     Uri::builder().scheme("https").authority(authority).path_and_query(path).build().map_err(Status::internal)
 }

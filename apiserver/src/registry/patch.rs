@@ -90,8 +90,7 @@ pub fn patched(row: &Row, kind: PatchType, before: &Value, patch: &Value) -> Res
     result.map_err(|error| match error {
         PatchError::Malformed(reason) => Status::bad_request(reason),
         other => {
-            let mut status =
-                Status::invalid(&row.kind.group_kind(), meta::text(before, "name"), vec![]);
+            let mut status = Status::invalid(&row.kind.group_kind(), meta::text(before, "name"), vec![]);
             status.message = other.to_string();
             status
         }
@@ -126,15 +125,11 @@ async fn apply(call: &mut Call, bytes: &Bytes, part: Part) -> Result<Response, S
     let now = Timestamp::now();
     let api_version = call.storage.kind.api_version();
     let subresource = if part == Part::Status { "status" } else { "" };
-    let manager = Manager {
-        name: &manager,
-        api_version: &api_version,
-        subresource,
-        time: now,
-    };
+    let manager = Manager { name: &manager, api_version: &api_version, subresource, time: now };
     let storage = call.storage.clone();
     let merged = |live: Option<&Value>| {
-        apply::apply(live, &applied, &manager, force, schema(&storage)?).map_err(|error| refused(&storage, &name, error))
+        apply::apply(live, &applied, &manager, force, schema(&storage)?)
+            .map_err(|error| refused(&storage, &name, error))
     };
     let missing = call.fresh().await?.get(&call.key(&name)).is_none();
     if missing {
@@ -167,7 +162,8 @@ fn refused(row: &Row, name: &str, error: ApplyError) -> Status {
         ApplyError::Conflicts(conflicts) => conflicted(&conflicts),
         ApplyError::Malformed { path, detail } => {
             let mut status = Status::invalid(&row.kind.group_kind(), name, vec![]);
-            status.message = format!("failed to create typed patch object ({name}; {}): {path}: {detail}", row.kind.kind);
+            status.message =
+                format!("failed to create typed patch object ({name}; {}): {path}: {detail}", row.kind.kind);
             status.code = 500;
             status.reason = String::new();
             status

@@ -44,8 +44,9 @@ pub async fn patch(call: &mut Call, body: Body) -> Result<Response, Status> {
     };
     write(call, |before| {
         let mut after = match kind {
-            PatchType::Json => timonier_merge::json_patch(before, &patch)
-                .map_err(|error| Status::bad_request(error.to_string()))?,
+            PatchType::Json => {
+                timonier_merge::json_patch(before, &patch).map_err(|error| Status::bad_request(error.to_string()))?
+            }
             // A Scale has no lists: strategic merge and apply are plain merges.
             _ if !patch.is_object() => return Err(Status::bad_request("a merge patch is an object")),
             _ => timonier_merge::merge_patch(before, &patch),
@@ -84,9 +85,7 @@ fn replicas(scale: &Value, name: &str) -> Result<i64, Status> {
         Value::Null => Ok(0),
         value => match value.as_i64() {
             Some(replicas) if (0..=i64::from(i32::MAX)).contains(&replicas) => Ok(replicas),
-            Some(_) => {
-                invalid(FieldError::invalid(&path, value.clone(), "must be greater than or equal to 0"))
-            }
+            Some(_) => invalid(FieldError::invalid(&path, value.clone(), "must be greater than or equal to 0")),
             None => invalid(FieldError::type_invalid(&path, value.clone(), "must be an integer")),
         },
     }

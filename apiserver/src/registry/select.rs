@@ -93,11 +93,7 @@ fn read_fields(call: &Call) -> Result<Vec<FieldRequirement>, Status> {
         if !known {
             return Err(Status::bad_request(format!("field label not supported: {field}")));
         }
-        fields.push(FieldRequirement {
-            field,
-            equal: requirement.equal,
-            value: requirement.value.to_string(),
-        });
+        fields.push(FieldRequirement { field, equal: requirement.equal, value: requirement.value.to_string() });
     }
     Ok(fields)
 }

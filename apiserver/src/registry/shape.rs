@@ -21,11 +21,9 @@ pub fn one(call: &Call, code: StatusCode, object: &Object) -> Result<Response, S
 /// An object's JSON at a revision, in the shape asked for. `header`: whether a Table explains its columns.
 pub fn bytes(call: &Call, object: &Object, revision: Revision, header: bool) -> Result<Bytes, Status> {
     match call.accept.shape {
-        Shape::Object if !call.row.converts() => Ok(if revision == object.revision {
-            object.served().clone()
-        } else {
-            object.at_revision(revision)
-        }),
+        Shape::Object if !call.row.converts() => {
+            Ok(if revision == object.revision { object.served().clone() } else { object.at_revision(revision) })
+        }
         Shape::Object => Ok(served_value(call, object, revision)?.to_string().into()),
         Shape::Metadata => Ok(metadata_only(&served_value(call, object, revision)?).to_string().into()),
         Shape::Table => {

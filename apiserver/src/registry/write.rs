@@ -64,9 +64,7 @@ pub async fn create(call: &mut Call, mut object: Value, ownership: Ownership) ->
     }
     let snapshot = call.fresh().await?;
     writable_namespace(call, &snapshot)?;
-    for field in
-        ["resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "generation"]
-    {
+    for field in ["resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "generation"] {
         meta::remove(&mut object, field);
     }
     meta::set(&mut object, "uid", uuid::Uuid::new_v4().to_string());
@@ -124,9 +122,8 @@ fn writable_namespace(call: &Call, snapshot: &timonier_store::Snapshot) -> Resul
         return Ok(());
     }
     let resource = timonier_api::kind::GroupResource::new("", "namespaces");
-    let entry = snapshot
-        .get(&format!("namespaces/{namespace}"))
-        .ok_or_else(|| Status::not_found(&resource, namespace))?;
+    let entry =
+        snapshot.get(&format!("namespaces/{namespace}")).ok_or_else(|| Status::not_found(&resource, namespace))?;
     let stored = Object::of(entry)?.stored_value()?;
     if !meta::is_deleting(&stored) {
         return Ok(());
@@ -192,8 +189,7 @@ fn pinned(call: &Call, name: &str, new: &Value, entry: &Entry) -> Result<bool, S
         let current = Object::of(entry)?.stored_value()?;
         let current = meta::text(&current, "uid");
         if current != uid {
-            let detail =
-                format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {current}");
+            let detail = format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {current}");
             return Err(Status::conflict(&call.resource(), name, detail));
         }
     }
@@ -265,12 +261,8 @@ fn substance_differs(new: &Value, old: &Value) -> bool {
 fn own(call: &Call, part: Part, old: Option<&Value>, new: &mut Value) -> Result<(), Status> {
     let manager = call.field_manager()?;
     let api_version = call.storage.kind.api_version();
-    let manager = Manager {
-        name: &manager,
-        api_version: &api_version,
-        subresource: part.subresource(),
-        time: Timestamp::now(),
-    };
+    let manager =
+        Manager { name: &manager, api_version: &api_version, subresource: part.subresource(), time: Timestamp::now() };
     track(old, new, &manager, schema(&call.storage)?);
     Ok(())
 }
@@ -306,10 +298,9 @@ pub async fn put(call: &Call, key: Key, object: &Value, at: Option<Revision>) ->
 pub async fn commit(call: &Call, txn: Txn) -> Result<Revision, PutError> {
     call.app.store.commit(txn).await.map_err(|error| match error {
         CommitError::Conflict { current, .. } => PutError::Conflict(current),
-        CommitError::Unknown(reason) => PutError::Other(Status::timeout(
-            format!("request did not complete, its outcome is unknown: {reason}"),
-            1,
-        )),
+        CommitError::Unknown(reason) => {
+            PutError::Other(Status::timeout(format!("request did not complete, its outcome is unknown: {reason}"), 1))
+        }
         CommitError::TooLarge { what, size, limit } => {
             PutError::Other(Status::request_entity_too_large(format!("{size} {what}, limit is {limit}")))
         }

@@ -25,10 +25,7 @@ pub struct Local {
 
 impl Local {
     pub(super) fn new(router: Router, identity: Identity) -> Local {
-        Local {
-            router,
-            identity: Fixed(Arc::new(identity)),
-        }
+        Local { router, identity: Fixed(Arc::new(identity)) }
     }
 }
 

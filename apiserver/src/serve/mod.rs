@@ -48,10 +48,7 @@ impl Server {
         let agents = Agents::new(&config.pki)?;
         let kinds = Kinds::default();
         bootstrap::first_namespaces(&config.store, &kinds.current()).await?;
-        let bind = |source| StartError::Bind {
-            address: config.bind,
-            source,
-        };
+        let bind = |source| StartError::Bind { address: config.bind, source };
         let listener = TcpListener::bind(config.bind).await.map_err(bind)?;
         let address = listener.local_addr().map_err(bind)?;
         let app = Arc::new(App {
@@ -70,12 +67,7 @@ impl Server {
         tasks.spawn(connection::accept(listener, tls, router.clone(), app.stop.clone()));
         tasks.spawn(sweeper::run(app.clone()));
         tracing::info!(%address, "serving");
-        Ok(Server {
-            address,
-            app,
-            router,
-            tasks,
-        })
+        Ok(Server { address, app, router, tasks })
     }
 
     /// The address that it listens on, with the real port.

@@ -14,10 +14,7 @@ use crate::config::{PkiPaths, StartError};
 pub fn config(pki: &PkiPaths) -> Result<Arc<ServerConfig>, StartError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let roots = Arc::new(roots(&pki.ca_cert)?);
-    let wrong = |path: &Path, reason: String| StartError::Credentials {
-        path: path.to_path_buf(),
-        reason,
-    };
+    let wrong = |path: &Path, reason: String| StartError::Credentials { path: path.to_path_buf(), reason };
     let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider.clone())
         .allow_unauthenticated()
         .build()
@@ -36,10 +33,9 @@ pub fn config(pki: &PkiPaths) -> Result<Arc<ServerConfig>, StartError> {
 pub fn roots(path: &Path) -> Result<RootCertStore, StartError> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates(path)? {
-        roots.add(certificate).map_err(|error| StartError::Credentials {
-            path: path.to_path_buf(),
-            reason: error.to_string(),
-        })?;
+        roots
+            .add(certificate)
+            .map_err(|error| StartError::Credentials { path: path.to_path_buf(), reason: error.to_string() })?;
     }
     Ok(roots)
 }
@@ -50,29 +46,20 @@ pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, StartEr
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     match found {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-        Ok(_) => Err(StartError::Credentials {
-            path: path.to_path_buf(),
-            reason: "holds no PEM certificate".to_string(),
-        }),
-        Err(error) => Err(StartError::Credentials {
-            path: path.to_path_buf(),
-            reason: error.to_string(),
-        }),
+        Ok(_) => {
+            Err(StartError::Credentials { path: path.to_path_buf(), reason: "holds no PEM certificate".to_string() })
+        }
+        Err(error) => Err(StartError::Credentials { path: path.to_path_buf(), reason: error.to_string() }),
     }
 }
 
 /// The private key of a PEM file.
 pub fn key(path: &Path) -> Result<PrivateKeyDer<'static>, StartError> {
     let pem = read(path)?;
-    PrivateKeyDer::from_pem_slice(&pem).map_err(|error| StartError::Credentials {
-        path: path.to_path_buf(),
-        reason: error.to_string(),
-    })
+    PrivateKeyDer::from_pem_slice(&pem)
+        .map_err(|error| StartError::Credentials { path: path.to_path_buf(), reason: error.to_string() })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, StartError> {
-    std::fs::read(path).map_err(|source| StartError::Read {
-        path: path.to_path_buf(),
-        source,
-    })
+    std::fs::read(path).map_err(|source| StartError::Read { path: path.to_path_buf(), source })
 }

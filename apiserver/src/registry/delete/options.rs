@@ -30,11 +30,8 @@ pub struct DeleteOptions {
 impl DeleteOptions {
     pub async fn read(call: &mut Call, body: Body) -> Result<DeleteOptions, Status> {
         let bytes = body::read(body).await?;
-        let given = if bytes.is_empty() {
-            Value::Null
-        } else {
-            body::decode(body::media_type(&call.headers), &bytes)?.value
-        };
+        let given =
+            if bytes.is_empty() { Value::Null } else { body::decode(body::media_type(&call.headers), &bytes)?.value };
         if given["dryRun"].as_array().is_some_and(|list| !list.is_empty()) {
             let value = given["dryRun"][0].as_str().unwrap_or("");
             call.query.set("dryRun", value);

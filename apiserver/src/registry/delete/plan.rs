@@ -117,10 +117,7 @@ mod tests {
     fn propagation_is_left_to_the_garbage_collector_by_finalizer() {
         let old = json!({"metadata": {"name": "a"}});
         for (propagation, finalizer) in [(Propagation::Foreground, FOREGROUND), (Propagation::Orphan, ORPHAN)] {
-            let options = DeleteOptions {
-                propagation: Some(propagation),
-                ..DeleteOptions::default()
-            };
+            let options = DeleteOptions { propagation: Some(propagation), ..DeleteOptions::default() };
             let Plan::Mark(marked) = decide("configmaps", &old, &options) else {
                 panic!("is marked");
             };

@@ -22,11 +22,7 @@ pub struct Page {
 
 /// Up to `limit` matching objects (0: all) behind the key `after`.
 pub fn take(snapshot: &Snapshot, selection: &Selection, after: Option<&str>, limit: usize) -> Result<Page, Status> {
-    let mut page = Page {
-        objects: vec![],
-        next: None,
-        remaining: None,
-    };
+    let mut page = Page { objects: vec![], next: None, remaining: None };
     if let (Some(name), None) = (&selection.name, after) {
         if let Some(entry) = snapshot.get(&format!("{}{name}", selection.prefix)) {
             let object = Object::of(entry)?;
@@ -82,10 +78,7 @@ mod number {
 
 impl Token {
     pub fn at(revision: Revision, after: &str) -> Token {
-        Token {
-            revision: Some(revision),
-            after: after.to_string(),
-        }
+        Token { revision: Some(revision), after: after.to_string() }
     }
 
     pub fn parse(text: &str) -> Result<Token, Status> {
@@ -104,11 +97,7 @@ impl Token {
              the results. Continuing with the provided token results in an inconsistent list - objects that were \
              created, modified, or deleted between the time the first chunk was returned and now may show up in the list.",
         );
-        status.metadata.continue_ = Token {
-            revision: None,
-            after: self.after,
-        }
-        .to_string();
+        status.metadata.continue_ = Token { revision: None, after: self.after }.to_string();
         status
     }
 }

@@ -37,11 +37,7 @@ impl Initial {
                 objects.push(object);
             }
         }
-        Ok(Initial {
-            objects: objects.into_iter(),
-            revision: snapshot.revision(),
-            announce_end,
-        })
+        Ok(Initial { objects: objects.into_iter(), revision: snapshot.revision(), announce_end })
     }
 }
 

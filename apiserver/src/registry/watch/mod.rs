@@ -73,9 +73,7 @@ async fn start(call: &Call) -> Result<Start, Status> {
             ));
         }
         (Some(_), _) => {
-            return Err(Status::bad_request(
-                "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
-            ));
+            return Err(Status::bad_request("sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"));
         }
     }
     let at_least = async |revision: Option<Revision>| match revision {
@@ -84,14 +82,10 @@ async fn start(call: &Call) -> Result<Start, Status> {
         Some(revision) => store.wait_for(revision).await.map_err(|error| at_error(revision, error)),
     };
     match (send_initial, revision) {
-        (Some(true), revision) => Ok(Start::State {
-            snapshot: at_least(revision).await?,
-            announce_end: true,
-        }),
-        (None, None | Some(Revision(0))) => Ok(Start::State {
-            snapshot: at_least(revision).await?,
-            announce_end: false,
-        }),
+        (Some(true), revision) => Ok(Start::State { snapshot: at_least(revision).await?, announce_end: true }),
+        (None, None | Some(Revision(0))) => {
+            Ok(Start::State { snapshot: at_least(revision).await?, announce_end: false })
+        }
         (Some(false), None | Some(Revision(0))) => Ok(Start::After(at_least(revision).await?.revision())),
         (_, Some(exact)) => {
             // Another server may have handed it out: it must have arrived here before it can be followed.
