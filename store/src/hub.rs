@@ -90,7 +90,6 @@ impl Hub {
 
     /// Replaces everything when the events in between are not known: whoever has not seen `next`
     /// is cut off.
-    #[allow(dead_code)]
     pub(crate) fn reset(&self, next: Snapshot) {
         let now = next.revision();
         {

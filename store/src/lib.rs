@@ -22,6 +22,7 @@ mod embedded;
 mod engine;
 mod entry;
 mod error;
+mod etcd;
 mod filter;
 mod hub;
 mod memory;

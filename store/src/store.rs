@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::embedded::Embedded;
 use crate::engine::Engine;
+use crate::etcd::Etcd;
 use crate::hub::Hub;
 use crate::memory::Memory;
 use crate::past::Past;
@@ -34,11 +35,9 @@ impl Store {
                 let (hub, engine) = Embedded::open(dir.clone(), options.clone()).await?;
                 (hub, Arc::new(engine))
             }
-            StoreUrl::Etcd { endpoints, .. } => {
-                return Err(OpenError::Unreachable {
-                    endpoints: endpoints.join(","),
-                    problem: "this build has no etcd engine".to_owned(),
-                });
+            StoreUrl::Etcd { endpoints, cluster, tls } => {
+                let (hub, etcd) = Etcd::open(endpoints, cluster, *tls, options.clone()).await?;
+                (hub, Arc::new(etcd))
             }
         };
         Ok(Store { inner: Arc::new(Inner { hub, engine, past: Past::default(), options }) })
@@ -61,7 +60,12 @@ impl Store {
     /// A state that contains every write that was acknowledged to anybody before this call.
     pub async fn fresh(&self) -> Result<Snapshot, ReadError> {
         let newest = self.inner.engine.newest().await?;
-        self.wait_for(newest).await
+        self.wait_for(newest).await.map_err(|error| match error {
+            ReadError::Future { current } => {
+                ReadError::Unavailable(format!("this server has seen revision {current}, the store is at {newest}"))
+            }
+            other => other,
+        })
     }
 
     /// A state that is at least at `revision`. Waits a little for it; then `Future`.

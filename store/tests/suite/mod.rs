@@ -6,6 +6,7 @@
 
 pub mod commits;
 pub mod concurrency;
+pub mod etcd;
 pub mod history;
 pub mod model;
 pub mod place;

@@ -1,0 +1,110 @@
+//! A transaction as etcd's.
+
+use std::sync::Arc;
+
+use etcd_client::{Compare, CompareOp, Txn as EtcdTxn, TxnOp, TxnOpResponse, TxnResponse};
+
+use super::Shared;
+use super::connection::Failure;
+use super::layout::{Layout, encode};
+use crate::{CommitError, Condition, Entry, Op, Revision, Txn};
+
+/// etcd's own limits, where it runs with its defaults: operations in a transaction, and bytes in a
+/// request (1.5 MiB, of which some is for its envelope).
+const MAX_OPS: usize = 128;
+const MAX_BYTES: usize = (1536 << 10) - (16 << 10);
+
+pub(super) async fn commit(shared: Arc<Shared>, txn: Txn) -> Result<Revision, CommitError> {
+    check_size(&txn, shared.options.txn_bytes)?;
+    shared.connection.ready().await.map_err(CommitError::Unavailable)?;
+    let request = translate(&shared.layout, &txn);
+    let mut kv = shared.connection.kv();
+    let sent = shared.connection.call(kv.txn(request)).await;
+    let answer = sent.map_err(|failure| refusal(&failure, &txn))?;
+    let revision = answer.header().map_or(0, |header| header.revision());
+    let revision = shared.layout.revision(revision);
+    // Also after a conflict: whoever tries again must not see the old state again.
+    let reached = shared.hub.reached(revision);
+    let seen = tokio::time::timeout(shared.connection.timeout(), reached).await;
+    if !answer.succeeded() {
+        return Err(conflict(&shared.layout, &txn, &answer));
+    }
+    match seen {
+        Ok(()) => Ok(revision),
+        Err(_) => Err(CommitError::Unknown(format!(
+            "etcd took the write as revision {revision}, but has not yet shown it to this server"
+        ))),
+    }
+}
+
+fn check_size(txn: &Txn, txn_bytes: usize) -> Result<(), CommitError> {
+    txn.validate(txn_bytes.min(MAX_BYTES))?;
+    let size = txn.ops.len().max(txn.conditions.len());
+    if size > MAX_OPS {
+        return Err(CommitError::TooLarge { what: "operations or conditions", size, limit: MAX_OPS });
+    }
+    Ok(())
+}
+
+fn translate(layout: &Layout, txn: &Txn) -> EtcdTxn {
+    let compares = txn.conditions.iter().map(|condition| {
+        let key = layout.data_key(condition.key());
+        match condition {
+            Condition::Absent(_) => Compare::create_revision(key, CompareOp::Equal, 0),
+            Condition::At(_, revision) => Compare::mod_revision(key, CompareOp::Equal, layout.etcd_revision(*revision)),
+        }
+    });
+    let ops = txn.ops.iter().map(|op| {
+        let name = layout.data_key(op.key());
+        match op {
+            Op::Put { value, tag, .. } => TxnOp::put(name, encode(value, tag.as_deref()), None),
+            Op::Delete { .. } => TxnOp::delete(name, None),
+        }
+    });
+    // What is in the way, as it was at that moment.
+    let current = txn.conditions.iter().map(|condition| TxnOp::get(layout.data_key(condition.key()), None));
+    EtcdTxn::new()
+        .when(compares.collect::<Vec<_>>())
+        .and_then(ops.collect::<Vec<_>>())
+        .or_else(current.collect::<Vec<_>>())
+}
+
+fn conflict(layout: &Layout, txn: &Txn, answer: &TxnResponse) -> CommitError {
+    let answers = answer.op_responses();
+    for (condition, answer) in txn.conditions.iter().zip(&answers) {
+        let TxnOpResponse::Get(found) = answer else {
+            continue;
+        };
+        let current: Option<Arc<Entry>> = match found.kvs().first().map(|kv| layout.entry(kv)) {
+            Some(Ok(entry)) => entry,
+            Some(Err(damaged)) => {
+                let problem = format!("etcd key {}: {}", damaged.key, damaged.problem);
+                return CommitError::Unavailable(problem);
+            }
+            None => None,
+        };
+        let holds = match condition {
+            Condition::Absent(_) => current.is_none(),
+            Condition::At(_, at) => current.as_ref().is_some_and(|e| e.revision == *at),
+        };
+        if !holds {
+            let key = condition.key().clone();
+            return CommitError::Conflict { key, current };
+        }
+    }
+    CommitError::Unavailable("etcd refused the transaction without a reason".to_owned())
+}
+
+fn refusal(failure: &Failure, txn: &Txn) -> CommitError {
+    if failure.is_too_large() {
+        return CommitError::TooLarge {
+            what: "bytes (etcd's own limit is smaller than usual)",
+            size: txn.size(),
+            limit: txn.size(),
+        };
+    }
+    if failure.is_full() {
+        return CommitError::Unavailable(format!("etcd is out of space: {failure}"));
+    }
+    CommitError::Unknown(format!("etcd: {failure}"))
+}

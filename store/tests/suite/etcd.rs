@@ -1,0 +1,88 @@
+//! A real etcd, for one test.
+
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+
+use timonier_store::StoreUrl;
+
+use super::place::Place;
+
+pub struct Etcd {
+    process: Option<Child>,
+    client: u16,
+    peer: u16,
+    dir: tempfile::TempDir,
+    extra: Vec<String>,
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().unwrap().port()
+}
+
+impl Etcd {
+    pub fn start() -> Etcd {
+        Etcd::start_with(&[])
+    }
+
+    pub fn start_with(extra: &[&str]) -> Etcd {
+        let mut etcd = Etcd {
+            process: None,
+            client: free_port(),
+            peer: free_port(),
+            dir: tempfile::tempdir().expect("a temporary directory"),
+            extra: extra.iter().map(|flag| flag.to_string()).collect(),
+        };
+        etcd.resume();
+        etcd
+    }
+
+    /// Starts it, again, on its data.
+    pub fn resume(&mut self) {
+        let client = format!("http://127.0.0.1:{}", self.client);
+        let peer = format!("http://127.0.0.1:{}", self.peer);
+        // setpriv: it must not survive this process, also when that is killed.
+        let child = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", "etcd", "--name", "one", "--data-dir"])
+            .arg(self.dir.path())
+            .args(["--listen-client-urls", &client, "--advertise-client-urls", &client])
+            .args(["--listen-peer-urls", &peer, "--initial-advertise-peer-urls", &peer])
+            .args(["--initial-cluster", &format!("one={peer}")])
+            .args(["--heartbeat-interval", "10", "--election-timeout", "100"])
+            .args(["--logger", "zap", "--log-level", "error"])
+            .args(&self.extra)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("etcd (Debian package etcd-server) and setpriv are installed");
+        self.process = Some(child);
+    }
+
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.process.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    pub fn endpoint(&self) -> String {
+        format!("127.0.0.1:{}", self.client)
+    }
+
+    pub async fn client(&self) -> etcd_client::Client {
+        let client = etcd_client::Client::connect([self.endpoint()], None).await;
+        client.expect("a client of etcd")
+    }
+}
+
+impl Drop for Etcd {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+impl Place for Etcd {
+    fn url(&self) -> StoreUrl {
+        StoreUrl::Etcd { endpoints: vec![self.endpoint()], cluster: "test".to_owned(), tls: false }
+    }
+}
