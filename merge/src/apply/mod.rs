@@ -1,54 +1,132 @@
-//! Server-side apply and the tracking of who owns which field.
+//! Server-side apply, and the tracking of who owns which field.
+//!
+//! Sources of the rules: the Kubernetes documentation, "Server-Side Apply", and its `structured-merge-diff`.
+//! Reading order: `element` and [`fieldset`] (paths and sets of them), `walk` (what in an object has owners),
+//! `compare`, `combine` and `remove` (the three operations on objects), `managers` (`metadata.managedFields`), then
+//! the two sentences: [`track`] for all who update, [`apply`] for all who apply.
+
+mod client_side;
+mod combine;
+mod compare;
+mod conflict;
+mod element;
+pub mod fieldset;
+mod managers;
+mod remove;
+mod track;
+mod walk;
+
+#[cfg(test)]
+mod tests;
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use timonier_api::schema::Schema;
+
+use compare::{compare, created};
+use managers::{Entry, Managers};
+use walk::{Depth, Malformed, fields_of};
+
+pub use conflict::Conflict;
+pub use managers::Operation;
+pub use track::track;
+
+/// Owner of all that an object had before anybody applied to it, if nobody was recorded.
+const BEFORE_FIRST_APPLY: &str = "before-first-apply";
 
 /// Who writes: what an entry of `metadata.managedFields` is keyed by, and when.
 #[derive(Debug, Clone, Copy)]
 pub struct Manager<'a> {
-    /// `fieldManager` of the request.
+    /// `fieldManager` of the request, or what stands for it.
     pub name: &'a str,
-    /// `apiVersion` the request spoke, for instance `apps/v1`.
+    /// The version that the request speaks, for instance `apps/v1`.
     pub api_version: &'a str,
     /// `""`, `status`, `scale`, …
     pub subresource: &'a str,
+    /// Kept in whole seconds.
     pub time: Timestamp,
-}
-
-/// A field that another manager owns and that the applied configuration would change.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Conflict {
-    pub manager: String,
-    pub api_version: String,
-    pub subresource: String,
-    /// Set for owners by update only, as Kubernetes shows it.
-    pub time: Option<Timestamp>,
-    /// As Kubernetes writes paths: `.spec.template.spec.containers[name="web"].image`.
-    pub path: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ApplyError {
     /// The server answers 409 with a cause for each.
-    #[error("Apply failed with {} conflict(s)", .0.len())]
+    #[error("{}", conflict::message(.0))]
     Conflicts(Vec<Conflict>),
-    /// The applied configuration does not fit the schema, or repeats a key in a keyed list.
+    /// The configuration cannot be applied: it repeats an item of a keyed list, or sets what nobody may.
     #[error("{path}: {detail}")]
     Malformed { path: String, detail: String },
 }
 
-/// Applies a configuration: sets what `applied` says, removes what this manager applied before and no longer does,
-/// and returns the new object with `metadata.managedFields`.
+impl From<Malformed> for ApplyError {
+    fn from(fault: Malformed) -> ApplyError {
+        ApplyError::Malformed { path: fault.path, detail: fault.detail }
+    }
+}
+
+/// Applies a configuration: sets what `applied` says, removes what this manager applied before and no longer does
+/// unless others own it too, and returns the new object with `metadata.managedFields`.
+///
+/// `live` is `None` if the object does not exist yet. `applied` has been pruned and has no `metadata.managedFields`.
+/// Without `force`, changing what another manager owns is a conflict; with it, the other loses the field.
+/// When nothing changes, neither does a timestamp: the result equals `live`.
 pub fn apply(
     live: Option<&Value>,
     applied: &Value,
-    _manager: &Manager<'_>,
-    _force: bool,
-    _schema: &Schema,
+    manager: &Manager<'_>,
+    force: bool,
+    schema: &Schema,
 ) -> Result<Value, ApplyError> {
-    Ok(crate::merge_patch(live.unwrap_or(&Value::Null), applied))
+    if applied.pointer("/metadata/managedFields").is_some() {
+        return Err(ApplyError::Malformed { path: ".metadata.managedFields".into(), detail: "must be nil".into() });
+    }
+    let config = track::without_disregarded(applied, manager.subresource);
+    let owned = fields_of(schema, &config, Depth::Object)?;
+    let nothing = Value::Object(Map::new());
+    let before = live.unwrap_or(&nothing);
+    let mut managers = owners(live, manager, schema);
+    let last = managers.take(manager, Operation::Apply);
+
+    let mut object = combine::combine(schema, before, &config);
+    if let Some(last) = &last {
+        let mut kept = managers.union();
+        kept.unite(&owned);
+        remove::remove(schema, &mut object, &last.set, &kept);
+    }
+    let comparison = compare(before, &object, schema);
+    if !force {
+        let conflicts = managers
+            .iter()
+            .flat_map(|owner| Conflict::with(owner, &owner.set.intersection(&comparison.changed)))
+            .collect();
+        let conflicts = client_side::allow(conflicts, before, manager.name, schema);
+        if !conflicts.is_empty() {
+            return Err(ApplyError::Conflicts(conflicts));
+        }
+    }
+    client_side::follow(&mut object, applied, manager.name);
+    if let (Some(live), Some(last)) = (live, &last)
+        && object == *live
+        && last.set == owned
+        && last.api_version == manager.api_version
+    {
+        return Ok(object);
+    }
+    managers.disown(&comparison.changed);
+    managers.disown(&comparison.removed);
+    managers.push(Entry::new(manager, Operation::Apply, owned));
+    managers.store(&mut object);
+    Ok(object)
 }
 
-/// Brings `metadata.managedFields` of `new` up to date after a create, update or patch by a manager that does not apply.
-pub fn track(_old: Option<&Value>, _new: &mut Value, _manager: &Manager<'_>, _schema: &Schema) {}
+/// Who owns the live object before this apply.
+fn owners(live: Option<&Value>, manager: &Manager<'_>, schema: &Schema) -> Managers {
+    let Some(live) = live else {
+        return Managers::default();
+    };
+    let mut managers = Managers::of(live).unwrap_or_default();
+    if managers.is_empty() {
+        let unknown = Manager { name: BEFORE_FIRST_APPLY, ..*manager };
+        managers.push(Entry::new(&unknown, Operation::Update, created(live, schema)));
+    }
+    managers
+}

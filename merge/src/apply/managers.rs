@@ -1,0 +1,222 @@
+//! `metadata.managedFields`: who owns which fields.
+
+use serde_json::{Map, Value, json};
+
+use super::Manager;
+use super::fieldset::FieldSet;
+
+/// Owners by update that an object may have; older ones are folded into one.
+const MOST_UPDATERS: usize = 10;
+const FOLDED: &str = "ancient-changes";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Operation {
+    Apply,
+    Update,
+}
+
+/// One entry of `metadata.managedFields`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub manager: String,
+    pub operation: Operation,
+    pub api_version: String,
+    pub subresource: String,
+    /// As it is stored, RFC 3339 in UTC.
+    pub time: Option<String>,
+    pub set: FieldSet,
+}
+
+impl Entry {
+    pub fn new(manager: &Manager<'_>, operation: Operation, set: FieldSet) -> Entry {
+        Entry {
+            manager: manager.name.to_owned(),
+            operation,
+            api_version: manager.api_version.to_owned(),
+            subresource: manager.subresource.to_owned(),
+            time: Some(stamp(manager)),
+            set,
+        }
+    }
+
+    /// Appliers are the same whatever version they speak, updaters are not.
+    fn is(&self, manager: &Manager<'_>, operation: Operation) -> bool {
+        self.operation == operation
+            && self.manager == manager.name
+            && self.subresource == manager.subresource
+            && (operation == Operation::Apply || self.api_version == manager.api_version)
+    }
+
+    fn decode(entry: &Value) -> Option<Entry> {
+        let text = |name: &str| entry.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        if text("fieldsType") != "FieldsV1" {
+            return None;
+        }
+        Some(Entry {
+            manager: text("manager"),
+            operation: match text("operation").as_str() {
+                "Apply" => Operation::Apply,
+                "Update" => Operation::Update,
+                _ => return None,
+            },
+            api_version: text("apiVersion"),
+            subresource: text("subresource"),
+            time: entry.get("time").and_then(Value::as_str).map(str::to_owned),
+            set: match entry.get("fieldsV1") {
+                Some(fields) => FieldSet::decode(fields)?,
+                None => FieldSet::default(),
+            },
+        })
+    }
+
+    fn encode(&self) -> Value {
+        let mut entry = Map::new();
+        let mut put = |name: &str, text: &str| {
+            if !text.is_empty() {
+                entry.insert(name.to_owned(), text.into());
+            }
+        };
+        put("apiVersion", &self.api_version);
+        put("fieldsType", "FieldsV1");
+        put("manager", &self.manager);
+        put("subresource", &self.subresource);
+        put("time", self.time.as_deref().unwrap_or_default());
+        put(
+            "operation",
+            match self.operation {
+                Operation::Apply => "Apply",
+                Operation::Update => "Update",
+            },
+        );
+        entry.insert("fieldsV1".into(), self.set.encode());
+        Value::Object(entry)
+    }
+}
+
+/// All owners of an object.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Managers(Vec<Entry>);
+
+impl Managers {
+    /// Reads `metadata.managedFields`. An entry that cannot be read makes the whole list unreadable: `None`.
+    pub fn of(object: &Value) -> Option<Managers> {
+        match stored(object) {
+            Some(entries) => entries.iter().map(Entry::decode).collect::<Option<_>>().map(Managers),
+            None => Some(Managers::default()),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.0.iter()
+    }
+
+    pub fn push(&mut self, entry: Entry) {
+        self.0.push(entry);
+    }
+
+    pub fn take(&mut self, manager: &Manager<'_>, operation: Operation) -> Option<Entry> {
+        let at = self.0.iter().position(|entry| entry.is(manager, operation))?;
+        Some(self.0.remove(at))
+    }
+
+    /// Nobody owns these fields any more.
+    pub fn disown(&mut self, fields: &FieldSet) {
+        if fields.is_empty() {
+            return;
+        }
+        for entry in &mut self.0 {
+            entry.set.subtract(fields);
+        }
+    }
+
+    /// What all own together.
+    pub fn union(&self) -> FieldSet {
+        let mut all = FieldSet::default();
+        for entry in &self.0 {
+            all.unite(&entry.set);
+        }
+        all
+    }
+
+    /// Folds the oldest updaters into one entry a version until few enough are left.
+    pub fn cap(&mut self) {
+        let mut updaters: Vec<usize> =
+            (0..self.0.len()).filter(|&at| self.0[at].operation == Operation::Update).collect();
+        let Some(mut surplus) = updaters.len().checked_sub(MOST_UPDATERS) else {
+            return;
+        };
+        updaters.sort_by_key(|&at| (self.0[at].time.clone(), self.0[at].manager.clone()));
+        let mut folded: Vec<Entry> = Vec::new();
+        let mut gone = Vec::new();
+        for at in updaters {
+            if surplus == 0 {
+                break;
+            }
+            let entry = &self.0[at];
+            gone.push(at);
+            match folded.iter_mut().find(|bucket| bucket.api_version == entry.api_version) {
+                Some(bucket) => {
+                    bucket.set.unite(&entry.set);
+                    bucket.time = entry.time.clone();
+                    surplus -= 1;
+                }
+                None => folded.push(entry.clone()),
+            }
+        }
+        let mut at = 0;
+        self.0.retain(|_| {
+            at += 1;
+            !gone.contains(&(at - 1))
+        });
+        for bucket in &mut folded {
+            bucket.manager = FOLDED.into();
+            bucket.subresource = String::new();
+        }
+        self.0.extend(folded);
+    }
+
+    /// Writes `metadata.managedFields`, in Kubernetes' order; nobody's is left out.
+    pub fn store(mut self, object: &mut Value) {
+        self.0.retain(|entry| !entry.set.is_empty());
+        self.0.sort_by(|a, b| order(a).cmp(&order(b)));
+        if self.0.is_empty() {
+            clear(object);
+        } else if let Some(metadata) = metadata(object) {
+            let entries = self.0.iter().map(Entry::encode).collect();
+            metadata.insert("managedFields".into(), Value::Array(entries));
+        }
+    }
+}
+
+fn order(entry: &Entry) -> (Operation, Option<&str>, &str, &str, &str) {
+    (entry.operation, entry.time.as_deref(), &entry.manager, &entry.api_version, &entry.subresource)
+}
+
+fn stamp(manager: &Manager<'_>) -> String {
+    manager.time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// `metadata.managedFields` as it is stored.
+pub(super) fn stored(object: &Value) -> Option<&Vec<Value>> {
+    object.get("metadata")?.get("managedFields")?.as_array()
+}
+
+/// Whether a client asks to forget all owners: a list of one empty entry.
+pub(super) fn is_reset(object: &Value) -> bool {
+    stored(object).is_some_and(|entries| matches!(&entries[..], [entry] if *entry == json!({})))
+}
+
+/// Removes `metadata.managedFields`.
+pub(super) fn clear(object: &mut Value) {
+    if let Some(Value::Object(metadata)) = object.get_mut("metadata") {
+        metadata.remove("managedFields");
+    }
+}
+
+fn metadata(object: &mut Value) -> Option<&mut Map<String, Value>> {
+    object.as_object_mut()?.entry("metadata").or_insert_with(|| Value::Object(Map::new())).as_object_mut()
+}
