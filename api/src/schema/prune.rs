@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::base64;
 use super::path::At;
 use super::shape::{Schema, Shape, StringFormat};
+use crate::quantity::{Quantity, QuantityError};
 
 /// What [`Schema::prune`] had to say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -157,6 +158,10 @@ fn quantity(value: &mut Value) -> Result<(), String> {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    *value = Value::String(text);
+    let parsed: Quantity = text.parse().map_err(|error: QuantityError| error.to_string())?;
+    let canonical = parsed.to_string();
+    if value.as_str() != Some(&canonical) {
+        *value = Value::String(canonical);
+    }
     Ok(())
 }

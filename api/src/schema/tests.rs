@@ -173,7 +173,7 @@ fn quantities_and_times_are_written_one_way_only() {
         "io.k8s.api.core.v1.Pod",
         json!({
             "metadata": {"creationTimestamp": "2026-01-01T01:00:00+01:00"},
-            "spec": {"containers": [{"name": "a", "resources": {"limits": {"cpu": 2, "memory": "1Gi"}}}]},
+            "spec": {"containers": [{"name": "a", "resources": {"limits": {"cpu": 2, "memory": "1024Mi"}}}]},
         }),
     );
     assert_eq!(report, Pruned::default());

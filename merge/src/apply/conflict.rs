@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
+
 use super::fieldset::FieldSet;
 use super::managers::{Entry, Operation};
 
@@ -12,8 +14,8 @@ pub struct Conflict {
     pub operation: Operation,
     pub api_version: String,
     pub subresource: String,
-    /// When the owner last wrote, RFC 3339. Kubernetes does not print it.
-    pub time: Option<String>,
+    /// When an owner by update last wrote. Kubernetes does not print it.
+    pub time: Option<Timestamp>,
     /// As Kubernetes writes paths: `.spec.template.spec.containers[name="web"].image`.
     pub path: String,
 }
@@ -28,7 +30,10 @@ impl Conflict {
                 operation: owner.operation,
                 api_version: owner.api_version.clone(),
                 subresource: owner.subresource.clone(),
-                time: owner.time.clone(),
+                time: match owner.operation {
+                    Operation::Apply => None,
+                    Operation::Update => owner.time.as_deref().and_then(|time| time.parse().ok()),
+                },
                 path,
             })
             .collect()

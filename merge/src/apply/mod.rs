@@ -90,7 +90,7 @@ pub fn apply(
     if let Some(last) = &last {
         let mut kept = managers.union();
         kept.unite(&owned);
-        remove::remove(schema, &mut object, &last.set, &kept);
+        remove::remove(schema, &mut object, &last.set, &kept, Depth::Object);
     }
     let comparison = compare(before, &object, schema);
     if !force {

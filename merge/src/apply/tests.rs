@@ -196,6 +196,15 @@ fn what_an_applier_no_longer_applies_is_removed() {
 }
 
 #[test]
+fn metadata_that_nobody_owns_survives_the_last_label() {
+    let named = json!({"name": "web", "uid": "1"});
+    Object::of(DEPLOYMENT)
+        .apply("a", json!({"metadata": {"name": "web", "uid": "1", "labels": {"x": "1"}}}))
+        .apply("a", json!({"metadata": {"name": "web"}}))
+        .has(json!({"metadata": named}));
+}
+
+#[test]
 fn an_item_that_is_no_longer_applied_goes_with_its_defaults() {
     Object::of(POD)
         .apply("a", containers(&["x", "y"]))

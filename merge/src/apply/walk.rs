@@ -129,7 +129,11 @@ pub(super) fn fields_of(schema: &Schema, value: &Value, depth: Depth) -> Result<
                 let element = element::field(name);
                 let mut below =
                     fields_of(member(schema, name), member_value, depth).map_err(|fault| fault.inside(&element))?;
-                let empty = member_value.as_object().is_some_and(Map::is_empty);
+                let empty = match member_value {
+                    Value::Object(members) => members.is_empty(),
+                    Value::Array(items) => items.is_empty(),
+                    _ => false,
+                };
                 // The object's own metadata, empty once its name is left out, is nobody's.
                 if (empty && depth == Depth::Inside) || !is_declared(schema, name) {
                     below.own();
