@@ -120,9 +120,11 @@ impl Resources {
                 ResourceName::EphemeralStorage,
             ),
         ];
-        let extended = wanted.extended.iter().filter_map(move |(name, want)| {
-            short(self.extended(name), used.extended(name), *want).then(|| ResourceName::Extended(name.clone()))
-        });
+        let extended = wanted
+            .extended
+            .iter()
+            .filter(move |(name, want)| short(self.extended(name), used.extended(name), *want))
+            .map(|(name, _)| ResourceName::Extended(name.clone()));
         basic.into_iter().filter_map(|(short, name)| short.then_some(name)).chain(extended)
     }
 }

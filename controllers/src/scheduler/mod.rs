@@ -43,16 +43,16 @@ const BINDINGS: usize = 256;
 
 /// All that changes the scheduler's mind.
 enum News {
-    Pods(Step<PodView>),
-    Nodes(Step<NodeView>),
+    Pods(Box<Step<PodView>>),
+    Nodes(Box<Step<NodeView>>),
     Bound(Outcome),
 }
 
 /// Schedules until `shutdown`. Bindings that are under way then are left to end by themselves.
 pub async fn run(client: Client, shutdown: CancellationToken) {
     let (inbox, mut news) = mpsc::channel(INBOX);
-    follow(client.clone(), inbox.clone(), News::Pods, &shutdown);
-    follow(client.clone(), inbox.clone(), News::Nodes, &shutdown);
+    follow(client.clone(), inbox.clone(), |step| News::Pods(Box::new(step)), &shutdown);
+    follow(client.clone(), inbox.clone(), |step| News::Nodes(Box::new(step)), &shutdown);
     let actor = Actor::new(client, inbox, shutdown.clone());
     let mut state = State::new(rand::random());
     let mut batch = Vec::with_capacity(NEWS_PER_TURN);
@@ -69,8 +69,8 @@ pub async fn run(client: Client, shutdown: CancellationToken) {
         let now = Instant::now();
         for item in batch.drain(..) {
             match item {
-                News::Pods(step) => state.pods(step, now),
-                News::Nodes(step) => state.nodes(step),
+                News::Pods(step) => state.pods(*step, now),
+                News::Nodes(step) => state.nodes(*step),
                 News::Bound(outcome) => state.bound(outcome, now),
             }
         }
