@@ -18,7 +18,6 @@ pub mod cluster;
 pub mod explanation;
 pub mod filter;
 pub mod host_port;
-mod interim;
 pub mod node;
 pub mod pipeline;
 pub mod pod;

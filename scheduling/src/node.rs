@@ -9,7 +9,7 @@ use crate::QuantityError;
 use crate::cluster::Change;
 use crate::host_port::HostPort;
 use crate::pod::Pod;
-use crate::resource::{Resources, clamp, parse_quantity};
+use crate::resource::{Resources, parse_quantity};
 use crate::taint::Taint;
 
 pub const ZONE: &str = "topology.kubernetes.io/zone";
@@ -47,7 +47,7 @@ impl Node {
         let field = "status.allocatable";
         let allocatable = node.status.as_ref().and_then(|status| status.allocatable.as_ref()).unwrap_or(&none);
         let max_pods = match allocatable.get("pods") {
-            Some(pods) => clamp(parse_quantity(pods, &field, "pods")?.value()),
+            Some(pods) => parse_quantity(pods, &field, "pods")?.value(),
             None => 0,
         };
         let labels = node.metadata.labels.clone().unwrap_or_default();

@@ -5,8 +5,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::interim::Quantity;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as ApiQuantity;
+use timonier_api::quantity::Quantity;
 
 use crate::QuantityError;
 
@@ -51,11 +51,11 @@ impl Resources {
         for (name, quantity) in map {
             let amount = || parse_quantity(quantity, field, name);
             match name.as_str() {
-                "cpu" => all.milli_cpu = clamp(amount()?.milli()),
-                "memory" => all.memory = clamp(amount()?.value()),
-                "ephemeral-storage" => all.ephemeral_storage = clamp(amount()?.value()),
+                "cpu" => all.milli_cpu = amount()?.milli(),
+                "memory" => all.memory = amount()?.value(),
+                "ephemeral-storage" => all.ephemeral_storage = amount()?.value(),
                 "pods" => {}
-                _ => all.set_extended(name, clamp(amount()?.value())),
+                _ => all.set_extended(name, amount()?.value()),
             }
         }
         Ok(all)
@@ -135,9 +135,4 @@ pub(crate) fn parse_quantity(
     name: &str,
 ) -> Result<Quantity, QuantityError> {
     Quantity::from_str(&quantity.0).map_err(|e| QuantityError::new(format_args!("{field}[{name}]"), e))
-}
-
-/// Larger amounts than a machine can have count as the largest.
-pub(crate) fn clamp(amount: impl TryInto<i64>) -> i64 {
-    amount.try_into().unwrap_or(i64::MAX)
 }

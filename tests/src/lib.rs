@@ -1,1 +1,22 @@
+//! The harness of the end-to-end tests: real binaries, real Docker, real etcd, real kubectl.
+//!
+//! Invariants:
+//! * everything that a test starts has a folder, ports and names of its own, so tests run side by side;
+//! * everything is removed when its value is dropped, also when the test fails;
+//! * what is missing on the machine fails the test with words that say what to install; nothing is skipped;
+//! * tests wait for conditions until a deadline, and a failure shows what the cluster looked like.
+//!
+//! Reading order: [`binaries`], [`command`], [`wait`] (the basics), [`etcd`], [`image`] (what a cluster needs),
+//! [`cluster`] (`kctl up`), [`processes`] (the same as separate processes), [`scenario`] (running a test on both
+//! stores), [`watching`] and [`pages`] (what tests look at).
 
+pub mod binaries;
+pub mod cluster;
+pub mod command;
+pub mod etcd;
+pub mod image;
+pub mod pages;
+pub mod processes;
+pub mod scenario;
+pub mod wait;
+pub mod watching;

@@ -1,0 +1,1 @@
+//! The cluster's parts as separate processes on shared credentials.

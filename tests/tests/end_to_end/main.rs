@@ -1,0 +1,10 @@
+//! The straight line from a manifest to containers, on real Docker, each scenario on both stores.
+
+mod crashing;
+mod hollow;
+mod host_ports;
+mod kubectl;
+mod logs;
+mod neighbours;
+mod restarts;
+mod serving;
