@@ -69,7 +69,8 @@ async fn updated_and_undone(cluster: &Cluster) -> Result<()> {
     greeting_everywhere(cluster, "Salut, says").await?;
 
     let history = cluster.kctl(["rollout", "history", "deployment/web"]).await?.ok()?;
-    let revisions: Vec<_> = history.lines().filter_map(|line| line.split_whitespace().next()?.parse::<u32>().ok()).collect();
+    let revisions: Vec<_> =
+        history.lines().filter_map(|line| line.split_whitespace().next()?.parse::<u32>().ok()).collect();
     ensure!(revisions == [1, 2], "{history}");
 
     let said = cluster.kctl(["rollout", "undo", "deployment/web"]).await?.ok()?;
