@@ -10,7 +10,8 @@ use crate::tail::Tail;
 use crate::topics::{Topic, Topics};
 use crate::{Event, Filter, Revision, Snapshot};
 
-/// Trimming visits every topic, so it is done once for this many events.
+/// Trimming visits every topic, so it is done once for this many events (or for as many as fit in
+/// memory, if these are fewer).
 const TRIM_EVERY: usize = 1024;
 
 /// Holds what is published: the snapshot, the newest events, and the topics of the watchers.
@@ -76,7 +77,7 @@ impl Hub {
                 fanout.tail.push(event);
             }
             fanout.trimmed += fanout.tail.trim();
-            if fanout.trimmed >= TRIM_EVERY {
+            if fanout.trimmed >= TRIM_EVERY.min(fanout.tail.capacity()) {
                 fanout.trimmed = 0;
                 fanout.topics.drop_through(fanout.tail.floor());
             }

@@ -14,8 +14,8 @@
 //! - Damaged data is a named error, never a silent start with less.
 //!
 //! Reading order: [`entry`](Entry), [`txn`](Txn), `stage` (what a transaction does, pure),
-//! [`snapshot`](Snapshot), `filter`, `topics` and `hub` (who is woken by a commit), [`watch`](Watch),
-//! `past` (any revision in the window), `engine` (what an engine provides), `memory`, `embedded`
+//! [`snapshot`](Snapshot), `filter`, `topics`, `tail` and `hub` (who is woken by a commit),
+//! [`watch`](Watch), `past` (any revision in the window), `engine` (what an engine provides), `memory`, `embedded`
 //! (our own log; its file format is described there), `etcd`, and `store`, which ties them together.
 
 mod embedded;

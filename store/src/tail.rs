@@ -24,6 +24,11 @@ impl Tail {
         self.floor
     }
 
+    /// How many events fit at most.
+    pub(crate) fn capacity(&self) -> usize {
+        self.max_events
+    }
+
     pub(crate) fn push(&mut self, event: Arc<Event>) {
         self.weight += event.weight();
         self.events.push_back(event);

@@ -201,3 +201,65 @@ impl Topics {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Entry, Key};
+
+    fn event(key: &str, old: Option<&str>, new: Option<&str>) -> Arc<Event> {
+        let entry = |tag: &str| {
+            let (key, revision) = (Key::new(key), Revision(2));
+            let tag = Some(tag.into());
+            Arc::new(Entry::new(key, revision, revision, "x".into(), tag))
+        };
+        Arc::new(Event { revision: Revision(3), key: Key::new(key), previous: old.map(entry), current: new.map(entry) })
+    }
+
+    fn touched(topics: &Topics, event: &Arc<Event>) -> Vec<Filter> {
+        let mut touched = Vec::new();
+        topics.push(event, &mut touched);
+        touched.iter().for_each(|topic| topic.wake_all());
+        touched.iter().map(|topic| topic.filter.clone()).collect()
+    }
+
+    #[test]
+    fn of_thousands_of_filters_only_those_that_match_are_touched() {
+        let mut topics = Topics::default();
+        let agent = |i: usize| Filter::prefix("pods/").tagged(format!("node-{i}"));
+        for i in 0..5000 {
+            topics.join(agent(i), Revision(1));
+            topics.join(Filter::exact(format!("nodes/node-{i}")), Revision(1));
+            topics.join(Filter::prefix(format!("pods/ns-{i}/")), Revision(1));
+        }
+        let all = Filter::prefix("pods/");
+        topics.join(all.clone(), Revision(1));
+
+        let update = event("pods/other/web", Some("node-7"), Some("node-7"));
+        assert_eq!(touched(&topics, &update), [agent(7), all.clone()]);
+        let moved = event("pods/ns-3/web", Some("node-7"), Some("node-8"));
+        let expected = [agent(7), agent(8), all, Filter::prefix("pods/ns-3/")];
+        assert_eq!(touched(&topics, &moved), expected);
+        let node = event("nodes/node-4", None, None);
+        assert_eq!(touched(&topics, &node), [Filter::exact("nodes/node-4")]);
+    }
+
+    #[test]
+    fn a_topic_lives_as_long_as_its_watchers() {
+        let mut topics = Topics::default();
+        for filter in [
+            Filter::prefix("pods/"),
+            Filter::prefix("po"),
+            Filter::exact("pods/a"),
+            Filter::prefix("pods/").tagged("n"),
+        ] {
+            let first = topics.join(filter.clone(), Revision(1));
+            let second = topics.join(filter, Revision(2));
+            assert!(Arc::ptr_eq(&first, &second));
+            topics.leave(&first);
+            assert_eq!(touched(&topics, &event("pods/a", None, Some("n"))).len(), 1);
+            topics.leave(&second);
+            assert_eq!(touched(&topics, &event("pods/a", None, Some("n"))).len(), 0);
+        }
+    }
+}

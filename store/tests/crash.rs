@@ -57,8 +57,9 @@ async fn count(store: Store, task: usize) {
         };
         let revision = store.commit(txn).await.expect("commit");
         println!("ack {task} {} {revision}", number + 1);
-        if round % 500 == 499 {
-            store.compact(Revision(revision.0 - 100)).await.expect("compact");
+        if round % 20 == 19 {
+            let before = Revision(revision.0.saturating_sub(100));
+            store.compact(before).await.expect("compact");
         }
     }
 }

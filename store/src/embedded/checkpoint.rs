@@ -36,7 +36,18 @@ pub(crate) fn parse_name(name: &str) -> Option<Revision> {
 pub(crate) fn write(dir: &Path, snapshot: &Snapshot) -> io::Result<u64> {
     let path = path(dir, snapshot.revision());
     let unfinished = path.with_extension("tmp");
-    let mut file = File::create(&unfinished)?;
+    let written = write_file(&unfinished, snapshot).and_then(|size| std::fs::rename(&unfinished, &path).map(|()| size));
+    if written.is_err() {
+        // A disk that is full must not stay so for our sake.
+        let _ = std::fs::remove_file(&unfinished);
+    }
+    let size = written?;
+    directory::sync(dir)?;
+    Ok(size)
+}
+
+fn write_file(path: &Path, snapshot: &Snapshot) -> io::Result<u64> {
+    let mut file = File::create(path)?;
     let mut out = Vec::with_capacity(BLOCK * 2);
     frame::put(&mut out, |out| {
         out.extend_from_slice(MAGIC);
@@ -69,8 +80,6 @@ pub(crate) fn write(dir: &Path, snapshot: &Snapshot) -> io::Result<u64> {
     });
     file.write_all(&out)?;
     file.sync_all()?;
-    std::fs::rename(&unfinished, &path)?;
-    directory::sync(dir)?;
     Ok((size + out.len()) as u64)
 }
 

@@ -62,7 +62,11 @@ impl Directory {
 
     /// The last step of making a store: from now on this is one.
     pub(crate) fn declare(&self) -> Result<(), OpenError> {
-        write_format(&self.path, self.base)
+        write_format(&self.path, self.base)?;
+        match self.path.parent() {
+            Some(parent) if parent != Path::new("") => sync(parent).map_err(|source| io_error(parent, source)),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -63,6 +63,7 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use tokio::sync::Semaphore;
 
 use crate::engine::{Chunk, Engine};
 use crate::hub::Hub;
@@ -81,9 +82,14 @@ pub(crate) struct Embedded {
     hub: Arc<Hub>,
     committer: Committer,
     history: Arc<History>,
+    /// So that many watchers that resume at once take turns, and not all the memory.
+    readers: Arc<Semaphore>,
     janitor: Janitor,
     txn_bytes: usize,
 }
+
+/// Reads of history at the same time.
+const READERS: usize = 4;
 
 impl Embedded {
     /// Opens the store in `dir`, or makes one there. Reads and verifies all its files.
@@ -114,7 +120,14 @@ impl Embedded {
             recovered.checkpoint,
             options.clone(),
         );
-        let engine = Embedded { hub: hub.clone(), committer, history, janitor, txn_bytes: options.txn_bytes };
+        let engine = Embedded {
+            hub: hub.clone(),
+            committer,
+            history,
+            readers: Arc::new(Semaphore::new(READERS)),
+            janitor,
+            txn_bytes: options.txn_bytes,
+        };
         Ok((hub, engine))
     }
 }
@@ -136,8 +149,9 @@ impl Engine for Embedded {
 
     fn history(&self, after: Revision, until: Revision) -> BoxFuture<'static, Result<Chunk, ReadError>> {
         let history = self.history.clone();
-        let hub = self.hub.clone();
+        let (hub, readers) = (self.hub.clone(), self.readers.clone());
         async move {
+            let _turn = readers.acquire_owned().await;
             let read = tokio::task::spawn_blocking(move || history.read(after, until, || hub.oldest()));
             read.await.unwrap_or_else(|failed| Err(ReadError::Unavailable(failed.to_string())))
         }

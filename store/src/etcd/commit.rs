@@ -98,9 +98,10 @@ fn conflict(layout: &Layout, txn: &Txn, answer: &TxnResponse) -> CommitError {
 fn refusal(failure: &Failure, txn: &Txn) -> CommitError {
     if failure.is_too_large() {
         return CommitError::TooLarge {
-            what: "bytes (etcd's own limit is smaller than usual)",
+            what: "bytes for this etcd (its flag --max-request-bytes)",
             size: txn.size(),
-            limit: txn.size(),
+            // It does not say how much it takes.
+            limit: txn.size().saturating_sub(1),
         };
     }
     if failure.is_full() {

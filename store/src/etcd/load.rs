@@ -13,7 +13,7 @@ use crate::tail::Tail;
 use crate::{Entry, OpenError, Options, ReadError, Revision, Snapshot};
 
 /// Entries that one request asks for.
-const PAGE: i64 = 2000;
+const PAGE: i64 = 500;
 const PAUSE: Duration = Duration::from_millis(100);
 /// How long etcd may take to come up beside us.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -38,6 +38,7 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::engine::{Chunk, Engine};
@@ -52,9 +53,14 @@ use layout::Layout;
 pub(crate) struct Etcd {
     shared: Arc<Shared>,
     fresh: Fresh,
+    /// So that many watchers that resume at once take turns.
+    readers: Arc<Semaphore>,
     /// Ended when this is dropped.
     tasks: parking_lot::Mutex<JoinSet<()>>,
 }
+
+/// Reads of history at the same time.
+const READERS: usize = 4;
 
 /// What all parts of the engine use.
 struct Shared {
@@ -85,7 +91,8 @@ impl Etcd {
         let watching = shared.connection.ready().await;
         watching
             .map_err(|problem| OpenError::Unreachable { endpoints: shared.connection.endpoints.clone(), problem })?;
-        let engine = Etcd { shared, fresh, tasks: parking_lot::Mutex::new(tasks) };
+        let engine =
+            Etcd { shared, fresh, readers: Arc::new(Semaphore::new(READERS)), tasks: parking_lot::Mutex::new(tasks) };
         Ok((hub, engine))
     }
 }
@@ -100,8 +107,9 @@ impl Engine for Etcd {
     }
 
     fn history(&self, after: Revision, until: Revision) -> BoxFuture<'static, Result<Chunk, ReadError>> {
-        let shared = self.shared.clone();
+        let (shared, readers) = (self.shared.clone(), self.readers.clone());
         async move {
+            let _turn = readers.acquire_owned().await;
             let read = history::read(&shared.connection, &shared.layout, after, until).await;
             if let Err(ReadError::Compacted { oldest }) = &read {
                 shared.hub.raise_oldest(*oldest);
