@@ -49,6 +49,7 @@ impl Cluster {
             bind: SocketAddr::new(settings.bind_address, settings.port),
             pki: PkiPaths::in_dir(pki.dir()),
             store: open_store(dir, &settings).await?,
+            advertise: None,
         })
         .await?;
         let mut cluster = Cluster {

@@ -41,6 +41,15 @@ pub enum RuntimeKind {
     Hollow,
 }
 
+impl std::fmt::Display for RuntimeKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            RuntimeKind::Docker => "docker",
+            RuntimeKind::Hollow => "hollow",
+        })
+    }
+}
+
 impl RuntimeKind {
     /// The name of the `number`th node (from 1).
     pub fn node_name(self, number: u32) -> String {
@@ -138,8 +147,7 @@ fn refuse_changes(kept: &Settings, wishes: &Wishes) -> Result<(), ClusterError> 
     const HINT: &str = "leave the flag away, give another --state-dir, or remove the cluster with `kctl down --purge`";
     let changed = |flag, wanted: String, kept: String| ClusterError::Changed { flag, wanted, kept, hint: HINT };
     if let Some(runtime) = wishes.runtime.filter(|r| *r != kept.runtime) {
-        let name = |r: RuntimeKind| format!("{r:?}").to_lowercase();
-        return Err(changed("--runtime", name(runtime), name(kept.runtime)));
+        return Err(changed("--runtime", runtime.to_string(), kept.runtime.to_string()));
     }
     let store = |store: &Option<String>| store.clone().unwrap_or_else(|| "the embedded store".into());
     if wishes.store.is_some() && wishes.store != kept.store {

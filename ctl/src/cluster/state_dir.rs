@@ -25,6 +25,11 @@ impl StateDir {
         Ok(StateDir { dir })
     }
 
+    /// `~/.timonier`, where clients look for a kubeconfig by themselves.
+    pub fn default_path() -> PathBuf {
+        std::env::home_dir().unwrap_or_else(|| ".".into()).join(".timonier")
+    }
+
     pub fn path(&self) -> &Path {
         &self.dir
     }
