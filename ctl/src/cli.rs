@@ -35,6 +35,9 @@ enum Command {
     Apply(commands::apply::Args),
     /// Show objects
     Get(commands::get::Args),
+    Up(commands::up::Args),
+    Down(commands::down::Args),
+    Pki(commands::pki::Args),
 }
 
 impl Command {
@@ -42,6 +45,9 @@ impl Command {
         match self {
             Command::Apply(args) => commands::apply::run(args, global).await,
             Command::Get(args) => commands::get::run(args, global).await,
+            Command::Up(args) => commands::up::run(args).await,
+            Command::Down(args) => commands::down::run(args).await,
+            Command::Pki(args) => commands::pki::run(args).await,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `kctl down`: stop the cluster of a state folder, or remove it.
 
-use crate::cluster::state_dir::StateDir;
-use crate::cluster::stop;
+use crate::local::state_dir::StateDir;
+use crate::local::stop;
 use crate::error::Error;
 use std::path::PathBuf;
 

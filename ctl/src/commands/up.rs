@@ -1,10 +1,10 @@
 //! `kctl up`: a whole cluster in one process.
 
-use crate::cluster::detach::Detached;
-use crate::cluster::process::Cluster;
-use crate::cluster::settings::{RuntimeKind, Settings, Wishes};
-use crate::cluster::state_dir::StateDir;
-use crate::cluster::{ClusterError, ready};
+use crate::local::detach::Detached;
+use crate::local::process::Cluster;
+use crate::local::settings::{RuntimeKind, Settings, Wishes};
+use crate::local::state_dir::StateDir;
+use crate::local::{ClusterError, ready};
 use crate::error::Error;
 use std::net::IpAddr;
 use std::path::PathBuf;
