@@ -37,6 +37,8 @@ pub enum ClusterError {
     NoAddresses(String),
     #[error(transparent)]
     Pki(#[from] crate::pki::PkiError),
+    #[error("--store: {0}")]
+    StoreUrl(#[from] timonier_store::UrlError),
     #[error("the store cannot be opened: {0}")]
     Store(#[from] timonier_store::OpenError),
     #[error("the API server cannot start: {0}")]

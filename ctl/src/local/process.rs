@@ -32,10 +32,6 @@ impl Cluster {
         let lock = dir.lock()?;
         let mut settings = Settings::resolve(Settings::load(dir)?, wishes)?;
         settings.port = free_port(settings.bind_address, settings.port)?;
-        if settings.runtime == RuntimeKind::Docker {
-            let host = settings.docker_host.as_deref();
-            nodeagent::check(host).await.map_err(|e| ClusterError::Docker(e.to_string()))?;
-        }
         settings.save(dir)?;
 
         let pki = layout::Layout::new(dir.pki());
@@ -168,7 +164,7 @@ impl Cluster {
 
 async fn open_store(dir: &StateDir, settings: &Settings) -> Result<Store, ClusterError> {
     let url: StoreUrl = match &settings.store {
-        Some(url) => url.parse().map_err(|e: timonier_store::OpenError| e)?,
+        Some(url) => url.parse()?,
         None => StoreUrl::File(dir.store()),
     };
     Ok(Store::open(&url, Options::default()).await?)
