@@ -1,8 +1,8 @@
 //! `kctl down`: stop the cluster of a state folder, or remove it.
 
+use crate::error::Error;
 use crate::local::state_dir::StateDir;
 use crate::local::stop;
-use crate::error::Error;
 use std::path::PathBuf;
 
 /// Stop a cluster that `kctl up` started; its containers keep running unless --purge is given.

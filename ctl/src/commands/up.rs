@@ -1,11 +1,11 @@
 //! `kctl up`: a whole cluster in one process.
 
+use crate::error::Error;
 use crate::local::detach::Detached;
 use crate::local::process::Cluster;
 use crate::local::settings::{RuntimeKind, Settings, Wishes};
 use crate::local::state_dir::StateDir;
 use crate::local::{ClusterError, ready};
-use crate::error::Error;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -57,7 +57,11 @@ pub struct Args {
 
 pub async fn run(args: Args) -> Result<(), Error> {
     let dir = StateDir::new(&args.state_dir)?;
-    if args.detach { detached(&args, &dir).await? } else { foreground(&args, &dir).await? }
+    if args.detach {
+        detached(&args, &dir).await?
+    } else {
+        foreground(&args, &dir).await?
+    }
     Ok(())
 }
 

@@ -110,7 +110,8 @@ mod tests {
 
     #[test]
     fn nodes_are_numbered_from_one() {
-        let addresses = Addresses { node_network: Ipv4Addr::new(127, 4, 5, 0), pod_network: Ipv4Addr::new(10, 9, 0, 0) };
+        let addresses =
+            Addresses { node_network: Ipv4Addr::new(127, 4, 5, 0), pod_network: Ipv4Addr::new(10, 9, 0, 0) };
         assert_eq!(addresses.node(1), Ipv4Addr::new(127, 4, 5, 1));
         assert_eq!(addresses.pod_cidr(), "10.9.0.0/16");
     }

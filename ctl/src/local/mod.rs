@@ -25,7 +25,9 @@ pub enum ClusterError {
     File { path: PathBuf, source: std::io::Error },
     #[error("{path} cannot be read: {detail}; mend it, or start over with `kctl down --purge`")]
     Settings { path: PathBuf, detail: String },
-    #[error("a cluster runs already from {dir} (process {pid}); stop it with `kctl down --state-dir {dir}`, or give another --state-dir")]
+    #[error(
+        "a cluster runs already from {dir} (process {pid}); stop it with `kctl down --state-dir {dir}`, or give another --state-dir"
+    )]
     Running { dir: String, pid: String },
     #[error("no cluster was ever started from {0}")]
     Absent(PathBuf),
@@ -43,7 +45,9 @@ pub enum ClusterError {
     Store(#[from] timonier_store::OpenError),
     #[error("the API server cannot start: {0}")]
     Server(#[from] timonier_apiserver::StartError),
-    #[error("the Docker Engine does not answer: {0}; start it (systemctl start docker), name another with --docker-host, or try simulated nodes: --runtime hollow")]
+    #[error(
+        "the Docker Engine does not answer: {0}; start it (systemctl start docker), name another with --docker-host, or try simulated nodes: --runtime hollow"
+    )]
     Docker(String),
     #[error("{part} stopped: {detail}")]
     Part { part: String, detail: String },

@@ -48,13 +48,8 @@ impl Cluster {
             advertise: None,
         })
         .await?;
-        let mut cluster = Cluster {
-            settings,
-            server,
-            shutdown: CancellationToken::new(),
-            parts: JoinSet::new(),
-            _lock: lock,
-        };
+        let mut cluster =
+            Cluster { settings, server, shutdown: CancellationToken::new(), parts: JoinSet::new(), _lock: lock };
         cluster.start_parts(dir, &pki).await?;
         Ok(cluster)
     }
@@ -81,9 +76,10 @@ impl Cluster {
         for number in 1..=self.settings.nodes {
             let agent = self.agent(dir, pki, &addresses, number)?;
             let shutdown = self.shutdown.clone();
-            self.spawn(&format!("agent {}", agent.node_name.clone()), async move {
-                nodeagent::run(agent, shutdown).await
-            });
+            self.spawn(
+                &format!("agent {}", agent.node_name.clone()),
+                async move { nodeagent::run(agent, shutdown).await },
+            );
         }
         Ok(())
     }
@@ -135,11 +131,7 @@ impl Cluster {
         uid.ok_or_else(|| ClusterError::Part { part: "API server".into(), detail: "kube-system has no uid".into() })
     }
 
-    fn spawn<E: std::fmt::Display>(
-        &mut self,
-        name: &str,
-        part: impl Future<Output = Result<(), E>> + Send + 'static,
-    ) {
+    fn spawn<E: std::fmt::Display>(&mut self, name: &str, part: impl Future<Output = Result<(), E>> + Send + 'static) {
         let name: Arc<str> = name.into();
         self.parts.spawn(async move { (name.to_string(), part.await.map_err(|e| e.to_string())) });
     }

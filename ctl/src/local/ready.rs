@@ -30,7 +30,9 @@ pub async fn wait(
     mut alive: impl FnMut() -> Result<(), ClusterError>,
 ) -> Result<(), ClusterError> {
     let bar = ProgressBar::new(settings.nodes.into());
-    bar.set_style(ProgressStyle::with_template("{spinner} {pos} of {len} nodes ready  {msg}").expect("a valid template"));
+    bar.set_style(
+        ProgressStyle::with_template("{spinner} {pos} of {len} nodes ready  {msg}").expect("a valid template"),
+    );
     bar.enable_steady_tick(Duration::from_millis(100));
     let start = Instant::now();
     loop {

@@ -20,8 +20,7 @@ pub struct Lock {
 impl StateDir {
     /// `--state-dir`, made absolute so that a detached process means the same one.
     pub fn new(dir: &Path) -> Result<Self, ClusterError> {
-        let dir =
-            std::path::absolute(dir).map_err(|source| ClusterError::File { path: dir.to_path_buf(), source })?;
+        let dir = std::path::absolute(dir).map_err(|source| ClusterError::File { path: dir.to_path_buf(), source })?;
         Ok(StateDir { dir })
     }
 
@@ -114,10 +113,7 @@ impl StateDir {
         }
         match fs::remove_dir(&self.dir) {
             Err(source)
-                if !matches!(
-                    source.kind(),
-                    std::io::ErrorKind::NotFound | std::io::ErrorKind::DirectoryNotEmpty
-                ) =>
+                if !matches!(source.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::DirectoryNotEmpty) =>
             {
                 Err(ClusterError::File { path: self.dir.clone(), source })
             }

@@ -2,8 +2,8 @@
 
 use super::ClusterError;
 use super::settings::{RuntimeKind, Settings};
-use super::state_dir::StateDir;
 use super::signal;
+use super::state_dir::StateDir;
 use std::time::{Duration, Instant};
 use timonier_nodeagent::PurgeReport;
 use timonier_store::{Key, Op, Options, Store, StoreUrl, Txn};
