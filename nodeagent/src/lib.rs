@@ -1,31 +1,43 @@
 //! The node agent: turns the pods that are bound to one node into containers, and reports what became of them.
+//!
+//! Invariants:
+//! - What runs is decided by comparing what is wanted with what is there, never by remembering what was done: an
+//!   agent that starts anew adopts what it finds and restarts nothing.
+//! - An agent touches only what carries its cluster's and its node's labels.
+//! - A pod's status has one writer, its worker, and is written only when it changed.
+//! - `plan`, `status` and `desired` are pure. Only `runtime` knows Docker; it knows no Kubernetes object.
+//!
+//! Reading order: [`Config`], `agent` (start to stop), `pods` (a worker for each pod), `worker` (its turns), `plan`
+//! (which step next), `desired` (what a spec means), `status` (what is reported), `runtime` (who does it), `node`, `server`.
 
+mod addresses;
+mod agent;
 mod config;
+mod desired;
 mod error;
+mod labels;
+mod memory;
+mod node;
+mod observed;
+mod plan;
+mod pods;
+mod probes;
+mod runtime;
+mod server;
+mod status;
+mod volumes;
+mod worker;
 
+pub use agent::run;
 pub use config::{AgentTls, Config, Runtime, Timings};
 pub use error::Error;
-use tokio_util::sync::CancellationToken;
+pub use runtime::docker::purge;
 
 /// What [`purge`] removed.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct PurgeReport {
     pub containers: usize,
     pub networks: usize,
+    pub volumes: usize,
     pub images: usize,
-}
-
-/// Runs one agent until `shutdown`. Containers keep running afterwards.
-pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Error> {
-    tracing::info!(node = config.node_name, "agent started");
-    shutdown.cancelled().await;
-    Ok(())
-}
-
-/// Removes every container and network of the cluster from one daemon, and the sandbox image when no one else uses it; touches nothing else.
-///
-/// `host` is as in [`Runtime::Docker`].
-pub async fn purge(host: Option<&str>, cluster_id: &str) -> Result<PurgeReport, Error> {
-    tracing::info!(host, cluster_id, "purge");
-    Ok(PurgeReport::default())
 }

@@ -1,0 +1,133 @@
+//! One agent from start to stop.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{Api, Client};
+use timonier_client::events::Recorder;
+use tokio::{sync::Semaphore, time::sleep};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    config::{Config, Runtime as Choice},
+    error::Error,
+    node::{self, Description, FIRST_RETRY, LAST_RETRY},
+    pods::{self, Directory},
+    runtime::{Network, Runtime, docker::DockerRuntime, hollow::HollowRuntime},
+    server::{self, Server},
+    worker::Shared,
+};
+
+/// Status writes at once.
+const REPORTS_AT_ONCE: usize = 32;
+
+/// Runs one agent until `shutdown`. Containers keep running afterwards, and the next agent finds them.
+///
+/// Fails only for what waiting does not mend: a runtime that is not there at the start, a port that is taken, files
+/// that can't be read. An API server that does not answer is waited for.
+pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Error> {
+    tokio::select! {
+        () = shutdown.cancelled() => Ok(()),
+        ended = choose(&config, shutdown.clone()) => ended,
+    }
+}
+
+async fn choose(config: &Config, shutdown: CancellationToken) -> Result<(), Error> {
+    match &config.runtime {
+        Choice::Docker { host } => {
+            let cluster = cluster_id(config.client.clone()).await;
+            let runtime =
+                DockerRuntime::connect(host.as_deref(), &cluster, &config.node_name, config.address).await?;
+            work(config, runtime, shutdown).await
+        }
+        Choice::Hollow => work(config, HollowRuntime::new(config.address), shutdown).await,
+    }
+}
+
+async fn work<R: Runtime>(config: &Config, runtime: R, shutdown: CancellationToken) -> Result<(), Error> {
+    let facts = runtime.facts().await.map_err(|error| Error::Config(format!("container runtime: {error}")))?;
+    let runtime = Arc::new(runtime);
+    let directory = Directory::default();
+    let mut port = None;
+    if let Some(tls) = &config.tls {
+        let (listener, acceptor, bound) =
+            server::bind(SocketAddr::new(config.address, config.port), tls).await?;
+        port = Some(bound.port());
+        let server = Server { runtime: runtime.clone(), directory: directory.clone() };
+        tokio::spawn(server::serve(listener, acceptor, server, shutdown.clone()));
+    }
+    let description = Description {
+        name: config.node_name.clone(),
+        address: config.address,
+        port,
+        facts: facts.clone(),
+        share: config.capacity_share,
+        labels: config.labels.clone(),
+        hollow: R::SIMULATED,
+    };
+    node::register(config.client.clone(), &description).await;
+    tracing::info!(node = config.node_name, address = %config.address, port, "node registered");
+
+    let (network_ready, watched) = tokio::sync::watch::channel(false);
+    let maintained = node::maintain(
+        runtime.clone(),
+        config.client.clone(),
+        description,
+        config.timings.clone(),
+        watched,
+        shutdown.clone(),
+    );
+    let shared = Arc::new(Shared {
+        runtime: runtime.clone(),
+        client: config.client.clone(),
+        recorder: Recorder::new(
+            config.client.clone(),
+            "kubelet",
+            Some(config.node_name.clone()),
+            shutdown.clone(),
+        ),
+        node_name: config.node_name.clone(),
+        state_dir: config.state_dir.clone(),
+        facts,
+        timings: config.timings.clone(),
+        reports: Arc::new(Semaphore::new(REPORTS_AT_ONCE)),
+    });
+    let worked = async {
+        prepare(config, &*runtime).await;
+        network_ready.send_replace(true);
+        pods::follow(shared, directory, shutdown.clone()).await;
+    };
+    tokio::join!(maintained, worked);
+    Ok(())
+}
+
+/// Gives the runtime its network, as soon as the node has its part of it.
+async fn prepare<R: Runtime>(config: &Config, runtime: &R) {
+    let pod_cidr = node::await_pod_cidr(config.client.clone(), &config.node_name).await;
+    let subnet = config.bridge_subnet.clone().unwrap_or_else(|| pod_cidr.clone());
+    let network = Network { subnet, pod_cidr };
+    let mut delay = FIRST_RETRY;
+    while let Err(error) = runtime.prepare(&network).await {
+        tracing::warn!(%error, node = config.node_name, "the node's network is not ready yet");
+        sleep(delay).await;
+        delay = (delay * 2).min(LAST_RETRY);
+    }
+}
+
+/// The cluster's id: the uid of its namespace `kube-system`.
+async fn cluster_id(client: Client) -> String {
+    let namespaces: Api<Namespace> = Api::all(client);
+    let mut delay = FIRST_RETRY;
+    loop {
+        match namespaces.get("kube-system").await {
+            Ok(Namespace { metadata, .. }) => {
+                if let Some(uid) = metadata.uid.filter(|uid| !uid.is_empty()) {
+                    return uid;
+                }
+            }
+            Err(error) => tracing::warn!(%error, "the API server does not answer yet"),
+        }
+        sleep(delay).await;
+        delay = (delay * 2).min(LAST_RETRY);
+    }
+}

@@ -1,0 +1,123 @@
+//! The container that holds a pod's network, ports, names and IPC.
+
+use std::net::IpAddr;
+
+use k8s_openapi::api::core::v1::Pod;
+
+use super::{ConfigError, grace, identity, resources, spec};
+use crate::runtime::{PortMapping, SandboxSpec, spec::MemoryVolume};
+
+/// The longest name that the kernel takes for a host.
+const HOSTNAME_LIMIT: usize = 63;
+
+/// `node`: the node's address, which host ports without an address of their own are bound to.
+pub fn sandbox(pod: &Pod, attempt: u32, node: IpAddr) -> Result<SandboxSpec, ConfigError> {
+    let pod_spec = spec(pod);
+    let dns = pod_spec.dns_config.as_ref();
+    let list = |list: Option<&Vec<String>>| list.cloned().unwrap_or_default();
+    let aliases = pod_spec.host_aliases.iter().flatten();
+    let extra_hosts = aliases.flat_map(|alias| {
+        let address = alias.ip.parse::<IpAddr>().ok();
+        alias.hostnames.iter().flatten().filter_map(move |name| Some((address?, name.clone())))
+    });
+    let options = dns.and_then(|dns| dns.options.as_ref()).into_iter().flatten().filter_map(|option| {
+        let name = option.name.as_deref()?;
+        Some(option.value.as_ref().map_or_else(|| name.to_owned(), |value| format!("{name}:{value}")))
+    });
+    Ok(SandboxSpec {
+        pod: identity(pod),
+        attempt,
+        hostname: hostname(pod),
+        host_network: pod_spec.host_network.unwrap_or(false),
+        host_pid: pod_spec.host_pid.unwrap_or(false),
+        host_ipc: pod_spec.host_ipc.unwrap_or(false),
+        ports: ports(pod, node),
+        extra_hosts: extra_hosts.collect(),
+        dns_servers: list(dns.and_then(|dns| dns.nameservers.as_ref())),
+        dns_searches: list(dns.and_then(|dns| dns.searches.as_ref())),
+        dns_options: options.collect(),
+        memory_volumes: memory_volumes(pod)?,
+        grace: grace(pod),
+    })
+}
+
+fn hostname(pod: &Pod) -> String {
+    let name = spec(pod).hostname.as_ref().filter(|name| !name.is_empty()).or(pod.metadata.name.as_ref());
+    let name: String = name.map(|name| name.chars().take(HOSTNAME_LIMIT).collect()).unwrap_or_default();
+    name.trim_end_matches(['-', '.']).to_owned()
+}
+
+fn ports(pod: &Pod, node: IpAddr) -> Vec<PortMapping> {
+    let ports = spec(pod).containers.iter().flat_map(|container| container.ports.iter().flatten());
+    ports
+        .filter_map(|port| {
+            let asked = port.host_ip.as_deref().and_then(|ip| ip.parse::<IpAddr>().ok());
+            Some(PortMapping {
+                container_port: u16::try_from(port.container_port).ok()?,
+                host_port: port.host_port.and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0)?,
+                // All addresses of the node: it has one.
+                host_ip: asked.filter(|ip| !ip.is_unspecified()).unwrap_or(node),
+                protocol: match port.protocol.as_deref() {
+                    Some("UDP") => "udp",
+                    Some("SCTP") => "sctp",
+                    _ => "tcp",
+                },
+            })
+        })
+        .collect()
+}
+
+fn memory_volumes(pod: &Pod) -> Result<Vec<MemoryVolume>, ConfigError> {
+    let volumes = spec(pod).volumes.iter().flatten();
+    let in_memory = volumes.filter_map(|volume| {
+        let directory = volume.empty_dir.as_ref().filter(|directory| directory.medium.as_deref() == Some("Memory"))?;
+        Some((volume.name.clone(), directory.size_limit.as_ref()))
+    });
+    in_memory
+        .map(|(name, limit)| {
+            let field = format!("volumes[{name}].emptyDir.sizeLimit");
+            let size_bytes = limit.map(|limit| resources::bytes(limit, &field)).transpose()?;
+            Ok(MemoryVolume { name, size_bytes: size_bytes.filter(|bytes| *bytes > 0) })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn of(spec: serde_json::Value) -> SandboxSpec {
+        let pod: Pod = serde_json::from_value(json!({
+            "metadata":{"name":"web-1","namespace":"default","uid":"u"},"spec":spec})).expect("a pod");
+        sandbox(&pod, 0, [127, 1, 2, 3].into()).expect("a sandbox")
+    }
+
+    #[test]
+    fn host_ports_are_bound_on_the_nodes_address_unless_they_name_one() {
+        let made = of(json!({"containers":[{"name":"c","ports":[
+            {"containerPort":80,"hostPort":8080},
+            {"containerPort":81,"hostPort":8081,"hostIP":"127.0.0.5"},
+            {"containerPort":82,"hostPort":8082,"hostIP":"0.0.0.0","protocol":"UDP"},
+            {"containerPort":83}]}]}));
+        let bound: Vec<_> =
+            made.ports.iter().map(|port| (port.host_ip.to_string(), port.host_port, port.protocol)).collect();
+        let expected = [("127.1.2.3", 8080, "tcp"), ("127.0.0.5", 8081, "tcp"), ("127.1.2.3", 8082, "udp")];
+        assert_eq!(bound, expected.map(|(ip, port, protocol)| (ip.to_owned(), port, protocol)));
+    }
+
+    #[test]
+    fn a_pod_is_called_by_its_hostname_or_its_name() {
+        assert_eq!(of(json!({"containers":[]})).hostname, "web-1");
+        assert_eq!(of(json!({"containers":[],"hostname":"db"})).hostname, "db");
+        assert_eq!(of(json!({"containers":[],"hostname":format!("{}-x", "a".repeat(62))})).hostname, "a".repeat(62));
+    }
+
+    #[test]
+    fn memory_volumes_keep_their_limit() {
+        let made = of(json!({"containers":[],"volumes":[
+            {"name":"fast","emptyDir":{"medium":"Memory","sizeLimit":"16Mi"}},{"name":"slow","emptyDir":{}}]}));
+        assert_eq!(made.memory_volumes, [MemoryVolume { name: "fast".into(), size_bytes: Some(16 << 20) }]);
+    }
+}

@@ -1,0 +1,67 @@
+//! The Lease in `kube-node-lease` whose renewal says that the node is alive.
+
+use jiff::Timestamp;
+use k8s_openapi::api::{coordination::v1::Lease, core::v1::Node};
+use kube::{
+    Api, Client,
+    api::{Patch, PostParams},
+};
+use serde_json::{from_value, json};
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use super::{FIELD_MANAGER, FIRST_RETRY, manager};
+use crate::config::Timings;
+
+const NAMESPACE: &str = "kube-node-lease";
+
+pub async fn renew(client: Client, node: String, timings: Timings, shutdown: CancellationToken) {
+    let leases: Api<Lease> = Api::namespaced(client.clone(), NAMESPACE);
+    let nodes: Api<Node> = Api::all(client);
+    let mut turns = interval(timings.lease_renew);
+    turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            _ = turns.tick() => {}
+        }
+        let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string();
+        let spec = json!({
+            "holderIdentity": node,
+            "leaseDurationSeconds": timings.lease_duration.as_secs(),
+            "renewTime": now,
+        });
+        let renewed = leases.patch(&node, &manager(), &Patch::Merge(json!({ "spec": spec }))).await;
+        let renewed = match renewed {
+            Err(kube::Error::Api(status)) if status.code == 404 => create(&leases, &nodes, &node, spec).await,
+            other => other.map(drop),
+        };
+        if let Err(error) = renewed {
+            tracing::warn!(%error, node, "lease not renewed");
+            turns.reset_after(FIRST_RETRY.max(timings.lease_renew / 10));
+        }
+    }
+}
+
+/// The Lease goes when its Node does.
+async fn create(
+    leases: &Api<Lease>,
+    nodes: &Api<Node>,
+    node: &str,
+    spec: serde_json::Value,
+) -> Result<(), kube::Error> {
+    let owner = nodes.get(node).await?;
+    let lease: Lease = from_value(json!({
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {
+            "name": node,
+            "namespace": NAMESPACE,
+            "ownerReferences": [{"apiVersion": "v1", "kind": "Node", "name": node, "uid": owner.metadata.uid}],
+        },
+        "spec": spec,
+    }))
+    .map_err(kube::Error::SerdeError)?;
+    let parameters = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+    leases.create(&parameters, &lease).await.map(drop)
+}

@@ -1,0 +1,109 @@
+//! The Node object: who this node is, how it fares, and the Lease that says it is alive.
+
+mod lease;
+mod object;
+mod register;
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{Node, NodeCondition};
+use kube::{
+    Api, Client,
+    api::{Patch, PatchParams},
+};
+pub use object::Description;
+use serde_json::json;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use crate::{config::Timings, runtime::Runtime};
+
+pub use register::{await_pod_cidr, register};
+
+const FIELD_MANAGER: &str = "timonier-nodeagent";
+pub(crate) const FIRST_RETRY: Duration = Duration::from_millis(200);
+pub(crate) const LAST_RETRY: Duration = Duration::from_secs(7);
+
+fn manager() -> PatchParams {
+    PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() }
+}
+
+/// Keeps the Node's status and Lease fresh until `shutdown`. `network_ready` turns true when pods can be given addresses.
+pub async fn maintain<R: Runtime>(
+    runtime: Arc<R>,
+    client: Client,
+    description: Description,
+    timings: Timings,
+    network_ready: tokio::sync::watch::Receiver<bool>,
+    shutdown: CancellationToken,
+) {
+    let name = description.name.clone();
+    let lease = lease::renew(client.clone(), name, timings.clone(), shutdown.clone());
+    let status = report(runtime, client, description, timings, network_ready, shutdown);
+    tokio::join!(lease, status);
+}
+
+async fn report<R: Runtime>(
+    runtime: Arc<R>,
+    client: Client,
+    description: Description,
+    timings: Timings,
+    mut network_ready: tokio::sync::watch::Receiver<bool>,
+    shutdown: CancellationToken,
+) {
+    let nodes: Api<Node> = Api::all(client);
+    let mut turns = interval(timings.node_check);
+    turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut said: Option<(Vec<NodeCondition>, Instant)> = None;
+    let mut previous = Vec::new();
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            _ = turns.tick() => {}
+            Ok(()) = network_ready.changed() => {}
+        }
+        let health = match runtime.facts().await {
+            Err(error) => Err(format!("container runtime is down: {error}")),
+            Ok(_) if !*network_ready.borrow() => {
+                Err("container runtime network not ready: the node has no podCIDR yet".to_owned())
+            }
+            Ok(_) => Ok(()),
+        };
+        let conditions = object::conditions(&health, &previous, Timestamp::now());
+        let due = said.as_ref().is_none_or(|(said, at)| {
+            object::differ(said, &conditions) || at.elapsed() >= timings.node_report
+        });
+        if !due {
+            continue;
+        }
+        let mut status = description.status();
+        status["conditions"] = json!(conditions);
+        let patch = Patch::Strategic(json!({ "status": status }));
+        match nodes.patch_status(&description.name, &manager(), &patch).await {
+            Ok(_) => {
+                previous = conditions.clone();
+                said = Some((conditions, Instant::now()));
+            }
+            Err(kube::Error::Api(answer)) if answer.code == 404 => {
+                // Somebody deleted it: as long as the agent runs there is a node.
+                if let Err(error) = register::once(&nodes, &description).await {
+                    tracing::warn!(%error, "node not registered again");
+                }
+                turns.reset_after(FIRST_RETRY);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "node status not written");
+                turns.reset_after(FIRST_RETRY);
+            }
+        }
+    }
+}
+
+/// Bytes of the file system that a path lies on; 0 is unknown.
+pub fn disk_size(path: &str) -> u64 {
+    // `df` speaks for the kernel: the call itself would need unsafe code.
+    let output = std::process::Command::new("df").args(["-B1", "--output=size"]).arg(Path::new(path)).output();
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    text.lines().nth(1).and_then(|line| line.trim().parse().ok()).unwrap_or(0)
+}

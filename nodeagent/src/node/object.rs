@@ -1,0 +1,186 @@
+//! What the Node object says. Pure.
+
+use std::{collections::BTreeMap, net::IpAddr};
+
+use jiff::Timestamp;
+use k8s_openapi::{
+    api::core::v1::NodeCondition,
+    apimachinery::pkg::apis::meta::v1::Time,
+};
+use serde_json::{Value, json};
+
+use crate::runtime::HostFacts;
+
+/// As many as the kubelet allows by default.
+const MAX_PODS: u32 = 110;
+/// A simulated node has room for more.
+const MAX_HOLLOW_PODS: u32 = 1000;
+const KUBELET_VERSION: &str = concat!("v1.36.0+timonier", env!("CARGO_PKG_VERSION"));
+/// On every node that only pretends, and read back by whatever shows nodes.
+pub const HOLLOW_LABEL: &str = "node-role.kubernetes.io/hollow";
+const HOLLOW_ANNOTATION: &str = "timonier.io/simulated";
+
+#[derive(Clone, Debug)]
+pub struct Description {
+    pub name: String,
+    pub address: IpAddr,
+    /// The agent's own port; `None`: it serves none.
+    pub port: Option<u16>,
+    pub facts: HostFacts,
+    /// (index, of): the part of the machine that is this node's.
+    pub share: (u32, u32),
+    pub labels: BTreeMap<String, String>,
+    pub hollow: bool,
+}
+
+impl Description {
+    pub fn labels(&self) -> BTreeMap<String, String> {
+        let mut labels: BTreeMap<String, String> = [
+            ("kubernetes.io/hostname", self.name.as_str()),
+            ("kubernetes.io/os", &self.facts.operating_system),
+            ("kubernetes.io/arch", &self.facts.architecture),
+            ("beta.kubernetes.io/os", &self.facts.operating_system),
+            ("beta.kubernetes.io/arch", &self.facts.architecture),
+        ]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .into();
+        if self.hollow {
+            labels.insert(HOLLOW_LABEL.to_owned(), String::new());
+        }
+        labels.extend(self.labels.clone());
+        labels
+    }
+
+    pub fn annotations(&self) -> BTreeMap<String, String> {
+        let simulated = (HOLLOW_ANNOTATION.to_owned(), "true: this node runs no containers".to_owned());
+        self.hollow.then_some(simulated).into_iter().collect()
+    }
+
+    /// The status but for its conditions.
+    pub fn status(&self) -> Value {
+        let of = u64::from(self.share.1.max(1));
+        let milli = u64::from(self.facts.cpus) * 1000 / of;
+        let cpu = if milli.is_multiple_of(1000) { (milli / 1000).to_string() } else { format!("{milli}m") };
+        let pods = if self.hollow { MAX_HOLLOW_PODS } else { MAX_PODS };
+        let capacity = json!({
+            "cpu": cpu,
+            "memory": format!("{}Ki", self.facts.memory_bytes / of / 1024),
+            "ephemeral-storage": format!("{}Ki", self.facts.disk_bytes / of / 1024),
+            "pods": pods.to_string(),
+        });
+        let mut status = json!({
+            "capacity": capacity,
+            "allocatable": capacity,
+            "addresses": [
+                {"type": "InternalIP", "address": self.address.to_string()},
+                {"type": "Hostname", "address": self.name},
+            ],
+            "nodeInfo": {
+                "architecture": self.facts.architecture,
+                "bootID": boot_id(),
+                "containerRuntimeVersion": self.facts.runtime_version,
+                "kernelVersion": self.facts.kernel,
+                "kubeProxyVersion": "",
+                "kubeletVersion": KUBELET_VERSION,
+                "machineID": self.facts.machine_id,
+                "operatingSystem": self.facts.operating_system,
+                "osImage": self.facts.os_image,
+                "systemUUID": self.facts.machine_id,
+            },
+        });
+        if let Some(port) = self.port {
+            status["daemonEndpoints"] = json!({"kubeletEndpoint": {"Port": port}});
+        }
+        status
+    }
+}
+
+fn boot_id() -> String {
+    let read = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
+    read.map(|id| id.trim().to_owned()).unwrap_or_default()
+}
+
+/// `health`: why the node is not ready. Times of transition are kept from `previous`.
+pub fn conditions(health: &Result<(), String>, previous: &[NodeCondition], now: Timestamp) -> Vec<NodeCondition> {
+    let ready = match health {
+        Ok(()) => ("Ready", true, "KubeletReady", "kubelet is posting ready status"),
+        Err(why) => ("Ready", false, "KubeletNotReady", why.as_str()),
+    };
+    let verdicts = [
+        ("MemoryPressure", false, "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+        ("DiskPressure", false, "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+        ("PIDPressure", false, "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+        ready,
+    ];
+    let now = Time(crate::status::whole_second(now));
+    verdicts
+        .into_iter()
+        .map(|(type_, holds, reason, message)| {
+            let status = if holds { "True" } else { "False" };
+            let before = previous.iter().find(|before| before.type_ == type_ && before.status == status);
+            NodeCondition {
+                type_: type_.to_owned(),
+                status: status.to_owned(),
+                reason: Some(reason.to_owned()),
+                message: Some(message.to_owned()),
+                last_heartbeat_time: Some(now.clone()),
+                last_transition_time: before.and_then(|before| before.last_transition_time.clone()).or(Some(now.clone())),
+            }
+        })
+        .collect()
+}
+
+/// Whether anything but the time changed.
+pub fn differ(a: &[NodeCondition], b: &[NodeCondition]) -> bool {
+    let essence = |condition: &NodeCondition| {
+        (condition.type_.clone(), condition.status.clone(), condition.reason.clone(), condition.message.clone())
+    };
+    a.len() != b.len() || a.iter().zip(b).any(|(a, b)| essence(a) != essence(b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn description(hollow: bool) -> Description {
+        let facts = HostFacts {
+            cpus: 2,
+            memory_bytes: 3 << 30,
+            disk_bytes: 3 << 40,
+            operating_system: "linux".into(),
+            architecture: "amd64".into(),
+            ..HostFacts::default()
+        };
+        let (name, labels) = ("node-1".to_owned(), BTreeMap::new());
+        Description { name, address: [127, 1, 2, 3].into(), port: Some(10250), facts, share: (0, 3), labels, hollow }
+    }
+
+    #[test]
+    fn agents_on_one_daemon_share_its_capacity() {
+        let status = description(false).status();
+        assert_eq!(status["capacity"]["cpu"], "666m");
+        assert_eq!(status["allocatable"]["memory"], "1048576Ki");
+        assert_eq!(status["allocatable"]["pods"], "110");
+        assert_eq!(status["daemonEndpoints"]["kubeletEndpoint"]["Port"], 10250);
+    }
+
+    #[test]
+    fn a_hollow_node_says_so() {
+        assert_eq!(description(true).labels().get(HOLLOW_LABEL).map(String::as_str), Some(""));
+        assert!(!description(false).labels().contains_key(HOLLOW_LABEL));
+    }
+
+    #[test]
+    fn a_condition_keeps_its_time_until_it_changes() {
+        let (first, second) = (Timestamp::from_second(100), Timestamp::from_second(200));
+        let (first, second) = (first.expect("a time"), second.expect("a time"));
+        let before = conditions(&Ok(()), &[], first);
+        let same = conditions(&Ok(()), &before, second);
+        assert!(!differ(&before, &same));
+        assert_eq!(same[3].last_transition_time, Some(Time(first)));
+        let worse = conditions(&Err("no runtime".into()), &same, second);
+        assert!(differ(&same, &worse));
+        assert_eq!(worse[3].last_transition_time, Some(Time(second)));
+        assert_eq!(worse[0].last_transition_time, Some(Time(first)));
+    }
+}

@@ -1,0 +1,233 @@
+//! The pods that are bound to this node, and a worker for each.
+//!
+//! Nothing is removed before the first complete list: until then, what runs may well be wanted.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
+
+use futures::StreamExt;
+use k8s_openapi::api::core::v1::Pod;
+use parking_lot::RwLock;
+use serde::{Deserialize, Deserializer};
+use timonier_client::{
+    object::{Meta, Object, Resource},
+    watch::{Scope, Step, Watcher},
+};
+use tokio::{
+    sync::{Notify, watch},
+    task::{self, JoinSet},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    desired,
+    observed::PodIdentity,
+    runtime::{Change, Found, Runtime},
+    worker::{Order, Shared, Worker},
+};
+
+/// A pod as the watch delivers it, without the record of who set which field.
+#[derive(Clone)]
+struct BoundPod {
+    meta: Meta,
+    pod: Arc<Pod>,
+}
+
+impl<'de> Deserialize<'de> for BoundPod {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut pod = Pod::deserialize(deserializer)?;
+        pod.metadata.managed_fields = None;
+        let text = |text: &Option<String>| Arc::from(text.as_deref().unwrap_or_default());
+        let revision = pod.metadata.resource_version.as_deref().and_then(|text| text.parse().ok());
+        let meta = Meta {
+            name: text(&pod.metadata.name),
+            namespace: pod.metadata.namespace.as_deref().map(Arc::from),
+            uid: text(&pod.metadata.uid),
+            resource_version: timonier_client::Revision(revision.unwrap_or(0)),
+            ..Meta::default()
+        };
+        Ok(BoundPod { meta, pod: Arc::new(pod) })
+    }
+}
+
+impl Object for BoundPod {
+    const KIND: &'static str = "Pod";
+    const RESOURCE: Resource = Resource::of("", "v1", "pods");
+    fn meta(&self) -> &Meta {
+        &self.meta
+    }
+}
+
+/// The pods that the agent serves, for its own port to look up. By namespace and name.
+#[derive(Clone, Default)]
+pub struct Directory {
+    pods: Arc<RwLock<BTreeMap<(String, String), Arc<Pod>>>>,
+}
+
+impl Directory {
+    pub fn get(&self, namespace: &str, name: &str) -> Option<Arc<Pod>> {
+        self.pods.read().get(&(namespace.to_owned(), name.to_owned())).cloned()
+    }
+
+    pub fn all(&self) -> Vec<Arc<Pod>> {
+        self.pods.read().values().cloned().collect()
+    }
+
+    fn put(&self, pod: &Arc<Pod>) {
+        self.pods.write().insert(key(pod), pod.clone());
+    }
+
+    /// Another pod may have taken the name since.
+    fn remove(&self, pod: &Pod) {
+        let mut pods = self.pods.write();
+        if pods.get(&key(pod)).is_some_and(|known| known.metadata.uid == pod.metadata.uid) {
+            pods.remove(&key(pod));
+        }
+    }
+}
+
+fn key(pod: &Pod) -> (String, String) {
+    let identity = desired::identity(pod);
+    (identity.namespace, identity.name)
+}
+
+struct Handle {
+    orders: watch::Sender<Order>,
+    wake: Arc<Notify>,
+}
+
+struct Pods<R> {
+    shared: Arc<Shared<R>>,
+    directory: Directory,
+    /// By uid.
+    workers: HashMap<String, Handle>,
+    tasks: JoinSet<()>,
+    /// Whose worker each task is.
+    subjects: HashMap<task::Id, PodIdentity>,
+}
+
+/// Follows the node's pods and the runtime's changes until `shutdown`. Containers keep running afterwards.
+pub async fn follow<R: Runtime>(shared: Arc<Shared<R>>, directory: Directory, shutdown: CancellationToken) {
+    let scope =
+        Scope { field_selector: Some(format!("spec.nodeName={}", shared.node_name)), ..Scope::default() };
+    let mut watcher: Watcher<BoundPod> = Watcher::new(shared.client.clone(), BoundPod::RESOURCE, scope);
+    let mut changes = shared.runtime.changes();
+    let mut pods = Pods { shared, directory, workers: HashMap::new(), tasks: JoinSet::new(), subjects: HashMap::new() };
+    // The pods of the first complete list, until what is not among them was dealt with.
+    let mut first_list: Option<HashSet<String>> = None;
+    let mut orphans_sought = false;
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            step = watcher.next() => {
+                let complete = matches!(step, Step::Reset { .. });
+                pods.apply(step);
+                if complete && first_list.is_none() {
+                    let listed = pods.workers.keys().cloned().collect();
+                    orphans_sought = pods.adopt_orphans(&listed).await;
+                    first_list = Some(listed);
+                }
+            }
+            Some(change) = changes.next() => {
+                pods.wake(&change);
+                if let (Change::Everything, Some(listed), false) = (change, &first_list, orphans_sought) {
+                    orphans_sought = pods.adopt_orphans(listed).await;
+                }
+            }
+            Some(ended) = pods.tasks.join_next_with_id(), if !pods.tasks.is_empty() => pods.ended(ended),
+        }
+    }
+}
+
+impl<R: Runtime> Pods<R> {
+    fn apply(&mut self, step: Step<BoundPod>) {
+        match step {
+            Step::Reset { objects, .. } => {
+                let listed: HashSet<String> = objects.iter().map(|object| object.meta.uid.to_string()).collect();
+                let gone: Vec<_> = self.workers.keys().filter(|uid| !listed.contains(*uid)).cloned().collect();
+                for uid in gone {
+                    self.gone(&uid, None);
+                }
+                objects.into_iter().for_each(|object| self.have(object.pod));
+            }
+            Step::Changed { object, .. } => self.have(object.pod),
+            Step::Removed { object, .. } => self.gone(&object.meta.uid, Some(&object.pod)),
+            Step::Progress { .. } => {}
+        }
+    }
+
+    fn have(&mut self, pod: Arc<Pod>) {
+        self.directory.put(&pod);
+        let identity = desired::identity(&pod);
+        match self.workers.get(&identity.uid) {
+            Some(handle) => drop(handle.orders.send_replace(Order::Pod(pod))),
+            None => self.start(identity, Order::Pod(pod)),
+        }
+    }
+
+    /// `last`: its last state, if the watch told.
+    fn gone(&mut self, uid: &str, last: Option<&Pod>) {
+        let Some(handle) = self.workers.get(uid) else { return };
+        let known = match &*handle.orders.borrow() {
+            Order::Pod(pod) => Some(pod.clone()),
+            Order::Gone { .. } => None,
+        };
+        let Some(known) = known else { return };
+        self.directory.remove(&known);
+        let grace = desired::grace(last.unwrap_or(&known));
+        handle.orders.send_replace(Order::Gone { grace });
+    }
+
+    fn start(&mut self, identity: PodIdentity, order: Order) {
+        let (orders, received) = watch::channel(order);
+        let wake = Arc::new(Notify::new());
+        let uid = identity.uid.clone();
+        let worker = Worker::new(self.shared.clone(), identity.clone(), received, wake.clone());
+        self.workers.insert(uid, Handle { orders, wake });
+        let task = self.tasks.spawn(worker.run());
+        self.subjects.insert(task.id(), identity);
+    }
+
+    /// A worker ends with its pod. One that failed is a defect; its pod must not pay for it.
+    fn ended(&mut self, ended: Result<(task::Id, ()), task::JoinError>) {
+        let id = ended.as_ref().map_or_else(task::JoinError::id, |(id, ())| *id);
+        let Some(identity) = self.subjects.remove(&id) else { return };
+        let handle = self.workers.remove(&identity.uid);
+        if let (Err(error), Some(handle)) = (ended, handle) {
+            tracing::error!(%error, pod = identity.name, namespace = identity.namespace, "worker failed: another takes over");
+            let order = handle.orders.borrow().clone();
+            self.start(identity, order);
+        }
+    }
+
+    fn wake(&self, change: &Change) {
+        match change {
+            Change::Pod(uid) => {
+                if let Some(handle) = self.workers.get(uid) {
+                    handle.wake.notify_one();
+                }
+            }
+            Change::Everything => self.workers.values().for_each(|handle| handle.wake.notify_one()),
+        }
+    }
+
+    /// What the runtime has of pods that the API server no longer has is ended. `false`: the runtime did not say.
+    async fn adopt_orphans(&mut self, listed: &HashSet<String>) -> bool {
+        let found = match self.shared.runtime.inventory().await {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::warn!(%error, "cannot look for containers of pods that are gone");
+                return false;
+            }
+        };
+        for Found { pod, grace } in found {
+            if !listed.contains(&pod.uid) && !self.workers.contains_key(&pod.uid) {
+                tracing::info!(pod = pod.name, namespace = pod.namespace, uid = pod.uid, "pod is gone: ending it");
+                self.start(pod, Order::Gone { grace });
+            }
+        }
+        true
+    }
+}

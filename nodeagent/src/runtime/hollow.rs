@@ -1,0 +1,250 @@
+//! Containers that are only pretended: for scale tests and demonstrations. They start at once, never fail, and
+//! whoever reads their log is told.
+
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use bytes::Bytes;
+use futures::{StreamExt, stream, stream::BoxStream};
+use jiff::Timestamp;
+use parking_lot::Mutex;
+
+use super::{
+    Change, ContainerSpec, Found, HostFacts, Image, LogQuery, Network, Runtime, RuntimeError, SandboxSpec, Signal,
+};
+use crate::{
+    addresses::Addresses,
+    observed::{Container, Exit, ObservedPod, PodIdentity, Sandbox, State},
+};
+
+/// What a hollow node claims to be: large enough that no demonstration is refused.
+const CPUS: u32 = 32;
+const MEMORY_BYTES: u64 = 256 << 30;
+const DISK_BYTES: u64 = 1 << 40;
+
+pub struct HollowRuntime {
+    address: IpAddr,
+    made: AtomicU64,
+    pods: Mutex<Pods>,
+}
+
+#[derive(Default)]
+struct Pods {
+    addresses: Option<Addresses>,
+    /// By uid.
+    pods: HashMap<String, HollowPod>,
+    /// Container or sandbox id → uid.
+    owners: HashMap<String, String>,
+}
+
+struct HollowPod {
+    identity: PodIdentity,
+    grace: i64,
+    observed: ObservedPod,
+}
+
+impl HollowRuntime {
+    pub fn new(address: IpAddr) -> Self {
+        HollowRuntime { address, made: AtomicU64::new(0), pods: Mutex::default() }
+    }
+
+    fn new_id(&self, pod: &PodIdentity) -> String {
+        format!("hollow-{}-{}", pod.uid, self.made.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn change(&self, id: &str, change: impl FnOnce(&mut State)) -> Result<(), RuntimeError> {
+        let mut pods = self.pods.lock();
+        let missing = || RuntimeError::NotFound(format!("No such container: {id}"));
+        let uid = pods.owners.get(id).cloned().ok_or_else(missing)?;
+        let observed = &mut pods.pods.get_mut(&uid).ok_or_else(missing)?.observed;
+        let sandboxes = observed.sandboxes.iter_mut().map(|sandbox| (&sandbox.id, &mut sandbox.state));
+        let containers = observed.containers.iter_mut().map(|container| (&container.id, &mut container.state));
+        let (_, state) = sandboxes.chain(containers).find(|(own, _)| *own == id).ok_or_else(missing)?;
+        change(state);
+        Ok(())
+    }
+
+    fn is_sandbox(&self, id: &str) -> bool {
+        let pods = self.pods.lock();
+        let pod = pods.owners.get(id).and_then(|uid| pods.pods.get(uid));
+        pod.is_some_and(|pod| pod.observed.sandboxes.iter().any(|sandbox| sandbox.id == id))
+    }
+}
+
+impl Runtime for HollowRuntime {
+    const SIMULATED: bool = true;
+    const SCHEME: &'static str = "hollow";
+
+    async fn facts(&self) -> Result<HostFacts, RuntimeError> {
+        Ok(HostFacts {
+            cpus: CPUS,
+            memory_bytes: MEMORY_BYTES,
+            disk_bytes: DISK_BYTES,
+            kernel: "hollow".to_owned(),
+            os_image: "hollow (simulated)".to_owned(),
+            architecture: if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" }.to_owned(),
+            operating_system: "linux".to_owned(),
+            runtime_version: format!("hollow://{}", env!("CARGO_PKG_VERSION")),
+            machine_id: "hollow".to_owned(),
+        })
+    }
+
+    async fn prepare(&self, network: &Network) -> Result<(), RuntimeError> {
+        let addresses = Addresses::new(&network.pod_cidr).map_err(|error| RuntimeError::Failed(error.to_string()))?;
+        let mut pods = self.pods.lock();
+        if pods.addresses.is_none() {
+            pods.addresses = Some(addresses);
+        }
+        Ok(())
+    }
+
+    async fn adopt(&self, pod: &PodIdentity, grace: i64, observed: ObservedPod) {
+        let mut pods = self.pods.lock();
+        let pods = &mut *pods;
+        if pods.pods.contains_key(&pod.uid) {
+            return;
+        }
+        for sandbox in &observed.sandboxes {
+            pods.owners.insert(sandbox.id.clone(), pod.uid.clone());
+            if let (Some(addresses), Some(ip)) = (pods.addresses.as_mut(), sandbox.ip) {
+                addresses.adopt(ip, &pod.uid);
+            }
+        }
+        for container in &observed.containers {
+            pods.owners.insert(container.id.clone(), pod.uid.clone());
+        }
+        pods.pods.insert(pod.uid.clone(), HollowPod { identity: pod.clone(), grace, observed });
+    }
+
+    async fn inventory(&self) -> Result<Vec<Found>, RuntimeError> {
+        let pods = self.pods.lock();
+        Ok(pods.pods.values().map(|pod| Found { pod: pod.identity.clone(), grace: pod.grace }).collect())
+    }
+
+    async fn observe(&self, uid: &str) -> Result<ObservedPod, RuntimeError> {
+        Ok(self.pods.lock().pods.get(uid).map(|pod| pod.observed.clone()).unwrap_or_default())
+    }
+
+    async fn create_sandbox(&self, spec: &SandboxSpec) -> Result<String, RuntimeError> {
+        let id = self.new_id(&spec.pod);
+        let mut pods = self.pods.lock();
+        let pods = &mut *pods;
+        let ip = if spec.host_network {
+            None
+        } else {
+            let addresses = pods
+                .addresses
+                .as_mut()
+                .ok_or_else(|| RuntimeError::Unavailable("the node has no podCIDR yet".to_owned()))?;
+            Some(addresses.take(&spec.pod.uid).map_err(|error| RuntimeError::Failed(error.to_string()))?)
+        };
+        pods.owners.insert(id.clone(), spec.pod.uid.clone());
+        let pod = pods.pods.entry(spec.pod.uid.clone()).or_insert_with(|| HollowPod {
+            identity: spec.pod.clone(),
+            grace: spec.grace,
+            observed: ObservedPod::default(),
+        });
+        pod.observed.sandboxes.push(Sandbox { id: id.clone(), attempt: spec.attempt, state: State::Created, ip });
+        Ok(id)
+    }
+
+    async fn create_container(&self, spec: &ContainerSpec) -> Result<String, RuntimeError> {
+        let id = self.new_id(&spec.pod);
+        let mut pods = self.pods.lock();
+        let pod = pods
+            .pods
+            .get_mut(&spec.pod.uid)
+            .ok_or_else(|| RuntimeError::NotFound(format!("No such container: {}", spec.sandbox)))?;
+        pod.observed.containers.push(Container {
+            id: id.clone(),
+            name: spec.name.clone(),
+            attempt: spec.attempt,
+            spec_hash: spec.spec_hash.clone(),
+            image: spec.image.clone(),
+            image_id: format!("hollow://{}", spec.image),
+            state: State::Created,
+            sandbox: spec.sandbox.clone(),
+        });
+        pods.owners.insert(id.clone(), spec.pod.uid.clone());
+        Ok(id)
+    }
+
+    async fn start(&self, id: &str) -> Result<(), RuntimeError> {
+        self.change(id, |state| *state = State::Running { started: Timestamp::now() })
+    }
+
+    async fn signal(&self, id: &str, signal: Signal) -> Result<(), RuntimeError> {
+        let code = match signal {
+            Signal::Term => 0,
+            Signal::Kill => 137,
+        };
+        let ended = self.change(id, |state| {
+            if let State::Running { started } = *state {
+                let (oom_killed, error) = (false, String::new());
+                *state =
+                    State::Exited(Exit { started: Some(started), finished: Timestamp::now(), code, oom_killed, error });
+            }
+        });
+        match ended {
+            Err(RuntimeError::NotFound(_)) => Ok(()),
+            other => other,
+        }
+    }
+
+    async fn remove(&self, id: &str) -> Result<(), RuntimeError> {
+        let is_sandbox = self.is_sandbox(id);
+        let mut pods = self.pods.lock();
+        let pods = &mut *pods;
+        let Some(uid) = pods.owners.remove(id) else { return Ok(()) };
+        let Some(pod) = pods.pods.get_mut(&uid) else { return Ok(()) };
+        if is_sandbox {
+            let ip = pod.observed.sandboxes.iter().find(|sandbox| sandbox.id == id).and_then(|sandbox| sandbox.ip);
+            if let (Some(addresses), Some(ip)) = (pods.addresses.as_mut(), ip) {
+                addresses.release(ip, &uid);
+            }
+        }
+        pod.observed.sandboxes.retain(|sandbox| sandbox.id != id);
+        pod.observed.containers.retain(|container| container.id != id);
+        if pod.observed.is_empty() {
+            pods.pods.remove(&uid);
+        }
+        Ok(())
+    }
+
+    async fn release_memory(&self, _uid: &str) -> Result<(), RuntimeError> {
+        Ok(())
+    }
+
+    async fn image(&self, name: &str) -> Result<Option<Image>, RuntimeError> {
+        Ok(Some(Image { id: format!("hollow://{name}"), size_bytes: 0 }))
+    }
+
+    async fn pull(&self, name: &str) -> Result<Image, RuntimeError> {
+        Ok(Image { id: format!("hollow://{name}"), size_bytes: 0 })
+    }
+
+    async fn logs(
+        &self,
+        id: &str,
+        query: &LogQuery,
+    ) -> Result<BoxStream<'static, Result<Bytes, RuntimeError>>, RuntimeError> {
+        let mut running = false;
+        self.change(id, |state| running = state.is_running())?;
+        let stamp = if query.timestamps { format!("{} ", Timestamp::now()) } else { String::new() };
+        let line = format!("{stamp}This container is simulated: its node is hollow and runs nothing.\n");
+        let said = stream::once(futures::future::ready(Ok(Bytes::from(line))));
+        // A follower waits, as it would for a quiet container.
+        Ok(if query.follow && running { said.chain(stream::pending()).boxed() } else { said.boxed() })
+    }
+
+    fn changes(&self) -> BoxStream<'static, Change> {
+        stream::once(futures::future::ready(Change::Everything)).chain(stream::pending()).boxed()
+    }
+
+    fn host_address(&self) -> IpAddr {
+        self.address
+    }
+}

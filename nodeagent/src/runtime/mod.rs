@@ -1,0 +1,134 @@
+//! What the agent asks of whatever runs containers. Two answer: `docker` runs them, `hollow` pretends.
+//!
+//! A runtime knows no Kubernetes object: it is told container by container what to make, and tells what it has.
+
+pub mod docker;
+pub mod hollow;
+mod spec;
+
+use std::{future::Future, net::IpAddr};
+
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use jiff::Timestamp;
+pub use spec::{ContainerSpec, Mount, MountSource, PortMapping, Resources, SandboxSpec, Security};
+
+use crate::observed::{ObservedPod, PodIdentity};
+
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum RuntimeError {
+    /// Nobody answers: try again later, nothing is known.
+    #[error("{0}")]
+    Unavailable(String),
+    #[error("{0}")]
+    NotFound(String),
+    /// It was done already, or something else is in the way.
+    #[error("{0}")]
+    Conflict(String),
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// The machine and its runtime, for the Node's status.
+#[derive(Clone, Debug, Default)]
+pub struct HostFacts {
+    pub cpus: u32,
+    pub memory_bytes: u64,
+    /// Bytes of the file system that holds images and containers; 0 is unknown.
+    pub disk_bytes: u64,
+    pub kernel: String,
+    pub os_image: String,
+    pub architecture: String,
+    pub operating_system: String,
+    /// As in `Node.status.nodeInfo.containerRuntimeVersion`, e.g. `docker://20.10.24`.
+    pub runtime_version: String,
+    pub machine_id: String,
+}
+
+/// The node's part of the cluster's network.
+#[derive(Clone, Debug)]
+pub struct Network {
+    /// CIDR of the bridge.
+    pub subnet: String,
+    /// CIDR that this node's pods take their addresses from.
+    pub pod_cidr: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image {
+    pub id: String,
+    pub size_bytes: i64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    Term,
+    Kill,
+}
+
+/// Which part of a container's log is wanted.
+#[derive(Clone, Debug, Default)]
+pub struct LogQuery {
+    pub follow: bool,
+    pub tail: Option<u64>,
+    pub since: Option<Timestamp>,
+    pub timestamps: bool,
+}
+
+/// Something happened; look again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// To the pod with this uid.
+    Pod(String),
+    /// Perhaps to any: the stream of changes had a gap.
+    Everything,
+}
+
+/// A pod that the runtime has containers of.
+#[derive(Clone, Debug)]
+pub struct Found {
+    pub pod: PodIdentity,
+    /// How long its containers may take to end, as their spec said.
+    pub grace: i64,
+}
+
+pub trait Runtime: Send + Sync + 'static {
+    /// True: nothing really runs, so there is nothing to probe.
+    const SIMULATED: bool;
+    /// What ids begin with in a pod's status: `docker` in `docker://0123…`.
+    const SCHEME: &'static str;
+
+    fn facts(&self) -> impl Future<Output = Result<HostFacts, RuntimeError>> + Send;
+    /// Makes what pods need before the first sandbox. Repeating it is harmless, also while another agent does the same.
+    fn prepare(&self, network: &Network) -> impl Future<Output = Result<(), RuntimeError>> + Send;
+    /// Tells a runtime that forgets everything when its agent stops what the API server knows of a pod. Others look themselves.
+    fn adopt(&self, _pod: &PodIdentity, _grace: i64, _observed: ObservedPod) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
+    fn inventory(&self) -> impl Future<Output = Result<Vec<Found>, RuntimeError>> + Send;
+    fn observe(&self, uid: &str) -> impl Future<Output = Result<ObservedPod, RuntimeError>> + Send;
+
+    fn create_sandbox(&self, spec: &SandboxSpec) -> impl Future<Output = Result<String, RuntimeError>> + Send;
+    fn create_container(&self, spec: &ContainerSpec) -> impl Future<Output = Result<String, RuntimeError>> + Send;
+    fn start(&self, id: &str) -> impl Future<Output = Result<(), RuntimeError>> + Send;
+    /// Succeeds if it runs no more.
+    fn signal(&self, id: &str, signal: Signal) -> impl Future<Output = Result<(), RuntimeError>> + Send;
+    /// Kills it if it runs. Succeeds if it is gone.
+    fn remove(&self, id: &str) -> impl Future<Output = Result<(), RuntimeError>> + Send;
+    /// Removes what [`MountSource::Memory`] made for a pod.
+    fn release_memory(&self, uid: &str) -> impl Future<Output = Result<(), RuntimeError>> + Send;
+
+    fn image(&self, name: &str) -> impl Future<Output = Result<Option<Image>, RuntimeError>> + Send;
+    fn pull(&self, name: &str) -> impl Future<Output = Result<Image, RuntimeError>> + Send;
+
+    fn logs(
+        &self,
+        id: &str,
+        query: &LogQuery,
+    ) -> impl Future<Output = Result<BoxStream<'static, Result<Bytes, RuntimeError>>, RuntimeError>> + Send;
+    /// Never ends; says [`Change::Everything`] whenever it may have missed something.
+    fn changes(&self) -> BoxStream<'static, Change>;
+
+    /// The address of a pod on the host's network.
+    fn host_address(&self) -> IpAddr;
+}

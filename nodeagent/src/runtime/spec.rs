@@ -1,0 +1,101 @@
+//! What a runtime is told to make: fully resolved, nothing left to look up.
+
+use std::{net::IpAddr, path::PathBuf};
+
+use crate::observed::PodIdentity;
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct SandboxSpec {
+    pub pod: PodIdentity,
+    pub attempt: u32,
+    pub hostname: String,
+    pub host_network: bool,
+    pub host_pid: bool,
+    pub host_ipc: bool,
+    pub ports: Vec<PortMapping>,
+    /// `address name` pairs for the hosts file.
+    pub extra_hosts: Vec<(IpAddr, String)>,
+    pub dns_servers: Vec<String>,
+    pub dns_searches: Vec<String>,
+    pub dns_options: Vec<String>,
+    /// Memory-backed volumes, which live as long as the sandbox holds them.
+    pub memory_volumes: Vec<MemoryVolume>,
+    /// Seconds that the pod's containers get to end, kept for an agent that finds them without their pod.
+    pub grace: i64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemoryVolume {
+    pub name: String,
+    pub size_bytes: Option<i64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PortMapping {
+    pub container_port: u16,
+    pub host_port: u16,
+    pub host_ip: IpAddr,
+    /// `tcp`, `udp` or `sctp`.
+    pub protocol: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct ContainerSpec {
+    pub pod: PodIdentity,
+    pub name: String,
+    pub attempt: u32,
+    pub spec_hash: String,
+    /// Id of the sandbox whose network and IPC it joins.
+    pub sandbox: String,
+    pub image: String,
+    /// `None`: the image's own.
+    pub command: Option<Vec<String>>,
+    pub args: Option<Vec<String>>,
+    pub env: Vec<(String, String)>,
+    pub working_dir: Option<String>,
+    pub mounts: Vec<Mount>,
+    pub tty: bool,
+    pub stdin: bool,
+    pub stdin_once: bool,
+    pub resources: Resources,
+    pub security: Security,
+    pub host_pid: bool,
+    pub share_process_namespace: bool,
+    pub grace: i64,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mount {
+    pub source: MountSource,
+    pub target: String,
+    pub read_only: bool,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum MountSource {
+    Host(PathBuf),
+    /// A memory-backed volume of the pod, by name.
+    Memory(String),
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Resources {
+    /// Relative weight; 1024 is one CPU.
+    pub cpu_shares: i64,
+    /// Microseconds of CPU per 100 ms; `None` is unlimited.
+    pub cpu_quota: Option<i64>,
+    pub memory_bytes: Option<i64>,
+    pub oom_score_adj: i64,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Security {
+    /// `uid`, `uid:gid`; `None` is the image's user.
+    pub user: Option<String>,
+    pub groups: Vec<String>,
+    pub privileged: bool,
+    pub read_only_root: bool,
+    pub no_new_privileges: bool,
+    pub add_capabilities: Vec<String>,
+    pub drop_capabilities: Vec<String>,
+}

@@ -1,0 +1,117 @@
+//! The agent's own port: the kubelet's routes, for the API server alone.
+//!
+//! A client shows a certificate that the cluster's CA signed, with the API server's name in it; anyone else gets 401.
+
+mod logs;
+mod tls;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use axum::{
+    Json, Router,
+    extract::{Request, State},
+    http::StatusCode,
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::conn::auto,
+    service::TowerToHyperService,
+};
+use serde_json::json;
+pub use tls::Acceptor;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{config::AgentTls, error::Error, pods::Directory, runtime::Runtime};
+
+pub struct Server<R> {
+    pub runtime: Arc<R>,
+    pub directory: Directory,
+}
+
+impl<R> Clone for Server<R> {
+    fn clone(&self) -> Self {
+        Server { runtime: self.runtime.clone(), directory: self.directory.clone() }
+    }
+}
+
+/// Whether the connection's certificate is the API server's.
+#[derive(Clone, Copy)]
+struct Trusted(bool);
+
+/// Binds the port; the address says which one, if any free one was asked for.
+pub async fn bind(address: SocketAddr, tls: &AgentTls) -> Result<(TcpListener, Acceptor, SocketAddr), Error> {
+    let failed = |error: std::io::Error| Error::Listen { address: address.to_string(), message: error.to_string() };
+    let acceptor = Acceptor::load(tls)?;
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, acceptor, bound))
+}
+
+/// Serves until `shutdown`, then lets what is under way end by itself.
+pub async fn serve<R: Runtime>(
+    listener: TcpListener,
+    acceptor: Acceptor,
+    server: Server<R>,
+    shutdown: CancellationToken,
+) {
+    let router = router(server);
+    let connections = TaskTracker::new();
+    loop {
+        let stream = tokio::select! {
+            () = shutdown.cancelled() => return,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    tracing::warn!(%error, "connection not accepted");
+                    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                    continue;
+                }
+            },
+        };
+        let (acceptor, router, shutdown) = (acceptor.clone(), router.clone(), shutdown.clone());
+        connections.spawn(async move {
+            tokio::select! {
+                () = shutdown.cancelled() => {}
+                () = connection(stream, acceptor, router) => {}
+            }
+        });
+    }
+}
+
+async fn connection(stream: TcpStream, acceptor: Acceptor, router: Router) {
+    let (stream, trusted) = match acceptor.accept(stream).await {
+        Ok(accepted) => accepted,
+        Err(error) => return tracing::debug!(%error, "TLS handshake failed"),
+    };
+    let service = TowerToHyperService::new(router.layer(axum::Extension(Trusted(trusted))));
+    let builder = auto::Builder::new(TokioExecutor::new());
+    if let Err(error) = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).await {
+        tracing::debug!(%error, "connection ended");
+    }
+}
+
+pub(crate) fn router<R: Runtime>(server: Server<R>) -> Router {
+    Router::new()
+        .route("/containerLogs/{namespace}/{pod}/{container}", get(logs::container_logs::<R>))
+        .route("/pods", get(pods::<R>))
+        .route("/healthz", get(|| async { "ok" }))
+        .layer(middleware::from_fn(authorise))
+        .with_state(server)
+}
+
+async fn authorise(request: Request, next: Next) -> Response {
+    match request.extensions().get::<Trusted>() {
+        Some(Trusted(true)) => next.run(request).await,
+        _ => (StatusCode::UNAUTHORIZED, "Unauthorized").into_response(),
+    }
+}
+
+async fn pods<R: Runtime>(State(server): State<Server<R>>) -> Response {
+    let pods = server.directory.all();
+    let items: Vec<_> = pods.iter().map(|pod| pod.as_ref()).collect();
+    Json(json!({"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": items})).into_response()
+}
