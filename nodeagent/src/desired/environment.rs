@@ -78,8 +78,6 @@ fn referred(
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use k8s_openapi::api::core::v1::ConfigMap;
     use serde_json::json;
 
@@ -103,7 +101,6 @@ mod tests {
             host_ip: [127, 0, 0, 1].into(),
             pod_ip: Some([10, 0, 0, 2].into()),
             node: &node,
-            volumes: Path::new("/"),
         };
         let made = environment(&Pod::default(), &container, &sources, around);
         let expected = expected

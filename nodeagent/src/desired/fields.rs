@@ -51,8 +51,6 @@ fn lines(map: &Option<BTreeMap<String, String>>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
     use crate::runtime::HostFacts;
 
@@ -67,7 +65,6 @@ mod tests {
             host_ip: [127, 0, 0, 9].into(),
             pod_ip: Some([10, 0, 0, 2].into()),
             node: &node,
-            volumes: Path::new("/"),
         };
         for (path, expected) in [
             ("metadata.name", "web-1"),

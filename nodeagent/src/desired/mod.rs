@@ -9,7 +9,7 @@ mod sandbox;
 mod security;
 pub mod sources;
 
-use std::{net::IpAddr, path::Path};
+use std::net::IpAddr;
 
 use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
 pub use sandbox::sandbox;
@@ -33,8 +33,6 @@ pub struct Surroundings<'a> {
     pub pod_ip: Option<IpAddr>,
     /// What a container without limits may use of the node.
     pub node: &'a HostFacts,
-    /// Where the pod's volumes lie.
-    pub volumes: &'a Path,
 }
 
 pub fn identity(pod: &Pod) -> PodIdentity {

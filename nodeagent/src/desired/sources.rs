@@ -22,10 +22,6 @@ pub struct Sources {
 }
 
 impl References {
-    pub fn is_empty(&self) -> bool {
-        self.config_maps.is_empty() && self.secrets.is_empty()
-    }
-
     /// What a container's environment refers to.
     pub fn of_environment(container: &Container) -> References {
         let mut names = References::default();

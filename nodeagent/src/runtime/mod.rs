@@ -4,7 +4,7 @@
 
 pub mod docker;
 pub mod hollow;
-mod spec;
+pub mod spec;
 
 use std::{future::Future, net::IpAddr};
 

@@ -2,7 +2,7 @@
 
 use axum::{
     body::Body,
-    extract::{Path, Query, State},
+    extract::{Path, RawQuery, State},
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Pod;
-use serde::Deserialize;
+use percent_encoding::percent_decode_str;
 
 use super::Server;
 use crate::{
@@ -20,16 +20,61 @@ use crate::{
 };
 
 /// `PodLogOptions` as the kubelet's port takes them.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Options {
-    follow: Option<String>,
-    previous: Option<String>,
-    timestamps: Option<String>,
+#[derive(Debug, Default, PartialEq)]
+struct Options {
+    follow: bool,
+    previous: bool,
+    timestamps: bool,
     since_seconds: Option<i64>,
-    since_time: Option<String>,
+    since_time: Option<Timestamp>,
     tail_lines: Option<u64>,
     limit_bytes: Option<u64>,
+}
+
+impl Options {
+    /// Unknown names are left to newer versions.
+    fn parse(query: &str) -> Result<Options, String> {
+        let mut options = Options::default();
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let value = percent_decode_str(value).decode_utf8_lossy();
+            let value = value.as_ref();
+            match name {
+                "follow" => options.follow = boolean(name, value)?,
+                "previous" => options.previous = boolean(name, value)?,
+                "timestamps" => options.timestamps = boolean(name, value)?,
+                "sinceSeconds" => options.since_seconds = Some(parsed(name, value)?),
+                "sinceTime" => options.since_time = Some(parsed(name, value)?),
+                "tailLines" => options.tail_lines = Some(parsed(name, value)?),
+                "limitBytes" => options.limit_bytes = Some(parsed(name, value)?),
+                _ => {}
+            }
+        }
+        Ok(options)
+    }
+
+    fn query(&self, now: Timestamp) -> LogQuery {
+        let ago = self.since_seconds.and_then(|seconds| now.checked_sub(SignedDuration::from_secs(seconds)).ok());
+        LogQuery {
+            follow: self.follow && !self.previous,
+            tail: self.tail_lines,
+            since: self.since_time.or(ago),
+            timestamps: self.timestamps,
+        }
+    }
+}
+
+fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(name: &str, value: &str) -> Result<T, String> {
+    value.parse().map_err(|error| format!("{name}: {value:?}: {error}"))
+}
+
+/// As Go reads booleans in a query: present and empty is true.
+fn boolean(name: &str, value: &str) -> Result<bool, String> {
+    match value {
+        "" | "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
+        _ => Err(format!("{name}: {value:?} is neither true nor false")),
+    }
 }
 
 type Refusal = (StatusCode, String);
@@ -37,8 +82,12 @@ type Refusal = (StatusCode, String);
 pub async fn container_logs<R: Runtime>(
     State(server): State<Server<R>>,
     Path((namespace, pod, container)): Path<(String, String, String)>,
-    Query(options): Query<Options>,
+    RawQuery(query): RawQuery,
 ) -> Response {
+    let options = match Options::parse(query.as_deref().unwrap_or_default()) {
+        Ok(options) => options,
+        Err(message) => return (StatusCode::BAD_REQUEST, message).into_response(),
+    };
     match open(&server, &namespace, &pod, &container, &options).await {
         Ok(body) => ([(header::CONTENT_TYPE, "text/plain")], body).into_response(),
         Err(refusal) => refusal.into_response(),
@@ -52,12 +101,12 @@ async fn open<R: Runtime>(
     container: &str,
     options: &Options,
 ) -> Result<Body, Refusal> {
-    let query = query(options, Timestamp::now())?;
+    let query = options.query(Timestamp::now());
     let missing = || (StatusCode::NOT_FOUND, format!("pod {name:?} not found in namespace {namespace:?}"));
     let pod = server.directory.get(namespace, name).ok_or_else(missing)?;
     let uid = pod.metadata.uid.clone().unwrap_or_default();
     let observed = server.runtime.observe(&uid).await.map_err(failed)?;
-    let id = instance(&pod, &observed, container, is_true(&options.previous))?;
+    let id = instance(&pod, &observed, container, options.previous)?;
     let lines = server.runtime.logs(&id, &query).await.map_err(failed)?;
     let lines = lines.scan((), |(), chunk| {
         if let Err(error) = &chunk {
@@ -66,28 +115,6 @@ async fn open<R: Runtime>(
         futures::future::ready(chunk.ok())
     });
     Ok(Body::from_stream(limited(lines, options.limit_bytes).map(Ok::<_, std::convert::Infallible>)))
-}
-
-fn query(options: &Options, now: Timestamp) -> Result<LogQuery, Refusal> {
-    let since = match (&options.since_time, options.since_seconds) {
-        (Some(time), _) => Some(
-            time.parse()
-                .map_err(|error| (StatusCode::BAD_REQUEST, format!("sinceTime {time:?} is not a time: {error}")))?,
-        ),
-        (None, Some(seconds)) => now.checked_sub(SignedDuration::from_secs(seconds)).ok(),
-        (None, None) => None,
-    };
-    Ok(LogQuery {
-        follow: is_true(&options.follow) && !is_true(&options.previous),
-        tail: options.tail_lines,
-        since,
-        timestamps: is_true(&options.timestamps),
-    })
-}
-
-/// As Go reads booleans in a query: present and empty is true.
-fn is_true(option: &Option<String>) -> bool {
-    matches!(option.as_deref(), Some("" | "1" | "t" | "T" | "true" | "TRUE" | "True"))
 }
 
 /// The runtime's id of the instance whose log is meant.
@@ -210,6 +237,16 @@ mod tests {
             Err("container \"c\" in pod \"web\" is waiting to start: ImagePullBackOff".to_owned())
         );
         assert!(instance(&pod(), &observed(&[]), "other", false).is_err());
+    }
+
+    #[test]
+    fn options_are_read_as_the_api_server_sends_them() {
+        let read = Options::parse("follow=true&tailLines=5&sinceTime=2026-01-02T03%3A04%3A05Z&new=1").expect("read");
+        assert!(read.follow && !read.previous);
+        assert_eq!(read.tail_lines, Some(5));
+        let since = read.query(Timestamp::UNIX_EPOCH).since.expect("a time");
+        assert_eq!(since.to_string(), "2026-01-02T03:04:05Z");
+        assert_eq!(Options::parse("tailLines=-1").err().as_deref(), Some("tailLines: \"-1\": invalid digit found in string"));
     }
 
     #[tokio::test]

@@ -8,9 +8,9 @@ mod tls;
 use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
-    Json, Router,
+    Router,
     extract::{Request, State},
-    http::StatusCode,
+    http::{StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::get,
@@ -113,5 +113,6 @@ async fn authorise(request: Request, next: Next) -> Response {
 async fn pods<R: Runtime>(State(server): State<Server<R>>) -> Response {
     let pods = server.directory.all();
     let items: Vec<_> = pods.iter().map(|pod| pod.as_ref()).collect();
-    Json(json!({"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": items})).into_response()
+    let list = json!({"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": items});
+    ([(header::CONTENT_TYPE, "application/json")], list.to_string()).into_response()
 }

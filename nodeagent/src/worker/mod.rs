@@ -164,10 +164,10 @@ impl<R: Runtime> Worker<R> {
 
     fn take_order(&mut self) {
         self.order = self.orders.borrow_and_update().clone();
-        if let Order::Pod(pod) = &self.order {
-            self.reporter.seen(pod);
-            self.adopt_foreign_conditions(&pod.clone());
-            self.pod = Some(pod.clone());
+        if let Order::Pod(pod) = self.order.clone() {
+            self.reporter.seen(&pod);
+            self.adopt_foreign_conditions(&pod);
+            self.pod = Some(pod);
         }
     }
 

@@ -115,12 +115,13 @@ impl Reporter {
     pub async fn work(&mut self) {
         loop {
             self.start();
+            let clean = self.is_clean();
             match (&mut self.in_flight, self.retry) {
                 (Some((_, write)), _) => {
                     let answer = write.await;
                     self.answered(answer.ok());
                 }
-                (None, Some((at, _))) if !self.is_clean() => sleep_until(at).await,
+                (None, Some((at, _))) if !clean => sleep_until(at).await,
                 _ => std::future::pending().await,
             }
         }

@@ -21,13 +21,13 @@ pub fn stream(docker: Docker, own_labels: Vec<String>) -> impl Stream<Item = Cha
         if !first {
             tokio::time::sleep(RETRY).await;
         }
-        let events = connection(&docker, own.clone());
+        let events = connection(docker.clone(), own.clone());
         Some((events, (docker, own, false)))
     });
     connections.flatten()
 }
 
-fn connection(docker: &Docker, own_labels: Vec<String>) -> impl Stream<Item = Change> + Send + 'static {
+fn connection(docker: Docker, own_labels: Vec<String>) -> impl Stream<Item = Change> + Send + 'static {
     let filters = HashMap::from([
         ("type".to_owned(), vec!["container".to_owned()]),
         ("event".to_owned(), ACTIONS.map(str::to_owned).to_vec()),
