@@ -36,8 +36,7 @@ async fn choose(config: &Config, shutdown: CancellationToken) -> Result<(), Erro
     match &config.runtime {
         Choice::Docker { host } => {
             let cluster = cluster_id(config.client.clone()).await;
-            let runtime =
-                DockerRuntime::connect(host.as_deref(), &cluster, &config.node_name, config.address).await?;
+            let runtime = DockerRuntime::connect(host.as_deref(), &cluster, &config.node_name, config.address).await?;
             work(config, runtime, shutdown).await
         }
         Choice::Hollow => work(config, HollowRuntime::new(config.address), shutdown).await,
@@ -50,8 +49,7 @@ async fn work<R: Runtime>(config: &Config, runtime: R, shutdown: CancellationTok
     let directory = Directory::default();
     let mut port = None;
     if let Some(tls) = &config.tls {
-        let (listener, acceptor, bound) =
-            server::bind(SocketAddr::new(config.address, config.port), tls).await?;
+        let (listener, acceptor, bound) = server::bind(SocketAddr::new(config.address, config.port), tls).await?;
         port = Some(bound.port());
         let server = Server { runtime: runtime.clone(), directory: directory.clone() };
         tokio::spawn(server::serve(listener, acceptor, server, shutdown.clone()));
@@ -80,12 +78,7 @@ async fn work<R: Runtime>(config: &Config, runtime: R, shutdown: CancellationTok
     let shared = Arc::new(Shared {
         runtime: runtime.clone(),
         client: config.client.clone(),
-        recorder: Recorder::new(
-            config.client.clone(),
-            "kubelet",
-            Some(config.node_name.clone()),
-            shutdown.clone(),
-        ),
+        recorder: Recorder::new(config.client.clone(), "kubelet", Some(config.node_name.clone()), shutdown.clone()),
         node_name: config.node_name.clone(),
         state_dir: config.state_dir.clone(),
         facts,

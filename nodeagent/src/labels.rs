@@ -21,15 +21,9 @@ pub const SANDBOX: &str = "sandbox";
 
 /// Labels of everything that one pod has.
 pub fn of_pod(cluster: &str, node: &str, pod: &PodIdentity) -> HashMap<String, String> {
-    [
-        (CLUSTER, cluster),
-        (NODE, node),
-        (POD_UID, &pod.uid),
-        (POD_NAME, &pod.name),
-        (POD_NAMESPACE, &pod.namespace),
-    ]
-    .map(|(key, value)| (key.to_owned(), value.to_owned()))
-    .into()
+    [(CLUSTER, cluster), (NODE, node), (POD_UID, &pod.uid), (POD_NAME, &pod.name), (POD_NAMESPACE, &pod.namespace)]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .into()
 }
 
 /// `tim_<container>_<pod>_<namespace>_<first 8 of uid>_<attempt>`

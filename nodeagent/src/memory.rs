@@ -45,7 +45,9 @@ pub enum ImageState {
     #[default]
     Unknown,
     /// It was looked up (and pulled, if the policy says so) for this attempt.
-    Present { attempt: u32 },
+    Present {
+        attempt: u32,
+    },
     Failed(Retry),
 }
 
@@ -121,11 +123,7 @@ pub fn rest(attempt: u32, ran: SignedDuration, known: Option<SignedDuration>, ti
 
 /// What the next exit must rest after this restart.
 pub fn next_rest(rested: SignedDuration, timings: &Timings) -> SignedDuration {
-    if rested.is_zero() {
-        signed(timings.backoff_base)
-    } else {
-        (rested * 2).min(signed(timings.backoff_max))
-    }
+    if rested.is_zero() { signed(timings.backoff_base) } else { (rested * 2).min(signed(timings.backoff_max)) }
 }
 
 pub fn signed(duration: std::time::Duration) -> SignedDuration {

@@ -18,24 +18,51 @@ use crate::{
 pub enum Wish {
     Run,
     /// It ended for good: nothing may run, what is dead stays for its logs.
-    Halt { grace: i64 },
+    Halt {
+        grace: i64,
+    },
     /// Nothing may be left. `finalize`: the API server still has it and waits to be told.
-    Remove { grace: i64, finalize: bool },
+    Remove {
+        grace: i64,
+        finalize: bool,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
     PrepareVolumes,
-    CreateSandbox { attempt: u32 },
-    StartSandbox { id: String },
-    EnsureImage { container: String, attempt: u32 },
-    CreateContainer { container: String, attempt: u32, sandbox: String },
-    StartContainer { container: String, id: String },
+    CreateSandbox {
+        attempt: u32,
+    },
+    StartSandbox {
+        id: String,
+    },
+    EnsureImage {
+        container: String,
+        attempt: u32,
+    },
+    CreateContainer {
+        container: String,
+        attempt: u32,
+        sandbox: String,
+    },
+    StartContainer {
+        container: String,
+        id: String,
+    },
     /// Asks all of them to end, at once.
-    Stop { ids: Vec<String>, grace: i64, why: Why },
-    Kill { ids: Vec<String> },
+    Stop {
+        ids: Vec<String>,
+        grace: i64,
+        why: Why,
+    },
+    Kill {
+        ids: Vec<String>,
+    },
     /// Removes what is dead and no longer of use.
-    Remove { ids: Vec<String> },
+    Remove {
+        ids: Vec<String>,
+    },
     /// The last status that the pod will have.
     ReportEnd,
     /// Volumes and whatever else outlives containers.
@@ -43,7 +70,9 @@ pub enum Step {
     /// Tells the API server that nothing is left.
     Finalize,
     /// Until something happens, or the time has come.
-    Wait { until: Option<Timestamp> },
+    Wait {
+        until: Option<Timestamp>,
+    },
     /// Nothing is left, here or there.
     Done,
 }
@@ -53,9 +82,14 @@ pub enum Why {
     PodEnds,
     SandboxChanged,
     /// The container's definition changed.
-    Changed { container: String },
+    Changed {
+        container: String,
+    },
     /// This probe failed.
-    Unhealthy { container: String, probe: &'static str },
+    Unhealthy {
+        container: String,
+        probe: &'static str,
+    },
 }
 
 pub struct Input<'a> {
@@ -240,10 +274,15 @@ enum Intent {
     Keep,
     /// It ended and its policy leaves it so.
     Done,
-    Start { attempt: u32 },
+    Start {
+        attempt: u32,
+    },
     /// It will be started then.
     Rest(Timestamp),
-    Stop { id: String, why: Why },
+    Stop {
+        id: String,
+        why: Why,
+    },
 }
 
 fn intent(input: &Input<'_>, pod: &Pod, wanted: &WantedContainer) -> Intent {
@@ -268,7 +307,8 @@ fn intent(input: &Input<'_>, pod: &Pod, wanted: &WantedContainer) -> Intent {
             if !(changed || restarts(pod, exit)) {
                 return Intent::Done;
             }
-            let at = later(exit.finished, if changed { jiff::SignedDuration::ZERO } else { rested(input, newest, exit) });
+            let at =
+                later(exit.finished, if changed { jiff::SignedDuration::ZERO } else { rested(input, newest, exit) });
             if at > input.now { Intent::Rest(at) } else { Intent::Start { attempt: newest.attempt + 1 } }
         }
     }

@@ -110,8 +110,7 @@ struct Pods<R> {
 
 /// Follows the node's pods and the runtime's changes until `shutdown`. Containers keep running afterwards.
 pub async fn follow<R: Runtime>(shared: Arc<Shared<R>>, directory: Directory, shutdown: CancellationToken) {
-    let scope =
-        Scope { field_selector: Some(format!("spec.nodeName={}", shared.node_name)), ..Scope::default() };
+    let scope = Scope { field_selector: Some(format!("spec.nodeName={}", shared.node_name)), ..Scope::default() };
     let mut watcher: Watcher<BoundPod> = Watcher::new(shared.client.clone(), BoundPod::RESOURCE, scope);
     let mut changes = shared.runtime.changes();
     let mut pods = Pods { shared, directory, workers: HashMap::new(), tasks: JoinSet::new(), subjects: HashMap::new() };

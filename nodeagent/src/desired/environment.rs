@@ -137,10 +137,7 @@ mod tests {
         check(from("gone", "x", true), Ok(&[]));
         check(from("settings", "x", true), Ok(&[]));
         check(from("settings", "color", false), Ok(&[("A", "blue")]));
-        check(
-            json!({"name":"c","envFrom":[{"secretRef":{"name":"none"}}]}),
-            Err("secret \"none\" not found"),
-        );
+        check(json!({"name":"c","envFrom":[{"secretRef":{"name":"none"}}]}), Err("secret \"none\" not found"));
         check(json!({"name":"c","envFrom":[{"secretRef":{"name":"none","optional":true}}]}), Ok(&[]));
     }
 

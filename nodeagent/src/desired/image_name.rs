@@ -73,9 +73,9 @@ fn component(text: &str) -> bool {
     let separators = text.split(|c: char| word(c as u8) && c.is_ascii()).filter(|separator| !separator.is_empty());
     word(first)
         && word(last)
-        && separators.into_iter().all(|separator| {
-            matches!(separator, "." | "_" | "__") || separator.bytes().all(|byte| byte == b'-')
-        })
+        && separators
+            .into_iter()
+            .all(|separator| matches!(separator, "." | "_" | "__") || separator.bytes().all(|byte| byte == b'-'))
 }
 
 #[cfg(test)]

@@ -149,9 +149,7 @@ mod tests {
 
     #[test]
     fn those_who_asked_for_more_memory_are_killed_later() {
-        let pod = |class: &str| -> Pod {
-            serde_json::from_value(json!({"status":{"qosClass":class}})).expect("a pod")
-        };
+        let pod = |class: &str| -> Pod { serde_json::from_value(json!({"status":{"qosClass":class}})).expect("a pod") };
         assert_eq!(oom_score(&pod("Guaranteed"), 0, 1000), -997);
         assert_eq!(oom_score(&pod("BestEffort"), 0, 1000), 1000);
         assert_eq!(oom_score(&pod("Burstable"), 400, 1000), 600);

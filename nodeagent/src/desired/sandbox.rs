@@ -90,7 +90,8 @@ mod tests {
 
     fn of(spec: serde_json::Value) -> SandboxSpec {
         let pod: Pod = serde_json::from_value(json!({
-            "metadata":{"name":"web-1","namespace":"default","uid":"u"},"spec":spec})).expect("a pod");
+            "metadata":{"name":"web-1","namespace":"default","uid":"u"},"spec":spec}))
+        .expect("a pod");
         sandbox(&pod, 0, [127, 1, 2, 3].into()).expect("a sandbox")
     }
 

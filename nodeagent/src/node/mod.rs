@@ -71,9 +71,9 @@ async fn report<R: Runtime>(
             Ok(_) => Ok(()),
         };
         let conditions = object::conditions(&health, &previous, Timestamp::now());
-        let due = said.as_ref().is_none_or(|(said, at)| {
-            object::differ(said, &conditions) || at.elapsed() >= timings.node_report
-        });
+        let due = said
+            .as_ref()
+            .is_none_or(|(said, at)| object::differ(said, &conditions) || at.elapsed() >= timings.node_report);
         if !due {
             continue;
         }

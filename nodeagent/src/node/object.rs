@@ -3,10 +3,7 @@
 use std::{collections::BTreeMap, net::IpAddr};
 
 use jiff::Timestamp;
-use k8s_openapi::{
-    api::core::v1::NodeCondition,
-    apimachinery::pkg::apis::meta::v1::Time,
-};
+use k8s_openapi::{api::core::v1::NodeCondition, apimachinery::pkg::apis::meta::v1::Time};
 use serde_json::{Value, json};
 
 use crate::runtime::HostFacts;
@@ -124,7 +121,9 @@ pub fn conditions(health: &Result<(), String>, previous: &[NodeCondition], now: 
                 reason: Some(reason.to_owned()),
                 message: Some(message.to_owned()),
                 last_heartbeat_time: Some(now.clone()),
-                last_transition_time: before.and_then(|before| before.last_transition_time.clone()).or(Some(now.clone())),
+                last_transition_time: before
+                    .and_then(|before| before.last_transition_time.clone())
+                    .or(Some(now.clone())),
             }
         })
         .collect()

@@ -132,7 +132,10 @@ mod tests {
         let (verdict, _) = probe("HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n").await;
         assert_eq!(verdict, Err("HTTP probe failed with statuscode: 503".to_owned()));
         let (verdict, port) = probe("").await;
-        assert_eq!(verdict, Err(format!("Get \"http://127.0.0.1:{port}health?full=1\": EOF").replace("health", "/health")));
+        assert_eq!(
+            verdict,
+            Err(format!("Get \"http://127.0.0.1:{port}health?full=1\": EOF").replace("health", "/health"))
+        );
     }
 
     #[tokio::test]

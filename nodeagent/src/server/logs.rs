@@ -246,7 +246,10 @@ mod tests {
         assert_eq!(read.tail_lines, Some(5));
         let since = read.query(Timestamp::UNIX_EPOCH).since.expect("a time");
         assert_eq!(since.to_string(), "2026-01-02T03:04:05Z");
-        assert_eq!(Options::parse("tailLines=-1").err().as_deref(), Some("tailLines: \"-1\": invalid digit found in string"));
+        assert_eq!(
+            Options::parse("tailLines=-1").err().as_deref(),
+            Some("tailLines: \"-1\": invalid digit found in string")
+        );
     }
 
     #[tokio::test]

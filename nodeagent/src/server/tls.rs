@@ -1,10 +1,6 @@
 //! TLS with the client's certificate judged after the handshake, so that a stranger is told 401 and not merely cut off.
 
-use std::{
-    fs,
-    path::Path,
-    sync::Arc,
-};
+use std::{fs, path::Path, sync::Arc};
 
 use rustls::{
     DigitallySignedStruct, DistinguishedName, Error as TlsError, RootCertStore, ServerConfig, SignatureScheme,

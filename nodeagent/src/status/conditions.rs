@@ -9,8 +9,7 @@ use super::{Input, whole_second};
 use crate::desired;
 
 /// The types that the agent writes; any other belongs to somebody else.
-pub const OWN: [&str; 5] =
-    ["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"];
+pub const OWN: [&str; 5] = ["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"];
 
 /// A condition's status, reason and message.
 type Verdict = (bool, Option<&'static str>, Option<String>);
@@ -57,8 +56,7 @@ fn containers_ready(phase: &str, containers: &[ContainerStatus]) -> Verdict {
         "Succeeded" => return (false, Some("PodCompleted"), None),
         _ => {}
     }
-    let unready: Vec<_> =
-        containers.iter().filter(|status| !status.ready).map(|status| status.name.as_str()).collect();
+    let unready: Vec<_> = containers.iter().filter(|status| !status.ready).map(|status| status.name.as_str()).collect();
     if unready.is_empty() {
         return (true, None, None);
     }
@@ -77,10 +75,9 @@ fn ready(input: &Input<'_>, containers: &Verdict) -> Verdict {
             let found = input.previous.conditions.iter().flatten().find(|condition| condition.type_ == gate);
             match found {
                 None => Some(format!("corresponding condition of pod readiness gate {gate:?} does not exist.")),
-                Some(found) if found.status != "True" => Some(format!(
-                    "the status of pod readiness gate {gate:?} is not \"True\", but {}",
-                    found.status
-                )),
+                Some(found) if found.status != "True" => {
+                    Some(format!("the status of pod readiness gate {gate:?} is not \"True\", but {}", found.status))
+                }
                 Some(_) => None,
             }
         })

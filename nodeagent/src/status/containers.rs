@@ -87,9 +87,9 @@ fn absent(
 fn hindrance(memory: Option<&ContainerMemory>) -> (&str, Option<String>) {
     let said = |retry: &Retry| Some(retry.message.clone()).filter(|message| !message.is_empty());
     match memory {
-        Some(ContainerMemory { trouble: Some(retry), .. } | ContainerMemory { image: ImageState::Failed(retry), .. }) => {
-            (retry.reason.as_str(), said(retry))
-        }
+        Some(
+            ContainerMemory { trouble: Some(retry), .. } | ContainerMemory { image: ImageState::Failed(retry), .. },
+        ) => (retry.reason.as_str(), said(retry)),
         _ => ("ContainerCreating", None),
     }
 }

@@ -7,12 +7,12 @@ mod recall;
 
 use std::net::IpAddr;
 
+pub use conditions::OWN as OWN_CONDITIONS;
 use jiff::Timestamp;
 use k8s_openapi::{
     api::core::v1::{HostIP, Pod, PodIP, PodStatus},
     apimachinery::pkg::apis::meta::v1::Time,
 };
-pub use conditions::OWN as OWN_CONDITIONS;
 pub use recall::recall;
 
 use crate::{config::Timings, desired, memory::Memory, observed::ObservedPod, plan::Wish};

@@ -11,10 +11,11 @@ pub fn phase(input: &Input<'_>, containers: &[ContainerStatus]) -> (&'static str
         return ("Failed", Some(failure.clone()));
     }
     let said = |text: &Option<String>| text.clone().unwrap_or_default();
-    let kept = input.previous.reason.as_ref().map(|reason| Failure {
-        reason: reason.clone(),
-        message: said(&input.previous.message),
-    });
+    let kept = input
+        .previous
+        .reason
+        .as_ref()
+        .map(|reason| Failure { reason: reason.clone(), message: said(&input.previous.message) });
     match input.previous.phase.as_deref() {
         Some("Succeeded") => return ("Succeeded", kept),
         Some("Failed") => return ("Failed", kept),

@@ -15,7 +15,10 @@ pub enum Content {
     Memory,
     Files(Files),
     /// A path of this machine; `kind` is `hostPath.type`.
-    Host { path: PathBuf, kind: String },
+    Host {
+        path: PathBuf,
+        kind: String,
+    },
 }
 
 /// By path inside the volume.
@@ -30,11 +33,7 @@ pub struct File {
 const DEFAULT_MODE: i32 = 0o644;
 
 /// Every volume of the pod, or what the first one lacks.
-pub fn contents(
-    pod: &Pod,
-    sources: &Sources,
-    around: Surroundings<'_>,
-) -> Result<Vec<(String, Content)>, VolumeError> {
+pub fn contents(pod: &Pod, sources: &Sources, around: Surroundings<'_>) -> Result<Vec<(String, Content)>, VolumeError> {
     let volumes = spec(pod).volumes.iter().flatten();
     volumes
         .map(|volume| {
@@ -45,12 +44,7 @@ pub fn contents(
         .collect()
 }
 
-fn content(
-    pod: &Pod,
-    volume: &Volume,
-    sources: &Sources,
-    around: Surroundings<'_>,
-) -> Result<Content, ConfigError> {
+fn content(pod: &Pod, volume: &Volume, sources: &Sources, around: Surroundings<'_>) -> Result<Content, ConfigError> {
     if let Some(directory) = &volume.empty_dir {
         let in_memory = directory.medium.as_deref() == Some("Memory");
         return Ok(if in_memory { Content::Memory } else { Content::Scratch });

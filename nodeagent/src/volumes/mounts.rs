@@ -23,9 +23,10 @@ pub fn mounts(
     let wanted = container.volume_mounts.iter().flatten();
     wanted
         .map(|mount| {
-            let volume = volumes.iter().find(|volume| volume.name == mount.name).ok_or_else(|| {
-                ConfigError(format!("volumeMounts[{}]: the pod has no such volume", mount.name))
-            })?;
+            let volume = volumes
+                .iter()
+                .find(|volume| volume.name == mount.name)
+                .ok_or_else(|| ConfigError(format!("volumeMounts[{}]: the pod has no such volume", mount.name)))?;
             Ok(Mount {
                 source: source(volume, mount, dir, env)?,
                 target: mount.mount_path.clone(),

@@ -71,7 +71,8 @@ async fn have<R: Runtime>(runtime: &R, wanted: &Container, notices: &Notices) ->
     match (wanted.image_pull_policy.as_deref(), present) {
         (Some("Always"), _) | (Some("IfNotPresent") | None, None) => pull(runtime, name, image, notices).await,
         (_, Some(_)) => {
-            let message = format!("Container image {image:?} already present on machine and can be accessed by the pod");
+            let message =
+                format!("Container image {image:?} already present on machine and can be accessed by the pod");
             notices.container_normal(name, "Pulled", message);
             Ok(())
         }

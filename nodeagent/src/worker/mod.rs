@@ -48,7 +48,9 @@ pub struct Shared<R> {
 pub enum Order {
     Pod(Arc<Pod>),
     /// It has the pod no more; seconds that its containers get to end.
-    Gone { grace: i64 },
+    Gone {
+        grace: i64,
+    },
 }
 
 pub struct Worker<R> {

@@ -104,9 +104,7 @@ impl Reporter {
         let write = tokio::spawn(async move {
             let _turn = turns.acquire().await;
             let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-            Api::<Pod>::namespaced(client, &namespace)
-                .patch_status(&name, &parameters, &Patch::Strategic(patch))
-                .await
+            Api::<Pod>::namespaced(client, &namespace).patch_status(&name, &parameters, &Patch::Strategic(patch)).await
         });
         self.in_flight = Some((wanted, write));
     }

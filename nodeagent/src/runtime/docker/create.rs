@@ -52,7 +52,9 @@ pub fn sandbox(spec: &SandboxSpec, cluster: &str, node: &str, address: Option<Ip
     ContainerCreateBody {
         image: Some(sandbox_image::name()),
         hostname: (!spec.host_network).then(|| spec.hostname.clone()),
-        exposed_ports: some(spec.ports.iter().map(|port| format!("{}/{}", port.container_port, port.protocol)).collect()),
+        exposed_ports: some(
+            spec.ports.iter().map(|port| format!("{}/{}", port.container_port, port.protocol)).collect(),
+        ),
         labels: Some(all_labels),
         networking_config: address.map(|address| NetworkingConfig {
             endpoints_config: Some(HashMap::from([(

@@ -2,11 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use bollard::{
-    Docker,
-    models::EventMessage,
-    query_parameters::EventsOptionsBuilder,
-};
+use bollard::{Docker, models::EventMessage, query_parameters::EventsOptionsBuilder};
 use futures::{Stream, StreamExt, stream};
 
 use crate::{labels, runtime::Change};

@@ -120,9 +120,8 @@ impl DockerRuntime {
 
     fn take_address(&self, pod: &PodIdentity) -> Result<IpAddr, RuntimeError> {
         let mut addresses = self.addresses.lock();
-        let addresses = addresses
-            .as_mut()
-            .ok_or_else(|| RuntimeError::Unavailable("the node has no podCIDR yet".to_owned()))?;
+        let addresses =
+            addresses.as_mut().ok_or_else(|| RuntimeError::Unavailable("the node has no podCIDR yet".to_owned()))?;
         addresses.take(&pod.uid).map_err(|error| RuntimeError::Failed(error.to_string()))
     }
 
@@ -158,8 +157,7 @@ impl Runtime for DockerRuntime {
     }
 
     async fn prepare(&self, network: &Network) -> Result<(), RuntimeError> {
-        let addresses =
-            Addresses::new(&network.pod_cidr).map_err(|error| RuntimeError::Failed(error.to_string()))?;
+        let addresses = Addresses::new(&network.pod_cidr).map_err(|error| RuntimeError::Failed(error.to_string()))?;
         sandbox_image::ensure(&self.docker).await?;
         network::ensure(&self.docker, &self.cluster, &network.subnet).await?;
         self.adopt_addresses(addresses).await
@@ -272,10 +270,7 @@ impl Runtime for DockerRuntime {
 
     async fn image(&self, name: &str) -> Result<Option<Image>, RuntimeError> {
         match self.docker.inspect_image(name).await {
-            Ok(image) => Ok(Some(Image {
-                id: image.id.unwrap_or_default(),
-                size_bytes: image.size.unwrap_or(0),
-            })),
+            Ok(image) => Ok(Some(Image { id: image.id.unwrap_or_default(), size_bytes: image.size.unwrap_or(0) })),
             Err(error) if convert::is_missing(&error) => Ok(None),
             Err(error) => Err(convert::error(error)),
         }

@@ -19,11 +19,8 @@ pub async fn ensure(docker: &Docker, cluster: &str, subnet: &str) -> Result<(), 
     }
     let gateway = addresses::gateway(subnet)
         .ok_or_else(|| RuntimeError::Failed(format!("bridge subnet {subnet:?} is not an IPv4 range")))?;
-    let config = IpamConfig {
-        subnet: Some(subnet.to_owned()),
-        gateway: Some(gateway.to_string()),
-        ..IpamConfig::default()
-    };
+    let config =
+        IpamConfig { subnet: Some(subnet.to_owned()), gateway: Some(gateway.to_string()), ..IpamConfig::default() };
     let request = NetworkCreateRequest {
         name: labels::network_name(cluster),
         driver: Some("bridge".to_owned()),
