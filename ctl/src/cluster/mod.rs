@@ -4,6 +4,7 @@ pub mod catalog;
 mod discovery;
 pub mod objects;
 mod session;
+pub mod until;
 pub mod watch;
 
 pub use catalog::{Catalog, Resource};

@@ -10,7 +10,7 @@ use kube::client::Body;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio_util::codec::{FramedRead, LinesCodec, LinesCodecError};
 use tokio_util::io::StreamReader;
@@ -18,13 +18,14 @@ use tokio_util::io::StreamReader;
 const JSON: &str = "application/json";
 
 /// A connection to one cluster and the namespace that commands work in by default.
+#[derive(Clone)]
 pub struct Session {
     client: kube::Client,
     server: String,
     namespace: Namespace,
     timeout: Option<Duration>,
-    warned: Mutex<BTreeSet<String>>,
-    catalog: tokio::sync::OnceCell<super::Catalog>,
+    warned: Arc<Mutex<BTreeSet<String>>>,
+    catalog: Arc<tokio::sync::OnceCell<super::Catalog>>,
 }
 
 /// The namespace of objects that name none.
@@ -109,12 +110,17 @@ pub fn encode(text: &str) -> String {
 
 impl Session {
     pub fn new(client: kube::Client, server: String, namespace: Namespace, timeout: Option<Duration>) -> Session {
-        Session { client, server, namespace, timeout, warned: Mutex::default(), catalog: Default::default() }
+        Session { client, server, namespace, timeout, warned: Arc::default(), catalog: Default::default() }
     }
 
     /// The namespace for objects that name none.
     pub fn namespace(&self) -> &str {
         &self.namespace.name
+    }
+
+    /// The same connection, working in another namespace.
+    pub fn in_namespace(&self, name: &str) -> Session {
+        Session { namespace: Namespace { name: name.to_string(), ..self.namespace }, ..self.clone() }
     }
 
     /// The namespace of an object of this type; empty if the type is cluster-wide.

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long a lost server is asked again before a watch gives up.
+/// How long a lost server is asked again before a watch gives up, and the pause between attempts.
 const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -58,7 +58,10 @@ impl<'a> Watch<'a> {
                     }
                 }
                 // The end, clean or not: go on from the last revision that was seen.
-                Some(Err(_)) | None => self.lines = None,
+                Some(Err(_)) | None => {
+                    self.lines = None;
+                    tokio::time::sleep(PAUSE).await;
+                }
             }
         }
     }

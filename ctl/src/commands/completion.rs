@@ -1,0 +1,24 @@
+//! `kctl completion`
+
+use crate::cli::Cli;
+use crate::error::Error;
+use crate::output;
+use clap::CommandFactory;
+use clap_complete::Shell;
+
+/// Print a shell's completions for kctl.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:
+  source <(kctl completion bash)
+  kctl completion zsh > ~/.zfunc/_kctl
+  kctl completion fish > ~/.config/fish/completions/kctl.fish")]
+pub struct Args {
+    /// The shell
+    shell: Shell,
+}
+
+pub fn run(args: Args) -> Result<(), Error> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "kctl", &mut script);
+    output::write(script)
+}
