@@ -1,6 +1,7 @@
 //! The command line: one variant a command, each with its arguments and `run` in a file under `commands`.
 
 use crate::commands;
+use crate::commands::label::Field;
 use crate::error::Error;
 use crate::flags::Global;
 use crate::output;
@@ -38,6 +39,39 @@ enum Command {
     Up(commands::up::Args),
     Down(commands::down::Args),
     Pki(commands::pki::Args),
+    /// Show everything about objects, their events included
+    Describe(commands::describe::Args),
+    /// Print what containers write
+    #[command(visible_alias = "log")]
+    Logs(commands::logs::Args),
+    /// Delete objects and wait until they are gone
+    Delete(commands::delete::Args),
+    /// Create objects that are not there yet
+    Create(commands::create::Args),
+    /// Set how many replicas something has
+    Scale(commands::scale::Args),
+    /// Follow, look back on and undo changes of a Deployment
+    Rollout(commands::rollout::Args),
+    /// Wait until objects have a condition, are there, or are gone
+    Wait(commands::wait::Args),
+    /// Set and remove labels
+    Label(commands::label::Args),
+    /// Set and remove annotations
+    Annotate(commands::label::Args),
+    /// Change some fields of an object
+    Patch(commands::patch::Args),
+    /// Show the types that the server knows
+    ApiResources(commands::api_resources::Args),
+    /// Show the API versions that the server knows
+    ApiVersions(commands::api_resources::VersionsArgs),
+    /// Show where the cluster is
+    ClusterInfo(commands::version::ClusterInfoArgs),
+    /// Look at and change the kubeconfig
+    Config(commands::config::Args),
+    /// Show the versions of kctl and of the server
+    Version(commands::version::Args),
+    /// Print a shell's completions for kctl
+    Completion(commands::completion::Args),
 }
 
 impl Command {
@@ -48,6 +82,22 @@ impl Command {
             Command::Up(args) => commands::up::run(args).await,
             Command::Down(args) => commands::down::run(args).await,
             Command::Pki(args) => commands::pki::run(args).await,
+            Command::Describe(args) => commands::describe::run(args, global).await,
+            Command::Logs(args) => commands::logs::run(args, global).await,
+            Command::Delete(args) => commands::delete::run(args, global).await,
+            Command::Create(args) => commands::create::run(args, global).await,
+            Command::Scale(args) => commands::scale::run(args, global).await,
+            Command::Rollout(args) => commands::rollout::run(args, global).await,
+            Command::Wait(args) => commands::wait::run(args, global).await,
+            Command::Label(args) => commands::label::run(Field::Labels, args, global).await,
+            Command::Annotate(args) => commands::label::run(Field::Annotations, args, global).await,
+            Command::Patch(args) => commands::patch::run(args, global).await,
+            Command::ApiResources(args) => commands::api_resources::run(args, global).await,
+            Command::ApiVersions(args) => commands::api_resources::run_versions(args, global).await,
+            Command::ClusterInfo(args) => commands::version::run_cluster_info(args, global).await,
+            Command::Config(args) => commands::config::run(args, global),
+            Command::Version(args) => commands::version::run(args, global).await,
+            Command::Completion(args) => commands::completion::run(args),
         }
     }
 }

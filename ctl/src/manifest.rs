@@ -5,6 +5,7 @@ use crate::flags::Files;
 use serde_json::Value;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use timonier_api::yaml::parse_documents;
 
 /// One object and where it was written.
 #[derive(Clone, Debug)]
@@ -119,7 +120,16 @@ impl Documents {
 
 /// The documents of a text; the error names the file and the line.
 fn parse(text: &str, source: &str) -> Result<Vec<Value>, Error> {
-    serde_saphyr::from_multiple::<Value>(text).map_err(|error| Error::usage(format!("error parsing {source}: {error}")))
+    parse_documents(text, source).map_err(|error| Error::usage(format!("error parsing {error}")))
+}
+
+/// The one document of a text from the command line; the error is only what is wrong with it.
+pub fn parse_one(text: &str) -> Result<Value, String> {
+    let mut documents = parse_documents(text, "").map_err(|error| error.message)?;
+    match documents.len() {
+        1 => Ok(documents.remove(0)),
+        count => Err(format!("want one document, not {count}")),
+    }
 }
 
 #[cfg(test)]

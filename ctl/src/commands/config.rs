@@ -3,6 +3,7 @@
 use crate::connect::{kubeconfig_file, named_by_environment};
 use crate::error::Error;
 use crate::flags::Global;
+use crate::manifest::parse_one;
 use crate::output;
 use crate::print::tabwriter::{self, TABLE};
 use crate::print::{json, yaml};
@@ -114,10 +115,10 @@ fn writable(global: &Global) -> Result<PathBuf, Error> {
 }
 
 fn read(file: &Path) -> Result<Value, Error> {
-    let text = std::fs::read_to_string(file)
-        .map_err(|source| Error::Read { path: file.display().to_string(), source })?;
+    let text =
+        std::fs::read_to_string(file).map_err(|source| Error::Read { path: file.display().to_string(), source })?;
     let unusable = |detail: String| Error::Kubeconfig { path: file.display().to_string(), detail };
-    let config: Value = serde_saphyr::from_str(&text).map_err(|error| unusable(error.to_string()))?;
+    let config = parse_one(&text).map_err(unusable)?;
     match config.is_object() {
         true => Ok(config),
         false => Err(unusable("it is not a kubeconfig".into())),
@@ -187,9 +188,7 @@ fn set_context(config: &mut Value, name: &str, change: &Global) -> &'static str 
     }
     let contexts = config["contexts"].as_array_mut().into_iter().flatten();
     for entry in contexts.filter(|entry| entry["name"] == name) {
-        for (field, value) in
-            [("cluster", &change.cluster), ("user", &change.user), ("namespace", &change.namespace)]
-        {
+        for (field, value) in [("cluster", &change.cluster), ("user", &change.user), ("namespace", &change.namespace)] {
             if let Some(value) = value {
                 entry["context"][field] = value.clone().into();
             }

@@ -16,9 +16,12 @@ use serde_json::json;
 
 /// Create objects from files; an object that is there already is an error.
 #[derive(clap::Args, Debug)]
-#[command(args_conflicts_with_subcommands = true, after_help = "Examples:
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:
   kctl create -f pod.yaml
-  kctl create namespace shop")]
+  kctl create namespace shop"
+)]
 pub struct Args {
     #[command(subcommand)]
     object: Option<Object>,
@@ -66,7 +69,9 @@ pub async fn run(args: Args, global: &Global) -> Result<(), Error> {
             (Documents { documents, errors: Vec::new() }, how)
         }
         None if args.flags.files.filename.is_empty() => {
-            return Err(Error::usage("must specify one of -f or a type of object.\nSee 'kctl create -h' for help and examples"));
+            return Err(Error::usage(
+                "must specify one of -f or a type of object.\nSee 'kctl create -h' for help and examples",
+            ));
         }
         None => (manifest::read(&args.flags.files)?, args.flags.how),
     };

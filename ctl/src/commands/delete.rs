@@ -80,7 +80,9 @@ fn grace(args: &Args) -> Result<Grace, Error> {
         (..0, false) => (None, false),
         // Forgetting a running container by accident loses it; only --force does that.
         (0, false) => (Some(1), false),
-        (1.., true) => return Err(Error::usage("--force and --grace-period greater than 0 cannot be specified together")),
+        (1.., true) => {
+            return Err(Error::usage("--force and --grace-period greater than 0 cannot be specified together"));
+        }
         (seconds, false) => (Some(seconds), false),
     };
     Ok(Grace { seconds, forced, wait: args.wait && !forced })
@@ -92,7 +94,9 @@ pub async fn run(args: Args, global: &Global) -> Result<(), Error> {
         return Err(Error::usage("cannot set --all and --selector at the same time"));
     }
     if args.words.is_empty() && args.files.filename.is_empty() {
-        return Err(Error::usage("You must provide one or more resources by argument or filename.\nSee 'kctl delete -h' for help and examples"));
+        return Err(Error::usage(
+            "You must provide one or more resources by argument or filename.\nSee 'kctl delete -h' for help and examples",
+        ));
     }
     let session = connect(global).await?;
     let query =
@@ -173,10 +177,9 @@ async fn gone(session: &Session, item: &Item, uid: Option<String>, timeout: Dura
     progress.finish_and_clear();
     match done? {
         Some(()) => Ok(()),
-        None => Err(Error::usage(format!(
-            "timed out waiting for the condition on {}/{}",
-            item.resource.plural, item.name
-        ))),
+        None => {
+            Err(Error::usage(format!("timed out waiting for the condition on {}/{}", item.resource.plural, item.name)))
+        }
     }
 }
 

@@ -116,7 +116,10 @@ fn split(words: &[String], field: Field) -> Result<(Vec<String>, Change), Error>
             (Some((key, value)), _) => (key, Value::from(value)),
             (None, Some(key)) => (key, Value::Null),
             (None, None) => {
-                return Err(Error::usage(format!("all resources must be specified before {} changes: {word}", field.noun())));
+                return Err(Error::usage(format!(
+                    "all resources must be specified before {} changes: {word}",
+                    field.noun()
+                )));
             }
         };
         if key.is_empty() {

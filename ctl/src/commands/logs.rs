@@ -168,11 +168,8 @@ async fn pods(session: &Session, args: &Args) -> Result<Vec<Item>, Error> {
 pub fn pod_selector(owner: &Item) -> Result<String, Error> {
     let selector = &owner.object["spec"]["selector"];
     let labels = selector.get("matchLabels").unwrap_or(selector).as_object();
-    let mut terms: Vec<String> = labels
-        .into_iter()
-        .flatten()
-        .filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?)))
-        .collect();
+    let mut terms: Vec<String> =
+        labels.into_iter().flatten().filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?))).collect();
     for expression in selector["matchExpressions"].as_array().into_iter().flatten() {
         let key = expression["key"].as_str().unwrap_or_default();
         let values = expression["values"].as_array().into_iter().flatten().filter_map(Value::as_str);
@@ -218,7 +215,8 @@ fn names<'a>(pod: &'a Value, field: &str) -> impl Iterator<Item = &'a str> {
 
 /// The containers of a pod that are meant.
 fn containers(pod: &Value, args: &Args) -> Result<Vec<String>, Error> {
-    let every = || names(pod, "initContainers").chain(names(pod, "containers")).chain(names(pod, "ephemeralContainers"));
+    let every =
+        || names(pod, "initContainers").chain(names(pod, "containers")).chain(names(pod, "ephemeralContainers"));
     let name = pod["metadata"]["name"].as_str().unwrap_or_default();
     if args.all_containers {
         return Ok(every().map(str::to_string).collect());

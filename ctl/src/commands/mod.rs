@@ -1,7 +1,20 @@
 //! One command a file: its arguments and `run`.
 
+pub mod api_resources;
 pub mod apply;
+pub mod completion;
+pub mod config;
+pub mod create;
+pub mod delete;
+pub mod describe;
 pub mod down;
 pub mod get;
+pub mod label;
+pub mod logs;
+pub mod patch;
 pub mod pki;
+pub mod rollout;
+pub mod scale;
 pub mod up;
+pub mod version;
+pub mod wait;

@@ -81,7 +81,9 @@ fn read(args: &Args) -> Result<Value, Error> {
             std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.clone(), source })?
         }
         (Some(_), Some(_)) => return Err(Error::usage("cannot specify --patch and --patch-file together")),
-        (None, None) => return Err(Error::usage("must specify --patch or --patch-file containing the contents of the patch")),
+        (None, None) => {
+            return Err(Error::usage("must specify --patch or --patch-file containing the contents of the patch"));
+        }
     };
     crate::manifest::parse_one(&text).map_err(|detail| Error::usage(format!("unable to parse {text:?}: {detail}")))
 }

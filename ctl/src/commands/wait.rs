@@ -70,7 +70,9 @@ impl Goal {
             ("jsonpath", rest) => {
                 let (path, value) = split_path(rest);
                 if value.as_deref() == Some("") {
-                    return Err(Error::usage("jsonpath wait has to have a value after equal sign, like --for=jsonpath='{.status.readyReplicas}'=3"));
+                    return Err(Error::usage(
+                        "jsonpath wait has to have a value after equal sign, like --for=jsonpath='{.status.readyReplicas}'=3",
+                    ));
                 }
                 Ok(Goal::Path { path: Template::parse_relaxed(path)?, value })
             }
@@ -118,9 +120,8 @@ fn has_condition(object: &Value, name: &str, value: &str) -> bool {
     let generation = object["metadata"]["generation"].as_i64();
     let conditions = object["status"]["conditions"].as_array().map(Vec::as_slice).unwrap_or_default();
     conditions.iter().any(|condition| {
-        let same = |field: &str, wanted: &str| {
-            condition[field].as_str().is_some_and(|text| text.eq_ignore_ascii_case(wanted))
-        };
+        let same =
+            |field: &str, wanted: &str| condition[field].as_str().is_some_and(|text| text.eq_ignore_ascii_case(wanted));
         let observed = condition["observedGeneration"].as_i64().or(object["status"]["observedGeneration"].as_i64());
         let stale = observed.is_some_and(|observed| generation.is_some_and(|generation| observed < generation));
         same("type", name) && same("status", value) && !stale
@@ -151,7 +152,8 @@ pub async fn run(args: Args, global: &Global) -> Result<(), Error> {
         let limit = deadline.saturating_duration_since(tokio::time::Instant::now());
         let done = until(&session, &item, Some(limit.max(LOOK)), |object| {
             // Another object of the same name is not the one that was to go.
-            let replaced = matches!(goal, Goal::Deleted) && !uid.is_null() && object.is_some_and(|o| o["metadata"]["uid"] != uid);
+            let replaced =
+                matches!(goal, Goal::Deleted) && !uid.is_null() && object.is_some_and(|o| o["metadata"]["uid"] != uid);
             Ok((replaced || goal.is_met(object)).then_some(()))
         });
         match done.await {
