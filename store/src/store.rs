@@ -43,6 +43,18 @@ impl Store {
         Ok(Store { inner: Arc::new(Inner { hub, engine, past: Past::default(), options }) })
     }
 
+    /// Removes everything that the store at `url` holds, for ever. Where there is none, nothing happens. Files and
+    /// keys that are not the store's own stay.
+    pub async fn destroy(url: &StoreUrl) -> Result<(), OpenError> {
+        match url {
+            StoreUrl::Memory => Ok(()),
+            StoreUrl::File(dir) => crate::embedded::destroy(dir),
+            StoreUrl::Etcd { endpoints, cluster, tls } => {
+                crate::etcd::destroy(endpoints, cluster, *tls, &Options::default()).await
+            }
+        }
+    }
+
     /// Does `txn`: all of it at one new revision, which is returned, or nothing. When it changes
     /// nothing (only deletions of absent keys), the current revision is returned.
     ///

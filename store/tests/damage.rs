@@ -186,6 +186,8 @@ async fn a_directory_with_other_files_is_left_alone() {
     let error = open(work.path()).await.err().expect("not a store");
     assert!(matches!(error, OpenError::NotAStore { .. }), "{error}");
     assert_eq!(fs::read_dir(work.path()).unwrap().count(), 1);
+    Store::destroy(&StoreUrl::File(work.path().to_owned())).await.expect("nothing to do");
+    assert_eq!(fs::read_to_string(work.path().join("letters.txt")).unwrap(), "dear");
 }
 
 /// The first format, as its first version wrote it. This test stays for as long as we read it.

@@ -75,6 +75,32 @@ pub(crate) fn sync(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
+/// Removes a store's files, and the directory when nothing else is in it.
+pub(super) fn destroy(dir: &Path) -> Result<(), OpenError> {
+    let failed = |source| io_error(dir, source);
+    if !dir.exists() {
+        return Ok(());
+    }
+    let _lock = lock(dir)?;
+    let mut others = false;
+    for file in std::fs::read_dir(dir).map_err(failed)? {
+        let file = file.map_err(failed)?;
+        if is_ours(&file.file_name().to_string_lossy()) {
+            std::fs::remove_file(file.path()).map_err(failed)?;
+        } else {
+            others = true;
+        }
+    }
+    if others { Ok(()) } else { std::fs::remove_dir(dir).map_err(failed) }
+}
+
+fn is_ours(name: &str) -> bool {
+    matches!(name, "format" | "lock" | "mark")
+        || name.ends_with(".tmp")
+        || segment::parse_name(name).is_some()
+        || checkpoint::parse_name(name).is_some()
+}
+
 struct Listing {
     segments: Vec<Revision>,
     checkpoints: Vec<Revision>,
@@ -97,7 +123,7 @@ fn list(dir: &Path) -> Result<Listing, OpenError> {
         } else if let Some(revision) = checkpoint::parse_name(&name) {
             listing.is_used = true;
             listing.checkpoints.push(revision);
-        } else if !matches!(&*name, "format" | "lock" | "mark") && !name.ends_with(".tmp") {
+        } else if !is_ours(&name) {
             listing.foreign = true;
         }
     }

@@ -91,6 +91,11 @@ pub(crate) struct Embedded {
 /// Reads of history at the same time.
 const READERS: usize = 4;
 
+/// Removes the store in `dir`.
+pub(crate) fn destroy(dir: &Path) -> Result<(), OpenError> {
+    directory::destroy(dir)
+}
+
 impl Embedded {
     /// Opens the store in `dir`, or makes one there. Reads and verifies all its files.
     pub(crate) async fn open(dir: PathBuf, options: Options) -> Result<(Arc<Hub>, Embedded), OpenError> {

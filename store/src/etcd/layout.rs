@@ -15,6 +15,8 @@ const PLAIN: u8 = 1;
 /// Where a cluster's keys are.
 #[derive(Clone, Debug)]
 pub(super) struct Layout {
+    /// The prefix of everything.
+    root: String,
     data: String,
     meta: String,
     /// Our revisions are etcd's plus this.
@@ -30,11 +32,21 @@ pub(super) struct Damaged {
 
 impl Layout {
     pub(super) fn new(cluster: &str) -> Layout {
-        Layout { data: format!("/timonier/{cluster}/data/"), meta: format!("/timonier/{cluster}/meta/"), base: 0 }
+        Layout {
+            root: format!("/timonier/{cluster}/"),
+            data: format!("/timonier/{cluster}/data/"),
+            meta: format!("/timonier/{cluster}/meta/"),
+            base: 0,
+        }
     }
 
     pub(super) fn with_base(self, base: u64) -> Layout {
         Layout { base, ..self }
+    }
+
+    /// The prefix of all keys.
+    pub(super) fn root(&self) -> &str {
+        &self.root
     }
 
     /// The prefix of all data keys.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use etcd_client::{Compare, CompareOp, GetOptions, GetResponse, Txn, TxnOp, WatchOptions};
+use etcd_client::{Compare, CompareOp, DeleteOptions, GetOptions, GetResponse, Txn, TxnOp, WatchOptions};
 
 use super::connection::{Connection, Failure};
 use super::history;
@@ -180,6 +180,20 @@ async fn oldest(connection: &Connection, layout: &Layout) -> Result<Revision, St
         Ok(Some(revision)) if revision > 0 => Ok(layout.revision(revision)),
         Ok(_) => Err("it does not say where its history begins".to_owned()),
         Err(failure) => Err(failure.to_string()),
+    }
+}
+
+/// Removes all keys of the cluster.
+pub(super) async fn destroy(connection: &Connection, layout: &Layout) -> Result<(), OpenError> {
+    let mut attempts = connection.members();
+    loop {
+        let all = DeleteOptions::new().with_prefix();
+        match connection.call(connection.kv().delete(layout.root(), Some(all))).await {
+            Ok(_) => return Ok(()),
+            Err(failure) if attempts <= 1 => return Err(unreachable(connection, &failure)),
+            Err(_) => connection.try_next_member(),
+        }
+        attempts -= 1;
     }
 }
 

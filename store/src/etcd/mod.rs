@@ -59,6 +59,17 @@ pub(crate) struct Etcd {
     tasks: parking_lot::Mutex<JoinSet<()>>,
 }
 
+/// Removes all keys of a cluster.
+pub(crate) async fn destroy(
+    endpoints: &[String],
+    cluster: &str,
+    tls: bool,
+    options: &Options,
+) -> Result<(), OpenError> {
+    let connection = Connection::open(endpoints, tls, options).await?;
+    load::destroy(&connection, &Layout::new(cluster)).await
+}
+
 /// Reads of history at the same time.
 const READERS: usize = 4;
 

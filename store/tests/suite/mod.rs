@@ -162,6 +162,7 @@ macro_rules! laws_of_durable_engines {
                 a_watch_resumes_after_a_restart,
                 the_past_is_known_after_a_restart,
                 a_watcher_behind_the_memory_reads_the_engine,
+                a_destroyed_store_is_gone,
             }
         }
     };

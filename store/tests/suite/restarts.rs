@@ -84,3 +84,15 @@ pub async fn a_watcher_behind_the_memory_reads_the_engine(place: &impl Place) {
         assert_eq!(contents(&past), contents(state));
     }
 }
+
+pub async fn a_destroyed_store_is_gone(place: &impl Place) {
+    let store = place.open().await;
+    churn(&store, "a", 3).await;
+    store.close().await;
+    for _ in 0..2 {
+        Store::destroy(&place.url()).await.expect("destroyed, or not there");
+    }
+    let store = place.open().await;
+    assert!(store.snapshot().is_empty());
+    write(&store, vec![put("a", "x")]).await;
+}
