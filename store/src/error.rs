@@ -65,9 +65,6 @@ pub enum WatchEnd {
 /// Why a store can't be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// What was given as a store's address is none.
-    #[error("store address {url:?}: {problem}")]
-    Address { url: String, problem: &'static str },
     #[error(
         "{what} holds format {found} of the store, this version reads up to {supported}: use a newer version of the program"
     )]

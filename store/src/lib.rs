@@ -39,7 +39,7 @@ mod watch;
 pub use entry::{Entry, Event, Key, Revision};
 pub use error::{CommitError, OpenError, ReadError, WatchEnd};
 pub use filter::Filter;
-pub use options::{Options, StoreUrl};
+pub use options::{Options, StoreUrl, UrlError};
 pub use snapshot::Snapshot;
 pub use store::Store;
 pub use txn::{Condition, Op, Txn};

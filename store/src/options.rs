@@ -5,8 +5,6 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::OpenError;
-
 /// Where a store is kept.
 ///
 /// - `file:///var/lib/timonier/store` or a bare path: the embedded engine in that directory
@@ -20,11 +18,19 @@ pub enum StoreUrl {
     Memory,
 }
 
-impl FromStr for StoreUrl {
-    type Err = OpenError;
+/// What was given as a store's address is none.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("store address {url:?}: {problem}")]
+pub struct UrlError {
+    url: String,
+    problem: &'static str,
+}
 
-    fn from_str(url: &str) -> Result<StoreUrl, OpenError> {
-        let error = |problem| OpenError::Address { url: url.to_owned(), problem };
+impl FromStr for StoreUrl {
+    type Err = UrlError;
+
+    fn from_str(url: &str) -> Result<StoreUrl, UrlError> {
+        let error = |problem| UrlError { url: url.to_owned(), problem };
         let (scheme, rest) = match url.split_once("://") {
             Some(parts) => parts,
             None if url == "memory:" => return Ok(StoreUrl::Memory),
