@@ -6,13 +6,10 @@ use super::signal;
 use super::state_dir::StateDir;
 use std::time::{Duration, Instant};
 use timonier_nodeagent::PurgeReport;
-use timonier_store::{Key, Op, Options, Store, StoreUrl, Txn};
+use timonier_store::Store;
 
 /// How long a process may take to end by itself.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Well below what one etcd transaction may hold.
-const DELETES_AT_ONCE: usize = 64;
 
 /// Ends the process that runs the cluster, if one does; containers keep running. Says whether there was one.
 pub async fn stop(dir: &StateDir) -> Result<bool, ClusterError> {
@@ -61,25 +58,10 @@ pub async fn purge(dir: &StateDir) -> Result<PurgeReport, ClusterError> {
             .map_err(|e| ClusterError::Docker(e.to_string()))?;
     }
     if let Some(url) = settings.and_then(|s| s.store) {
-        empty(&url.parse()?).await?;
+        // It outlives the folder.
+        Store::destroy(&url.parse()?).await?;
     }
     drop(lock);
     dir.remove()?;
     Ok(report)
-}
-
-/// Deletes every object of a store that outlives the folder.
-async fn empty(url: &StoreUrl) -> Result<(), ClusterError> {
-    let store = Store::open(url, Options::default()).await?;
-    let snapshot = store.snapshot();
-    let keys: Vec<Key> = snapshot.range("", None).map(|entry| entry.key.clone()).collect();
-    for some in keys.chunks(DELETES_AT_ONCE) {
-        let ops = some.iter().map(|key| Op::Delete { key: key.clone() }).collect();
-        store.commit(Txn { conditions: vec![], ops }).await.map_err(|e| ClusterError::Part {
-            part: "store".into(),
-            detail: format!("objects are left in {url}: {e}"),
-        })?;
-    }
-    store.close().await;
-    Ok(())
 }
