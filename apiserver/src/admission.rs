@@ -12,7 +12,6 @@ use crate::object::meta;
 pub struct Attributes<'a> {
     pub identity: &'a Identity,
     pub row: &'a Row,
-    pub subresource: &'a str,
     pub old: Option<&'a Value>,
     /// `None` for a deletion.
     pub new: Option<&'a Value>,

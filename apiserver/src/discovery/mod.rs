@@ -21,6 +21,7 @@ use crate::respond;
 
 pub fn routes() -> Router<Arc<App>> {
     Router::new()
+        .route("/", get(paths))
         .route("/api", get(core))
         .route("/api/", get(core))
         .route("/apis", get(groups))
@@ -28,6 +29,20 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/api/{version}", get(core_version))
         .route("/apis/{group}", get(group))
         .route("/apis/{group}/{version}", get(group_version))
+}
+
+/// Every path at which something can be found.
+async fn paths(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    let table = app.kinds.current();
+    let mut paths: Vec<String> = ["/api", "/api/v1", "/apis", "/healthz", "/livez", "/metrics", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]
+        .map(str::to_string)
+        .to_vec();
+    for group in legacy::group_names(&table) {
+        paths.push(format!("/apis/{group}"));
+        paths.extend(legacy::versions(&table, group).into_iter().map(|version| format!("/apis/{group}/{version}")));
+    }
+    paths.sort();
+    plain(&headers, &serde_json::json!({"paths": paths}))
 }
 
 async fn core(State(app): State<Arc<App>>, request: Request) -> Response {

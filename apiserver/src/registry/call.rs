@@ -25,8 +25,6 @@ pub struct Call {
     pub query: Query,
     pub headers: HeaderMap,
     pub accept: Accept,
-    /// The table in force when the request came.
-    pub table: Arc<Table>,
     /// The kind as it is served here.
     pub row: Arc<Row>,
     /// The kind as it is stored; another one only for kinds with two faces.

@@ -91,7 +91,6 @@ pub async fn create(call: &mut Call, mut object: Value, ownership: Ownership) ->
         admit(&Attributes {
             identity: &call.identity,
             row: &row,
-            subresource: "",
             old: None,
             new: Some(&object),
             grace_period: None,
@@ -104,7 +103,7 @@ pub async fn create(call: &mut Call, mut object: Value, ownership: Ownership) ->
                     call.warnings.extend(row.warnings(&object));
                     return Ok(created);
                 }
-                Err(PutError::Conflict(_)) => {}
+                Err(PutError::Conflict) => {}
                 Err(PutError::Other(status)) => return Err(status),
             }
         }
@@ -166,8 +165,8 @@ pub async fn modify(
                 call.warnings.extend(call.storage.warnings(&new));
                 return Ok(written);
             }
-            Err(PutError::Conflict(_)) if pinned => return Err(modified(call, name)),
-            Err(PutError::Conflict(_)) => call.warnings.truncate(warned),
+            Err(PutError::Conflict) if pinned => return Err(modified(call, name)),
+            Err(PutError::Conflict) => call.warnings.truncate(warned),
             Err(PutError::Other(status)) => return Err(status),
         }
     }
@@ -241,7 +240,6 @@ fn prepare(call: &mut Call, part: Part, ownership: Ownership, old: &Value, new: 
     admit(&Attributes {
         identity: &call.identity,
         row: &row,
-        subresource: part.subresource(),
         old: Some(old),
         new: Some(new),
         grace_period: None,
@@ -269,7 +267,7 @@ fn own(call: &Call, part: Part, old: Option<&Value>, new: &mut Value) -> Result<
 
 pub enum PutError {
     /// Another write came first.
-    Conflict(Option<Arc<Entry>>),
+    Conflict,
     Other(Status),
 }
 
@@ -297,7 +295,7 @@ pub async fn put(call: &Call, key: Key, object: &Value, at: Option<Revision>) ->
 
 pub async fn commit(call: &Call, txn: Txn) -> Result<Revision, PutError> {
     call.app.store.commit(txn).await.map_err(|error| match error {
-        CommitError::Conflict { current, .. } => PutError::Conflict(current),
+        CommitError::Conflict { .. } => PutError::Conflict,
         CommitError::Unknown(reason) => {
             PutError::Other(Status::timeout(format!("request did not complete, its outcome is unknown: {reason}"), 1))
         }

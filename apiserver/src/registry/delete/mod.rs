@@ -57,7 +57,6 @@ pub async fn one(call: &mut Call, name: &str, options: &DeleteOptions) -> Result
         admit(&Attributes {
             identity: &call.identity,
             row: &call.storage,
-            subresource: "",
             old: Some(&old),
             new: None,
             grace_period: options.grace_period,
@@ -72,8 +71,8 @@ pub async fn one(call: &mut Call, name: &str, options: &DeleteOptions) -> Result
         match result {
             Ok(deleted) => return Ok(deleted),
             // Changed meanwhile: look again, unless the client insisted on a revision.
-            Err(PutError::Conflict(_)) if options.revision.is_some() => return Err(write::modified(call, name)),
-            Err(PutError::Conflict(_)) => {}
+            Err(PutError::Conflict) if options.revision.is_some() => return Err(write::modified(call, name)),
+            Err(PutError::Conflict) => {}
             Err(PutError::Other(status)) => return Err(status),
         }
     }

@@ -1,0 +1,52 @@
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::fixture::Cluster;
+use crate::{CONFIG_MAPS, config_map};
+
+const TABLE: (&str, &str) = ("accept", "application/json;as=Table;v=v1;g=meta.k8s.io,application/json");
+const METADATA: (&str, &str) = ("accept", "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io");
+
+fn columns(table: &Value) -> Vec<&str> {
+    let columns = table["columnDefinitions"].as_array().expect("columns");
+    columns.iter().filter_map(|c| c["name"].as_str()).collect()
+}
+
+#[tokio::test]
+async fn kubectl_gets_tables_of_one_many_and_changing_objects() {
+    let cluster = Cluster::start().await;
+    let admin = cluster.admin();
+    admin.post(CONFIG_MAPS, &config_map("c")).await.ok();
+    for path in [CONFIG_MAPS.to_string(), format!("{CONFIG_MAPS}/c")] {
+        let table = admin.send(Method::GET, &path, &[TABLE], "").await.ok();
+        assert_eq!((&table["kind"], &table["apiVersion"]), (&json!("Table"), &json!("meta.k8s.io/v1")));
+        assert_eq!(columns(&table), ["Name", "Data", "Age"]);
+        let row = &table["rows"][0];
+        assert_eq!((&row["cells"][0], &row["cells"][1]), (&json!("c"), &json!(1)));
+        assert_eq!(row["object"]["kind"], "PartialObjectMetadata");
+        assert_eq!(row["object"]["metadata"]["name"], "c");
+        assert!(table["metadata"]["resourceVersion"].is_string());
+    }
+    let whole = admin.send(Method::GET, &format!("{CONFIG_MAPS}?includeObject=Object"), &[TABLE], "").await.ok();
+    assert_eq!(whole["rows"][0]["object"]["data"]["a"], "1");
+    let mut watch = admin.watch_as(&format!("{CONFIG_MAPS}?watch=1"), &[TABLE]).await;
+    let first = watch.next().await.expect("an event");
+    assert_eq!(columns(&first["object"]), ["Name", "Data", "Age"]);
+    admin.merge(&format!("{CONFIG_MAPS}/c"), &json!({"data": {"b": "2"}})).await.ok();
+    let second = watch.next().await.expect("an event");
+    assert_eq!((&second["type"], &second["object"]["rows"][0]["cells"][1]), (&json!("MODIFIED"), &json!(2)));
+}
+
+#[tokio::test]
+async fn metadata_can_be_had_alone() {
+    let cluster = Cluster::start().await;
+    let admin = cluster.admin();
+    admin.post(CONFIG_MAPS, &config_map("c")).await.ok();
+    let list = admin.send(Method::GET, CONFIG_MAPS, &[METADATA], "").await.ok();
+    assert_eq!((&list["kind"], &list["apiVersion"]), (&json!("PartialObjectMetadataList"), &json!("meta.k8s.io/v1")));
+    assert_eq!(list["items"][0]["metadata"]["name"], "c");
+    assert_eq!(list["items"][0].get("data"), None);
+    let mut watch = admin.watch_as(&format!("{CONFIG_MAPS}?watch=1"), &[METADATA]).await;
+    let event = watch.next().await.expect("an event");
+    assert_eq!(event["object"]["kind"], "PartialObjectMetadata");
+}
