@@ -54,7 +54,7 @@ impl Call {
             "log" => Accept::JSON,
             _ => Accept::parse(parts.headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()))?,
         };
-        Ok(Call { app, identity, info, query, headers: parts.headers, accept, table, row, storage, warnings: vec![] })
+        Ok(Call { app, identity, info, query, headers: parts.headers, accept, row, storage, warnings: vec![] })
     }
 
     /// The resource as errors name it.

@@ -69,7 +69,9 @@ pub fn kind(row: &Row, mut object: Value) -> Result<Value, Status> {
     }
     fields.insert("apiVersion".to_string(), api_version.into());
     fields.insert("kind".to_string(), row.kind.kind.clone().into());
-    meta::of(&mut object);
+    if object["metadata"].is_null() {
+        meta::of(&mut object);
+    }
     Ok(object)
 }
 

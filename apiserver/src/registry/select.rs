@@ -14,7 +14,8 @@ pub struct Selection {
     pub name: Option<String>,
     /// The one node whose pods can match.
     node: Option<String>,
-    namespaced: bool,
+    /// Of all that the prefix holds; empty for every namespace.
+    namespace: String,
     labels: Option<LabelSelector>,
     fields: Vec<FieldRequirement>,
 }
@@ -51,7 +52,7 @@ impl Selection {
             prefix: keys::collection(&call.row, &namespace),
             name: exactly("metadata.name").filter(|_| namespaced || !call.row.kind.namespaced),
             node: exactly("spec.nodeName").filter(|node| !node.is_empty() && call.storage.kind.plural == "pods"),
-            namespaced,
+            namespace: if namespaced { namespace } else { String::new() },
             labels,
             fields,
         })
@@ -59,7 +60,7 @@ impl Selection {
 
     /// Whether everything under the prefix matches.
     pub fn is_all(&self) -> bool {
-        let by_namespace = |r: &FieldRequirement| self.namespaced && r.equal && r.field == "metadata.namespace";
+        let by_namespace = |r: &FieldRequirement| r.equal && r.field == "metadata.namespace" && r.value == self.namespace;
         self.labels.is_none() && self.fields.iter().all(by_namespace)
     }
 

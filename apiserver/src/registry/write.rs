@@ -15,6 +15,7 @@ use timonier_store::{CommitError, Entry, Key, Revision, Txn};
 use super::call::{Call, schema};
 use super::{delete, keys};
 use crate::admission::{Attributes, admit};
+use crate::kinds::{Row, Subresource};
 use crate::object::{self, Object, meta};
 
 /// How often a generated name is tried again when it is taken.
@@ -72,6 +73,9 @@ pub async fn create(call: &mut Call, mut object: Value, ownership: Ownership) ->
     let row = call.storage.clone();
     row.hooks.default(&mut object);
     row.hooks.prepare_create(&mut object);
+    if counts_generations(&row) {
+        meta::set(&mut object, "generation", 1);
+    }
     let unnamed = object;
     let mut last = String::new();
     for _ in 0..NAME_ATTEMPTS {
@@ -112,6 +116,11 @@ pub async fn create(call: &mut Call, mut object: Value, ownership: Ownership) ->
         }
     }
     Err(Status::generated_name_conflict(&call.resource(), &last))
+}
+
+/// Kinds whose `observedGeneration` says which spec their status is about: those that scale, and pods.
+fn counts_generations(row: &Row) -> bool {
+    row.has(Subresource::Scale) || row.has(Subresource::Binding)
 }
 
 /// Writing into a namespace that is missing or ends is refused.

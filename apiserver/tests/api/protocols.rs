@@ -88,7 +88,7 @@ async fn accept_chooses_json_where_protobuf_is_only_one_of_the_wishes() {
         let answer = admin.send(Method::GET, "/api/v1/namespaces/default", &[("accept", accept)], "").await;
         assert_eq!((answer.code.as_u16(), answer.headers["content-type"].to_str().ok()), (code, Some(media_type)));
     }
-    let yaml = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: y}\ndata: {a: \"yes\"}\n";
+    let yaml = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: from-yaml}\ndata: {a: \"yes\"}\n";
     let created = admin.send(Method::POST, CONFIG_MAPS, &[("content-type", "application/yaml")], yaml).await.ok();
     assert_eq!(created["data"]["a"], "yes");
 }
