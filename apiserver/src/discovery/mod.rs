@@ -34,9 +34,20 @@ pub fn routes() -> Router<Arc<App>> {
 /// Every path at which something can be found.
 async fn paths(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let table = app.kinds.current();
-    let mut paths: Vec<String> = ["/api", "/api/v1", "/apis", "/healthz", "/livez", "/metrics", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]
-        .map(str::to_string)
-        .to_vec();
+    let mut paths: Vec<String> = [
+        "/api",
+        "/api/v1",
+        "/apis",
+        "/healthz",
+        "/livez",
+        "/metrics",
+        "/openapi/v2",
+        "/openapi/v3",
+        "/readyz",
+        "/version",
+    ]
+    .map(str::to_string)
+    .to_vec();
     for group in legacy::group_names(&table) {
         paths.push(format!("/apis/{group}"));
         paths.extend(legacy::versions(&table, group).into_iter().map(|version| format!("/apis/{group}/{version}")));

@@ -60,7 +60,9 @@ async fn answer(call: &mut Call, body: Body) -> Result<Response, Status> {
             "patch" => patch::patch(call, body, write::Part::Main).await,
             "delete" => delete::delete(call, body).await,
             // Namespaces are deleted one by one.
-            "deletecollection" if !call.row.has(Subresource::Finalize) => delete_collection::delete_collection(call, body).await,
+            "deletecollection" if !call.row.has(Subresource::Finalize) => {
+                delete_collection::delete_collection(call, body).await
+            }
             _ => Err(unsupported(call)),
         };
     }

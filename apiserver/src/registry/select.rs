@@ -60,7 +60,8 @@ impl Selection {
 
     /// Whether everything under the prefix matches.
     pub fn is_all(&self) -> bool {
-        let by_namespace = |r: &FieldRequirement| r.equal && r.field == "metadata.namespace" && r.value == self.namespace;
+        let by_namespace =
+            |r: &FieldRequirement| r.equal && r.field == "metadata.namespace" && r.value == self.namespace;
         self.labels.is_none() && self.fields.iter().all(by_namespace)
     }
 

@@ -92,13 +92,7 @@ pub async fn create(call: &mut Call, mut object: Value, ownership: Ownership) ->
         if ownership == Ownership::Untracked {
             own(call, Part::Main, None, &mut object)?;
         }
-        admit(&Attributes {
-            identity: &call.identity,
-            row: &row,
-            old: None,
-            new: Some(&object),
-            grace_period: None,
-        })?;
+        admit(&Attributes { identity: &call.identity, row: &row, old: None, new: Some(&object), grace_period: None })?;
         let key = Key::new(keys::object(&call.row, call.namespace(), &name));
         let taken = snapshot.get(&key).is_some();
         if !taken {
@@ -246,13 +240,7 @@ fn prepare(call: &mut Call, part: Part, ownership: Ownership, old: &Value, new: 
     if ownership == Ownership::Untracked {
         own(call, part, Some(old), new)?;
     }
-    admit(&Attributes {
-        identity: &call.identity,
-        row: &row,
-        old: Some(old),
-        new: Some(new),
-        grace_period: None,
-    })
+    admit(&Attributes { identity: &call.identity, row: &row, old: Some(old), new: Some(new), grace_period: None })
 }
 
 /// Whether anything but metadata and status differs: what `generation` counts.

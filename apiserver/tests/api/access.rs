@@ -24,11 +24,7 @@ async fn anonymous_requests_get_the_health_endpoints_only() {
         ),
     ];
     for (path, message) in cases {
-        assert_eq!(
-            anonymous.get(path).await.refused(),
-            (403, "Forbidden".to_string(), message.to_string()),
-            "{path}"
-        );
+        assert_eq!(anonymous.get(path).await.refused(), (403, "Forbidden".to_string(), message.to_string()), "{path}");
     }
 }
 
@@ -108,10 +104,14 @@ async fn the_first_namespaces_are_there_and_stay() {
     let cluster = Cluster::start().await;
     let admin = cluster.admin();
     let list = admin.get("/api/v1/namespaces").await.ok();
-    let names: Vec<&str> = list["items"].as_array().expect("items").iter().filter_map(|n| n["metadata"]["name"].as_str()).collect();
+    let names: Vec<&str> =
+        list["items"].as_array().expect("items").iter().filter_map(|n| n["metadata"]["name"].as_str()).collect();
     assert_eq!(names, ["default", "kube-node-lease", "kube-public", "kube-system"]);
     for name in ["default", "kube-public", "kube-system"] {
         let (code, _, message) = admin.delete(&format!("/api/v1/namespaces/{name}")).await.refused();
-        assert_eq!((code, message), (403, format!("namespaces \"{name}\" is forbidden: this namespace may not be deleted")));
+        assert_eq!(
+            (code, message),
+            (403, format!("namespaces \"{name}\" is forbidden: this namespace may not be deleted"))
+        );
     }
 }

@@ -58,9 +58,8 @@ async fn unknown_and_duplicate_fields_are_refused_named_or_dropped_as_the_client
     let cluster = Cluster::start().await;
     let admin = cluster.admin();
     let body = r#"{"metadata":{"name":"c","nam":"x"},"data":{"a":"1","a":"2"},"date":{}}"#;
-    let send = async |mode: &str| {
-        admin.send(Method::POST, &format!("{CONFIG_MAPS}?dryRun=All{mode}"), &[JSON], body).await
-    };
+    let send =
+        async |mode: &str| admin.send(Method::POST, &format!("{CONFIG_MAPS}?dryRun=All{mode}"), &[JSON], body).await;
     let (code, reason, message) = send("&fieldValidation=Strict").await.refused();
     assert_eq!((code, &*reason), (400, "BadRequest"));
     assert_eq!(

@@ -3,10 +3,8 @@ use serde_json::{Value, json};
 
 use crate::fixture::{Client, Cluster};
 
-const AGGREGATED: (&str, &str) = (
-    "accept",
-    "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json",
-);
+const AGGREGATED: (&str, &str) =
+    ("accept", "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json");
 
 fn find<'a>(list: &'a Value, field: &str, name: &str) -> &'a Value {
     let found = list.as_array().expect("a list").iter().find(|item| item[field] == name);
@@ -18,10 +16,7 @@ async fn new_clients_find_everything_in_two_documents_and_keep_them() {
     let cluster = Cluster::start().await;
     let admin = cluster.admin();
     let core = admin.send(Method::GET, "/api", &[AGGREGATED], "").await;
-    assert_eq!(
-        core.headers["content-type"],
-        "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
-    );
+    assert_eq!(core.headers["content-type"], "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList");
     let etag = core.headers["etag"].to_str().expect("a tag").to_string();
     let pods = find(&core.json()["items"][0]["versions"][0]["resources"], "resource", "pods").clone();
     assert_eq!((&pods["scope"], &pods["singularResource"]), (&json!("Namespaced"), &json!("pod")));

@@ -65,12 +65,7 @@ impl Cluster {
             advertise: None,
         };
         let server = Server::start(config).await.expect("the server starts");
-        Cluster {
-            address: server.address(),
-            server,
-            store,
-            pki,
-        }
+        Cluster { address: server.address(), server, store, pki }
     }
 
     pub fn admin(&self) -> Client {
@@ -108,11 +103,7 @@ impl Cluster {
             As::Token(token) => Some(token),
             As::Anonymous | As::Certificate(..) => None,
         };
-        Client {
-            http,
-            base: format!("https://{}", self.address),
-            token,
-        }
+        Client { http, base: format!("https://{}", self.address), token }
     }
 }
 
@@ -162,7 +153,13 @@ pub const MERGE: (&str, &str) = ("content-type", "application/merge-patch+json")
 pub const APPLY: (&str, &str) = ("content-type", "application/apply-patch+yaml");
 
 impl Client {
-    pub async fn open(&self, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> http::Response<Incoming> {
+    pub async fn open(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> http::Response<Incoming> {
         let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base));
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -178,11 +175,7 @@ impl Client {
     pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
         let (head, body) = self.open(method, path, headers, body).await.into_parts();
         let body = tokio::time::timeout(PATIENCE, body.collect()).await.expect("a body in time").expect("a body");
-        Answer {
-            code: head.status,
-            headers: head.headers,
-            body: body.to_bytes(),
-        }
+        Answer { code: head.status, headers: head.headers, body: body.to_bytes() }
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -216,10 +209,7 @@ impl Client {
     pub async fn watch_as(&self, path: &str, headers: &[(&str, &str)]) -> Lines {
         let response = self.open(Method::GET, path, headers, "").await;
         assert_eq!(response.status(), StatusCode::OK, "{path}");
-        Lines {
-            body: response.into_body(),
-            pending: vec![],
-        }
+        Lines { body: response.into_body(), pending: vec![] }
     }
 }
 
@@ -285,10 +275,9 @@ fn credentials(dir: &Path) {
     let ca = authority().self_signed(&key).expect("a CA");
     write("ca.crt", &ca.pem());
     write("ca.key", &key.serialize_pem());
-    for (file, name, group) in [
-        ("apiserver", "apiserver", ""),
-        ("apiserver-kubelet-client", "timonier-apiserver", "timonier:apiservers"),
-    ] {
+    for (file, name, group) in
+        [("apiserver", "apiserver", ""), ("apiserver-kubelet-client", "timonier-apiserver", "timonier:apiservers")]
+    {
         let (certificate, key) = issue(dir, name, group);
         write(&format!("{file}.crt"), &certificate);
         write(&format!("{file}.key"), &key);

@@ -119,7 +119,11 @@ async fn a_revision_means_at_least_exactly_or_any() {
     let newer = get(format!("resourceVersion={then}&resourceVersionMatch=NotOlderThan")).await.ok();
     assert_eq!(names(&newer), ["c00", "later"]);
     assert_eq!(names(&get("resourceVersion=0".to_string()).await.ok()), ["c00", "later"]);
-    for bad in ["resourceVersionMatch=Exact", "resourceVersion=0&resourceVersionMatch=Exact", "resourceVersion=1&resourceVersionMatch=x"] {
+    for bad in [
+        "resourceVersionMatch=Exact",
+        "resourceVersion=0&resourceVersionMatch=Exact",
+        "resourceVersion=1&resourceVersionMatch=x",
+    ] {
         assert_eq!(get(bad.to_string()).await.refused().0, 400, "{bad}");
     }
     let Revision(now) = cluster.store.snapshot().revision();

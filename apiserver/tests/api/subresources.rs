@@ -29,9 +29,7 @@ async fn a_pod_is_bound_once() {
     let cluster = Cluster::start().await;
     let admin = cluster.admin();
     admin.post(PODS, &pod("p")).await.ok();
-    let binding = |node: &str| {
-        json!({"apiVersion": "v1", "kind": "Binding", "metadata": {"name": "p"}, "target": {"kind": "Node", "name": node}})
-    };
+    let binding = |node: &str| json!({"apiVersion": "v1", "kind": "Binding", "metadata": {"name": "p"}, "target": {"kind": "Node", "name": node}});
     let path = format!("{PODS}/p/binding");
     let answer = admin.post(&path, &binding("n1")).await;
     assert_eq!((answer.code.as_u16(), &answer.ok()["status"]), (201, &json!("Success")));
