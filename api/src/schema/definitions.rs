@@ -59,8 +59,8 @@ pub(super) fn marked(name: String, mut definition: Value) -> (String, Value) {
     if marks::is_atomic(&name) {
         set(&mut definition, "x-kubernetes-map-type", "atomic".into());
     }
-    if let Some((discriminator, fields)) = marks::union(&name) {
-        set(&mut definition, "x-kubernetes-unions", union(discriminator, fields));
+    if let Some(one) = marks::union(&name) {
+        set(&mut definition, "x-kubernetes-unions", union(one));
     }
     require(&name, &mut definition);
     if let Some(Value::Object(properties)) = definition.get_mut("properties") {
@@ -91,11 +91,11 @@ fn require(name: &str, definition: &mut Value) {
     }
 }
 
-fn union(discriminator: Option<&str>, fields: &[(&str, &str)]) -> Value {
+fn union(one: &marks::Union) -> Value {
     let fields: Map<String, Value> =
-        fields.iter().map(|(field, value)| ((*field).to_owned(), Value::from(*value))).collect();
+        one.fields.iter().map(|(field, value)| ((*field).to_owned(), Value::from(*value))).collect();
     let mut union = Map::new();
-    if let Some(discriminator) = discriminator {
+    if let Some(discriminator) = one.discriminator {
         union.insert("discriminator".into(), discriminator.into());
     }
     union.insert("fields-to-discriminateBy".into(), fields.into());

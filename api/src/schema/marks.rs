@@ -58,12 +58,18 @@ pub(super) fn may_be_left_out(definition: &str, field: &str) -> bool {
     }
 }
 
-/// A struct of which one field at most may be set (`x-kubernetes-unions`): the field that tells which, if there is
-/// one, and for each of the others its value there.
-pub(super) fn union(definition: &str) -> Option<(Option<&'static str>, &'static [(&'static str, &'static str)])> {
+/// A struct of which one field at most may be set (`x-kubernetes-unions`).
+pub(super) struct Union {
+    definition: &'static str,
+    /// The field that tells which.
+    pub discriminator: Option<&'static str>,
+    /// The fields, each with its value in the discriminator.
+    pub fields: &'static [(&'static str, &'static str)],
+}
+
+pub(super) fn union(definition: &str) -> Option<&'static Union> {
     let short = definition.strip_prefix("io.k8s.").unwrap_or(definition);
-    let (_, discriminator, fields) = UNIONS.iter().find(|row| row.0 == short)?;
-    Some((*discriminator, fields))
+    UNIONS.iter().find(|union| union.definition == short)
 }
 
 /// What a field that is part of a list's key means when it is left out.
@@ -245,23 +251,22 @@ static ATOMIC_STRUCTS: &[&str] = &[
     "apimachinery.pkg.apis.meta.v1.OwnerReference",
 ];
 
-type Union = (&'static str, Option<&'static str>, &'static [(&'static str, &'static str)]);
+const fn one_of(
+    definition: &'static str,
+    discriminator: Option<&'static str>,
+    fields: &'static [(&'static str, &'static str)],
+) -> Union {
+    Union { definition, discriminator, fields }
+}
 
+#[rustfmt::skip]
 static UNIONS: &[Union] = &[
-    ("api.core.v1.AppArmorProfile", Some("type"), &[("localhostProfile", "LocalhostProfile")]),
-    ("api.core.v1.PodSchedulingGroup", None, &[("podGroupName", "PodGroupName")]),
-    ("api.core.v1.SeccompProfile", Some("type"), &[("localhostProfile", "LocalhostProfile")]),
-    ("api.flowcontrol.v1.LimitResponse", Some("type"), &[("queuing", "Queuing")]),
-    (
-        "api.flowcontrol.v1.PriorityLevelConfigurationSpec",
-        Some("type"),
-        &[("exempt", "Exempt"), ("limited", "Limited")],
-    ),
-    (
-        "api.flowcontrol.v1.Subject",
-        Some("kind"),
-        &[("group", "Group"), ("serviceAccount", "ServiceAccount"), ("user", "User")],
-    ),
+    one_of("api.core.v1.AppArmorProfile", Some("type"), &[("localhostProfile", "LocalhostProfile")]),
+    one_of("api.core.v1.PodSchedulingGroup", None, &[("podGroupName", "PodGroupName")]),
+    one_of("api.core.v1.SeccompProfile", Some("type"), &[("localhostProfile", "LocalhostProfile")]),
+    one_of("api.flowcontrol.v1.LimitResponse", Some("type"), &[("queuing", "Queuing")]),
+    one_of("api.flowcontrol.v1.PriorityLevelConfigurationSpec", Some("type"), &[("exempt", "Exempt"), ("limited", "Limited")]),
+    one_of("api.flowcontrol.v1.Subject", Some("kind"), &[("group", "Group"), ("serviceAccount", "ServiceAccount"), ("user", "User")]),
 ];
 
 #[cfg(test)]

@@ -1,76 +1,97 @@
 //! Laying an applied configuration over the live object.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 use timonier_api::schema::Schema;
 
 use super::walk::{Kind, View, member, view};
 
-/// The live object with all that the configuration says; what it does not mention stays.
-pub(super) fn combine(schema: &Schema, live: &Value, config: &Value) -> Value {
-    match (view(schema, live), view(schema, config)) {
-        (View::Members(live), View::Members(config)) => Value::Object(members(schema, live, config)),
-        (View::Items(live, kind), View::Items(config, _)) => Value::Array(items(live, config, kind)),
-        _ => config.clone(),
+/// Gives `live` all that the configuration says; what that does not mention stays.
+pub(super) fn combine(schema: &Schema, live: &mut Value, config: &Value) {
+    let mergeable = match (view(schema, live), view(schema, config)) {
+        (View::Members(_), View::Members(config)) => Mergeable::Members(config),
+        (View::Items(..), View::Items(config, kind)) => Mergeable::Items(config, kind),
+        _ => Mergeable::No,
+    };
+    match (mergeable, &mut *live) {
+        (Mergeable::Members(config), Value::Object(live)) => members(schema, live, config),
+        (Mergeable::Items(config, kind), Value::Array(live)) => *live = items(std::mem::take(live), config, kind),
+        (_, live) if live == config => {}
+        (_, live) => live.clone_from(config),
     }
 }
 
-fn members(schema: &Schema, live: &Map<String, Value>, config: &Map<String, Value>) -> Map<String, Value> {
-    let mut merged = live.clone();
+/// What a configuration is to be laid over a value of the same form.
+enum Mergeable<'s, 'c> {
+    Members(&'c Map<String, Value>),
+    Items(&'c [Value], Kind<'s>),
+    No,
+}
+
+fn members(schema: &Schema, live: &mut Map<String, Value>, config: &Map<String, Value>) {
     for (name, wanted) in config {
-        let value = match live.get(name) {
+        match live.get_mut(name) {
             Some(live) => combine(member(schema, name), live, wanted),
-            None => wanted.clone(),
-        };
-        merged.insert(name.clone(), value);
+            None => {
+                live.insert(name.clone(), wanted.clone());
+            }
+        }
     }
-    merged
 }
 
 /// Items of the configuration come in its order; those that only the live list has keep their place among the items
-/// that both have, and precede new ones.
-fn items(live: &[Value], config: &[Value], kind: Kind<'_>) -> Vec<Value> {
+/// that both have, and precede new ones. Of repeated live items the first counts.
+fn items(mut live: Vec<Value>, config: &[Value], kind: Kind<'_>) -> Vec<Value> {
+    // By far the most configurations have the items of the live list, in its order.
+    if live.len() == config.len() && live.iter().zip(config).all(|(live, item)| kind.same(live, item)) {
+        for (live, item) in live.iter_mut().zip(config) {
+            combine(kind.items(), live, item);
+        }
+        return live;
+    }
     let names = |items: &[Value]| -> Vec<Box<str>> {
         let named = items.iter().enumerate();
         named.map(|(index, item)| kind.element_at(item, index)).collect()
     };
-    let (live_names, config_names) = (names(live), names(config));
-    let wanted: BTreeMap<&str, usize> = config_names.iter().enumerate().map(|(at, name)| (&**name, at)).collect();
-    let mut known: BTreeMap<&str, &Value> = BTreeMap::new();
-    for (name, item) in live_names.iter().zip(live) {
-        known.entry(name).or_insert(item);
+    let (live_names, config_names) = (names(&live), names(config));
+    let wanted: HashMap<&str, usize> = config_names.iter().enumerate().map(|(at, name)| (&**name, at)).collect();
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    for (at, name) in live_names.iter().enumerate() {
+        places.entry(name).or_insert(at);
     }
 
     let mut merged = Vec::with_capacity(live.len() + config.len());
-    let mut waiting = live_names.iter().zip(live).peekable();
     let mut done = vec![false; config.len()];
+    let mut next = 0;
     for (at, item) in config.iter().enumerate() {
-        let name = &*config_names[at];
-        let known_here = known.get(name).copied();
-        // The live-only items before this one's live place; before a new item, those up to the next shared one.
-        while let Some((live_name, live_item)) = waiting.peek().copied() {
-            match wanted.get(&**live_name) {
-                None => merged.push(live_item.clone()),
-                Some(&place) if done[place] => {}
-                Some(&place) if place == at => {
-                    waiting.next();
+        let known = places.get(&*config_names[at]).copied();
+        while next < live.len() {
+            match wanted.get(&*live_names[next]) {
+                None => merged.push(live[next].take()),
+                Some(&turn) if done[turn] => {}
+                Some(&turn) if turn == at => {
+                    next += 1;
                     break;
                 }
-                // A shared item whose turn comes later: pass it if this one is further on in the live list.
-                Some(_) if known_here.is_some() => {}
+                // A shared item whose turn comes later: passed if this one is further on in the live list.
+                Some(_) if known.is_some() => {}
                 Some(_) => break,
             }
-            waiting.next();
+            next += 1;
         }
-        merged.push(match known_here {
-            Some(live) => combine(kind.items(), live, item),
+        merged.push(match known {
+            Some(place) => {
+                let mut value = live[place].take();
+                combine(kind.items(), &mut value, item);
+                value
+            }
             None => item.clone(),
         });
         done[at] = true;
     }
-    let rest = waiting.filter(|(name, _)| !wanted.contains_key(&***name));
-    merged.extend(rest.map(|(_, item)| item.clone()));
+    let rest = (next..live.len()).filter(|&at| !wanted.contains_key(&*live_names[at]));
+    merged.extend(rest.map(|at| live[at].take()));
     merged
 }
 
@@ -98,7 +119,8 @@ mod tests {
             ("xab", "acb", "xacb"),
             ("aab", "ba", "ba"),
         ] {
-            let merged = combine(spec, &list(live), &list(config));
+            let mut merged = list(live);
+            combine(spec, &mut merged, &list(config));
             assert_eq!(merged, list(expected), "{live:?} with {config:?}");
         }
     }

@@ -19,7 +19,7 @@ pub(super) struct Comparison {
 }
 
 impl Comparison {
-    pub fn is_empty(&self) -> bool {
+    fn is_empty(&self) -> bool {
         self.changed.is_empty() && self.removed.is_empty()
     }
 
@@ -119,8 +119,13 @@ fn members(schema: &Schema, before: &Map<String, Value>, after: &Map<String, Val
         let Some(depth) = depth.member(name) else {
             continue;
         };
+        let old = before.get(name);
+        // Most of most objects stays as it was.
+        if old == Some(new) {
+            continue;
+        }
         let inner = member(schema, name);
-        let below = match before.get(name) {
+        let below = match old {
             Some(old) => both(inner, old, new, depth),
             None => Comparison { changed: everything(inner, new, depth), removed: FieldSet::default() },
         };
@@ -142,6 +147,9 @@ fn items(before: &[Value], after: &[Value], kind: Kind<'_>) -> Comparison {
     // By far the most lists keep their items and their order: no need to name them all.
     if before.len() == after.len() && before.iter().zip(after).all(|(old, new)| kind.same(old, new)) {
         for (index, (old, new)) in before.iter().zip(after).enumerate() {
+            if old == new {
+                continue;
+            }
             let below = both(kind.items(), old, new, Depth::Inside);
             difference.put(|| kind.element_at(new, index), below);
         }

@@ -1,7 +1,6 @@
 //! Sets of field paths, kept as a tree with one node an element, and their stored form `FieldsV1`.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+use std::cmp::Ordering;
 
 use serde_json::{Map, Value};
 
@@ -11,13 +10,14 @@ use super::element;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FieldSet {
     owned: bool,
-    children: BTreeMap<Box<str>, FieldSet>,
+    /// Sorted by element. Objects are walked in that order, so almost every insertion is at the end.
+    children: Vec<(Box<str>, FieldSet)>,
 }
 
 impl FieldSet {
     /// The set of nothing but the path of this node.
     pub(super) fn this() -> FieldSet {
-        FieldSet { owned: true, children: BTreeMap::new() }
+        FieldSet { owned: true, children: Vec::new() }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -38,11 +38,19 @@ impl FieldSet {
     }
 
     pub(super) fn child(&self, element: &str) -> Option<&FieldSet> {
-        self.children.get(element)
+        let at = self.place(element).ok()?;
+        Some(&self.children[at].1)
     }
 
     pub(super) fn children(&self) -> impl Iterator<Item = (&str, &FieldSet)> {
         self.children.iter().map(|(element, child)| (&**element, child))
+    }
+
+    fn place(&self, element: &str) -> Result<usize, usize> {
+        match self.children.last() {
+            Some((last, _)) if **last < *element => Err(self.children.len()),
+            _ => self.children.binary_search_by(|(name, _)| (**name).cmp(element)),
+        }
     }
 
     /// Adds what is below `element`; nothing if that is empty.
@@ -50,11 +58,9 @@ impl FieldSet {
         if below.is_empty() {
             return;
         }
-        match self.children.entry(element) {
-            Entry::Vacant(place) => {
-                place.insert(below);
-            }
-            Entry::Occupied(mut place) => place.get_mut().unite(&below),
+        match self.place(&element) {
+            Ok(at) => self.children[at].1.unite(&below),
+            Err(at) => self.children.insert(at, (element, below)),
         }
     }
 
@@ -62,11 +68,9 @@ impl FieldSet {
     pub(super) fn unite(&mut self, other: &FieldSet) {
         self.owned |= other.owned;
         for (element, theirs) in &other.children {
-            match self.children.get_mut(element) {
-                Some(ours) => ours.unite(theirs),
-                None => {
-                    self.children.insert(element.clone(), theirs.clone());
-                }
+            match self.place(element) {
+                Ok(at) => self.children[at].1.unite(theirs),
+                Err(at) => self.children.insert(at, (element.clone(), theirs.clone())),
             }
         }
     }
@@ -74,30 +78,67 @@ impl FieldSet {
     /// Removes all of `other`.
     pub(super) fn subtract(&mut self, other: &FieldSet) {
         self.owned &= !other.owned;
-        for (element, theirs) in &other.children {
-            if let Some(ours) = self.children.get_mut(element) {
-                ours.subtract(theirs);
-                if ours.is_empty() {
-                    self.children.remove(element);
-                }
+        let mut theirs = other.children.iter().peekable();
+        self.children.retain_mut(|(element, ours)| {
+            while theirs.next_if(|(name, _)| name < element).is_some() {}
+            if let Some((_, below)) = theirs.next_if(|(name, _)| name == element) {
+                ours.subtract(below);
             }
-        }
+            !ours.is_empty()
+        });
     }
 
     /// What both have.
     pub(super) fn intersection(&self, other: &FieldSet) -> FieldSet {
-        let mut both = FieldSet { owned: self.owned && other.owned, children: BTreeMap::new() };
-        for (element, theirs) in &other.children {
-            if let Some(ours) = self.children.get(element) {
-                both.insert(element.clone(), ours.intersection(theirs));
+        let mut both = FieldSet { owned: self.owned && other.owned, children: Vec::new() };
+        let (mut ours, mut theirs) = (self.children.iter(), other.children.iter());
+        let (mut a, mut b) = (ours.next(), theirs.next());
+        while let (Some((x, left)), Some((y, right))) = (a, b) {
+            match x.cmp(y) {
+                Ordering::Less => a = ours.next(),
+                Ordering::Greater => b = theirs.next(),
+                Ordering::Equal => {
+                    both.insert(x.clone(), left.intersection(right));
+                    (a, b) = (ours.next(), theirs.next());
+                }
             }
         }
         both
     }
 
+    /// Whether the set that is stored as `fields` has a path of this one. Saves decoding what a write leaves alone.
+    pub(super) fn touches(&self, fields: &Value) -> bool {
+        let Value::Object(stored) = fields else {
+            return false;
+        };
+        if self.owned && (stored.is_empty() || stored.contains_key(".")) {
+            return true;
+        }
+        let below = |(element, child): &(Box<str>, FieldSet)| {
+            stored.get(&**element).is_some_and(|fields| child.touches(fields))
+        };
+        self.children.iter().any(below)
+    }
+
+    /// Whether `fields` is what [`FieldSet::encode`] makes of this set.
+    pub(super) fn is_stored_as(&self, fields: &Value) -> bool {
+        let Value::Object(stored) = fields else {
+            return false;
+        };
+        let dot = usize::from(self.owned && !self.children.is_empty());
+        stored.len() == self.children.len() + dot
+            && (dot == 0 || stored.contains_key("."))
+            && self
+                .children
+                .iter()
+                .all(|(element, child)| stored.get(&**element).is_some_and(|below| child.is_stored_as(below)))
+    }
+
     /// Removes `element` and all below it.
     pub(super) fn remove(&mut self, element: &str) {
-        self.children.remove(element);
+        if let Ok(at) = self.place(element) {
+            self.children.remove(at);
+        }
     }
 
     /// Every path in the set as Kubernetes writes it: `.spec.template.spec.containers[name="web"].image`.
@@ -166,6 +207,20 @@ mod tests {
             "f:spec": {"f:containers": {"k:{\"name\":\"web\"}": {".": {}, "f:image": {}}}},
         });
         assert_eq!(set(stored.clone()).encode(), stored);
+        assert!(set(stored.clone()).is_stored_as(&stored));
+    }
+
+    #[test]
+    fn a_set_is_not_stored_as_another() {
+        let ours = set(json!({"f:a": {".": {}, "f:b": {}}}));
+        for other in [
+            json!({"f:a": {"f:b": {}}}),
+            json!({"f:a": {}}),
+            json!({"f:a": {".": {}, "f:c": {}}}),
+            json!({"f:a": {".": {}, "f:b": {}}, "f:c": {}}),
+        ] {
+            assert!(!ours.is_stored_as(&other), "{other}");
+        }
     }
 
     #[test]
@@ -197,6 +252,21 @@ mod tests {
                 r#".spec.ports[port=80,protocol="TCP"].name"#,
             ]
         );
+    }
+
+    #[test]
+    fn a_stored_set_is_touched_where_both_have_a_path_and_not_where_one_only_leads_through() {
+        let stored = json!({"f:a": {"f:b": {}}, "f:c": {".": {}, "f:d": {}}});
+        for (fields, touched) in [
+            (json!({"f:a": {"f:b": {}}}), true),
+            (json!({"f:c": {}}), true),
+            (json!({"f:a": {}}), false),
+            (json!({"f:c": {"f:e": {}}}), false),
+            (json!({}), false),
+        ] {
+            assert_eq!(set(fields.clone()).touches(&stored), touched, "{fields}");
+            assert_eq!(!set(fields.clone()).intersection(&set(stored.clone())).is_empty(), touched, "{fields}");
+        }
     }
 
     #[test]

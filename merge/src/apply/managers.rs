@@ -1,5 +1,7 @@
 //! `metadata.managedFields`: who owns which fields.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value, json};
 
 use super::Manager;
@@ -16,7 +18,7 @@ pub enum Operation {
 }
 
 /// One entry of `metadata.managedFields`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) struct Entry {
     pub manager: String,
     pub operation: Operation,
@@ -24,7 +26,14 @@ pub(super) struct Entry {
     pub subresource: String,
     /// As it is stored, RFC 3339 in UTC.
     pub time: Option<String>,
-    pub set: FieldSet,
+    fields: Fields,
+}
+
+/// Most writes leave most entries alone: those stay in their stored form.
+#[derive(Debug, Clone)]
+enum Fields {
+    Stored(Value),
+    Decoded(FieldSet),
 }
 
 impl Entry {
@@ -34,8 +43,8 @@ impl Entry {
             operation,
             api_version: manager.api_version.to_owned(),
             subresource: manager.subresource.to_owned(),
-            time: Some(stamp(manager)),
-            set,
+            time: Some(manager.time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
+            fields: Fields::Decoded(set),
         }
     }
 
@@ -47,7 +56,55 @@ impl Entry {
             && (operation == Operation::Apply || self.api_version == manager.api_version)
     }
 
-    fn decode(entry: &Value) -> Option<Entry> {
+    pub fn set(&self) -> Cow<'_, FieldSet> {
+        match &self.fields {
+            Fields::Stored(stored) => Cow::Owned(FieldSet::decode(stored).unwrap_or_default()),
+            Fields::Decoded(set) => Cow::Borrowed(set),
+        }
+    }
+
+    /// Whether the entry is about these fields, neither more nor less.
+    pub fn is_exactly(&self, fields: &FieldSet) -> bool {
+        match &self.fields {
+            Fields::Stored(stored) => fields.is_stored_as(stored),
+            Fields::Decoded(set) => set == fields,
+        }
+    }
+
+    fn change(&mut self, change: impl FnOnce(&mut FieldSet)) {
+        let fields = std::mem::replace(&mut self.fields, Fields::Stored(Value::Null));
+        let mut set = match fields {
+            Fields::Stored(stored) => FieldSet::decode(&stored).unwrap_or_default(),
+            Fields::Decoded(set) => set,
+        };
+        change(&mut set);
+        self.fields = Fields::Decoded(set);
+    }
+
+    /// Which of these fields are in the entry.
+    pub fn shared(&self, fields: &FieldSet) -> FieldSet {
+        match &self.fields {
+            Fields::Stored(stored) if !fields.touches(stored) => FieldSet::default(),
+            _ => self.set().intersection(fields),
+        }
+    }
+
+    fn disown(&mut self, fields: &FieldSet) {
+        match &self.fields {
+            Fields::Stored(stored) if !fields.touches(stored) => {}
+            _ => self.change(|set| set.subtract(fields)),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        match &self.fields {
+            Fields::Stored(stored) => stored.as_object().is_none_or(Map::is_empty),
+            Fields::Decoded(set) => set.is_empty(),
+        }
+    }
+
+    fn decode(mut entry: Value) -> Option<Entry> {
+        let fields = entry.get_mut("fieldsV1").map_or(Value::Object(Map::new()), Value::take);
         let text = |name: &str| entry.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         if text("fieldsType") != "FieldsV1" {
             return None;
@@ -62,48 +119,55 @@ impl Entry {
             api_version: text("apiVersion"),
             subresource: text("subresource"),
             time: entry.get("time").and_then(Value::as_str).map(str::to_owned),
-            set: match entry.get("fieldsV1") {
-                Some(fields) => FieldSet::decode(fields)?,
-                None => FieldSet::default(),
-            },
+            fields: Fields::Stored(fields),
         })
     }
 
-    fn encode(&self) -> Value {
+    fn encode(self) -> Value {
+        let operation = match self.operation {
+            Operation::Apply => "Apply",
+            Operation::Update => "Update",
+        };
+        let fields = match self.fields {
+            Fields::Stored(stored) => stored,
+            Fields::Decoded(set) => set.encode(),
+        };
         let mut entry = Map::new();
-        let mut put = |name: &str, text: &str| {
+        let mut put = |name: &str, text: String| {
             if !text.is_empty() {
                 entry.insert(name.to_owned(), text.into());
             }
         };
-        put("apiVersion", &self.api_version);
-        put("fieldsType", "FieldsV1");
-        put("manager", &self.manager);
-        put("subresource", &self.subresource);
-        put("time", self.time.as_deref().unwrap_or_default());
-        put(
-            "operation",
-            match self.operation {
-                Operation::Apply => "Apply",
-                Operation::Update => "Update",
-            },
-        );
-        entry.insert("fieldsV1".into(), self.set.encode());
+        put("apiVersion", self.api_version);
+        put("fieldsType", "FieldsV1".to_owned());
+        put("manager", self.manager);
+        put("operation", operation.to_owned());
+        put("subresource", self.subresource);
+        put("time", self.time.unwrap_or_default());
+        entry.insert("fieldsV1".into(), fields);
         Value::Object(entry)
     }
 }
 
 /// All owners of an object.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Managers(Vec<Entry>);
 
 impl Managers {
-    /// Reads `metadata.managedFields`. An entry that cannot be read makes the whole list unreadable: `None`.
-    pub fn of(object: &Value) -> Option<Managers> {
-        match stored(object) {
-            Some(entries) => entries.iter().map(Entry::decode).collect::<Option<_>>().map(Managers),
-            None => Some(Managers::default()),
+    /// Reads entries that we stored. One that cannot be read makes the whole list unreadable: `None`.
+    pub fn of(entries: Vec<Value>) -> Option<Managers> {
+        entries.into_iter().map(Entry::decode).collect::<Option<_>>().map(Managers)
+    }
+
+    /// Reads entries that a client sent: they may be written in many ways, or not be field sets at all.
+    pub fn sent(entries: Vec<Value>) -> Option<Managers> {
+        let mut managers = Managers::of(entries)?;
+        for entry in &mut managers.0 {
+            if let Fields::Stored(stored) = &entry.fields {
+                entry.fields = Fields::Decoded(FieldSet::decode(stored)?);
+            }
         }
+        Some(managers)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -129,7 +193,7 @@ impl Managers {
             return;
         }
         for entry in &mut self.0 {
-            entry.set.subtract(fields);
+            entry.disown(fields);
         }
     }
 
@@ -137,7 +201,7 @@ impl Managers {
     pub fn union(&self) -> FieldSet {
         let mut all = FieldSet::default();
         for entry in &self.0 {
-            all.unite(&entry.set);
+            all.unite(&entry.set());
         }
         all
     }
@@ -160,7 +224,7 @@ impl Managers {
             gone.push(at);
             match folded.iter_mut().find(|bucket| bucket.api_version == entry.api_version) {
                 Some(bucket) => {
-                    bucket.set.unite(&entry.set);
+                    bucket.change(|set| set.unite(&entry.set()));
                     bucket.time = entry.time.clone();
                     surplus -= 1;
                 }
@@ -181,12 +245,12 @@ impl Managers {
 
     /// Writes `metadata.managedFields`, in Kubernetes' order; nobody's is left out.
     pub fn store(mut self, object: &mut Value) {
-        self.0.retain(|entry| !entry.set.is_empty());
+        self.0.retain(|entry| !entry.is_empty());
         self.0.sort_by(|a, b| order(a).cmp(&order(b)));
         if self.0.is_empty() {
-            clear(object);
+            take(object);
         } else if let Some(metadata) = metadata(object) {
-            let entries = self.0.iter().map(Entry::encode).collect();
+            let entries = self.0.into_iter().map(Entry::encode).collect();
             metadata.insert("managedFields".into(), Value::Array(entries));
         }
     }
@@ -196,24 +260,23 @@ fn order(entry: &Entry) -> (Operation, Option<&str>, &str, &str, &str) {
     (entry.operation, entry.time.as_deref(), &entry.manager, &entry.api_version, &entry.subresource)
 }
 
-fn stamp(manager: &Manager<'_>) -> String {
-    manager.time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
-}
-
 /// `metadata.managedFields` as it is stored.
-pub(super) fn stored(object: &Value) -> Option<&Vec<Value>> {
-    object.get("metadata")?.get("managedFields")?.as_array()
+pub(super) fn stored(object: &Value) -> &[Value] {
+    let entries = object.get("metadata").and_then(|metadata| metadata.get("managedFields"));
+    entries.and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 /// Whether a client asks to forget all owners: a list of one empty entry.
-pub(super) fn is_reset(object: &Value) -> bool {
-    stored(object).is_some_and(|entries| matches!(&entries[..], [entry] if *entry == json!({})))
+pub(super) fn is_reset(entries: &[Value]) -> bool {
+    matches!(entries, [entry] if *entry == json!({}))
 }
 
-/// Removes `metadata.managedFields`.
-pub(super) fn clear(object: &mut Value) {
-    if let Some(Value::Object(metadata)) = object.get_mut("metadata") {
-        metadata.remove("managedFields");
+/// Takes `metadata.managedFields` out of an object.
+pub(super) fn take(object: &mut Value) -> Vec<Value> {
+    let metadata = object.get_mut("metadata").and_then(Value::as_object_mut);
+    match metadata.and_then(|metadata| metadata.remove("managedFields")) {
+        Some(Value::Array(entries)) => entries,
+        _ => Vec::new(),
     }
 }
 

@@ -23,8 +23,10 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 use timonier_api::schema::Schema;
 
+use combine::combine;
 use compare::{compare, created};
-use managers::{Entry, Managers};
+use managers::{Entry, Managers, take};
+use remove::remove;
 use walk::{Depth, Malformed, fields_of};
 
 pub use conflict::Conflict;
@@ -83,50 +85,61 @@ pub fn apply(
     let owned = fields_of(schema, &config, Depth::Object)?;
     let nothing = Value::Object(Map::new());
     let before = live.unwrap_or(&nothing);
-    let mut managers = owners(live, manager, schema);
+    let mut object = before.clone();
+    let mut managers = Managers::of(take(&mut object)).unwrap_or_default();
+    if managers.is_empty() && live.is_some() {
+        managers.push(unknown(&object, manager, schema));
+    }
     let last = managers.take(manager, Operation::Apply);
+    let same_set = |last: &Entry| last.is_exactly(&owned) && last.api_version == manager.api_version;
 
-    let mut object = combine::combine(schema, before, &config);
-    if let Some(last) = &last {
+    combine(schema, &mut object, &config);
+    if let Some(last) = &last
+        && !same_set(last)
+    {
         let mut kept = managers.union();
         kept.unite(&owned);
-        remove::remove(schema, &mut object, &last.set, &kept, Depth::Object);
+        remove(schema, &mut object, &last.set(), &kept, Depth::Object);
     }
     let comparison = compare(before, &object, schema);
     if !force {
-        let conflicts = managers
-            .iter()
-            .flat_map(|owner| Conflict::with(owner, &owner.set.intersection(&comparison.changed)))
-            .collect();
+        let conflicts =
+            managers.iter().flat_map(|owner| Conflict::with(owner, &owner.shared(&comparison.changed))).collect();
         let conflicts = client_side::allow(conflicts, before, manager.name, schema);
         if !conflicts.is_empty() {
             return Err(ApplyError::Conflicts(conflicts));
         }
     }
     client_side::follow(&mut object, applied, manager.name);
-    if let (Some(live), Some(last)) = (live, &last)
-        && object == *live
-        && last.set == owned
-        && last.api_version == manager.api_version
-    {
-        return Ok(object);
-    }
     managers.disown(&comparison.changed);
     managers.disown(&comparison.removed);
-    managers.push(Entry::new(manager, Operation::Apply, owned));
+    managers.push(match last {
+        Some(last) if same_set(&last) && same_but_for_owners(before, &object) => last,
+        _ => Entry::new(manager, Operation::Apply, owned),
+    });
     managers.store(&mut object);
     Ok(object)
 }
 
-/// Who owns the live object before this apply.
-fn owners(live: Option<&Value>, manager: &Manager<'_>, schema: &Schema) -> Managers {
-    let Some(live) = live else {
-        return Managers::default();
+/// The owner of an object that nobody tracked.
+fn unknown(live: &Value, manager: &Manager<'_>, schema: &Schema) -> Entry {
+    let unknown = Manager { name: BEFORE_FIRST_APPLY, ..*manager };
+    Entry::new(&unknown, Operation::Update, created(live, schema))
+}
+
+/// Also in what nobody owns and in the order of lists, which [`compare`] passes over.
+fn same_but_for_owners(before: &Value, after: &Value) -> bool {
+    let (Value::Object(before), Value::Object(after)) = (before, after) else {
+        return before == after;
     };
-    let mut managers = Managers::of(live).unwrap_or_default();
-    if managers.is_empty() {
-        let unknown = Manager { name: BEFORE_FIRST_APPLY, ..*manager };
-        managers.push(Entry::new(&unknown, Operation::Update, created(live, schema)));
-    }
-    managers
+    let same = |(name, value): (&String, &Value)| match (before.get(name), value) {
+        (Some(Value::Object(old)), Value::Object(new)) if name == "metadata" => {
+            let without =
+                |members: &Map<String, Value>| members.len() - usize::from(members.contains_key("managedFields"));
+            without(old) == without(new)
+                && new.iter().all(|(name, value)| name == "managedFields" || old.get(name) == Some(value))
+        }
+        (old, new) => old == Some(new),
+    };
+    before.len() == after.len() && after.iter().all(same)
 }

@@ -92,7 +92,7 @@ impl Object {
     #[track_caller]
     fn has(self, expected: Value) -> Object {
         let mut object = self.live.clone().expect("is there");
-        super::managers::clear(&mut object);
+        super::managers::take(&mut object);
         if object.get("metadata") == Some(&json!({})) {
             object.as_object_mut().expect("is an object").remove("metadata");
         }
@@ -113,7 +113,7 @@ impl Object {
 
     fn owners(&self) -> BTreeMap<String, Vec<String>> {
         let live = self.live.as_ref().expect("is there");
-        let managers = Managers::of(live).expect("entries are readable");
+        let managers = Managers::of(super::managers::stored(live).to_vec()).expect("entries are readable");
         let named = managers.iter().map(|entry| {
             let mut name = entry.manager.clone();
             if entry.operation == Operation::Update {
@@ -123,14 +123,17 @@ impl Object {
                 name.push('/');
                 name.push_str(&entry.subresource);
             }
-            (name, entry.set.paths())
+            (name, entry.set().paths())
         });
         named.collect()
     }
 
     fn time(&self, manager: &str) -> Option<String> {
         let live = self.live.as_ref()?;
-        let entry = Managers::of(live)?.iter().find(|entry| entry.manager == manager)?.clone();
+        let entry = Managers::of(super::managers::stored(live).to_vec())?
+            .iter()
+            .find(|entry| entry.manager == manager)?
+            .clone();
         entry.time
     }
 }
@@ -462,7 +465,7 @@ fn an_object_that_nobody_tracked_belongs_to_before_first_apply() {
 fn entries_can_be_reset_and_rewritten_but_not_dropped_by_ignorance() {
     let object = Object::of(DEPLOYMENT).apply("a", replicas(3));
     let mut ignorant = object.live.clone().expect("is there");
-    super::managers::clear(&mut ignorant);
+    super::managers::take(&mut ignorant);
     let manager = object.manager("u");
     track(object.live.as_ref(), &mut ignorant, &manager, object.schema);
     assert_eq!(Some(&ignorant), object.live.as_ref());
