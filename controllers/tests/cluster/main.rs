@@ -1,0 +1,8 @@
+//! The controllers against a real API server in the same process, on the store in memory. Pods are moved on by
+//! [`harness::Kubelet`], which does what an agent would report.
+
+mod deployments;
+mod elections;
+mod garbage;
+mod harness;
+mod namespaces;
