@@ -128,13 +128,8 @@ pub fn new_set(deployment: &Deployment, replicas: i32, next: i64) -> NewSet {
     let name = format!("{}-{hash}", deployment.metadata.name);
     let mut template = (**template).clone();
     template["metadata"]["labels"][hash::LABEL] = json!(hash);
-    let mut selector = json!({});
-    let mut match_labels = json!(deployment.spec.selector.match_labels);
-    match_labels[hash::LABEL] = json!(hash);
-    selector["matchLabels"] = match_labels;
-    if !deployment.spec.selector.match_expressions.is_empty() {
-        selector["matchExpressions"] = json!(deployment.spec.selector.match_expressions);
-    }
+    let mut selector = json!(deployment.spec.selector.given);
+    selector["matchLabels"][hash::LABEL] = json!(hash);
     let mut annotations = BTreeMap::new();
     annotate(deployment, &mut annotations, next, false);
     let wanted = deployment.spec.replicas;

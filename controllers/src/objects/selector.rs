@@ -2,55 +2,34 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-use timonier_client::object::null_as_default;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector as Typed;
+use serde::{Deserialize, Deserializer};
+use timonier_api::selector::LabelSelector;
 
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Debug, Clone, Default)]
 pub struct Selector {
-    #[serde(deserialize_with = "null_as_default")]
-    pub match_labels: BTreeMap<String, String>,
-    #[serde(deserialize_with = "null_as_default")]
-    pub match_expressions: Vec<Requirement>,
+    /// As it was given, to be written into what is made of it.
+    pub given: Typed,
+    /// None when it is invalid; it then matches nothing.
+    matcher: Option<LabelSelector>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Requirement {
-    pub key: String,
-    pub operator: Operator,
-    #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
-    pub values: Vec<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Operator {
-    In,
-    NotIn,
-    Exists,
-    DoesNotExist,
+impl<'de> Deserialize<'de> for Selector {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let given: Typed = timonier_client::object::null_as_default(deserializer)?;
+        let matcher = LabelSelector::from_typed(&given).ok();
+        Ok(Selector { given, matcher })
+    }
 }
 
 impl Selector {
     /// An empty selector matches everything, as in Kubernetes.
     pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
-        self.match_labels.iter().all(|(key, value)| labels.get(key) == Some(value))
-            && self.match_expressions.iter().all(|requirement| requirement.matches(labels))
+        self.matcher.as_ref().is_some_and(|matcher| matcher.matches(labels))
     }
 
     pub fn is_empty(&self) -> bool {
-        self.match_labels.is_empty() && self.match_expressions.is_empty()
-    }
-}
-
-impl Requirement {
-    fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
-        let value = labels.get(&self.key);
-        match self.operator {
-            Operator::Exists => value.is_some(),
-            Operator::DoesNotExist => value.is_none(),
-            Operator::In => value.is_some_and(|value| self.values.contains(value)),
-            Operator::NotIn => value.is_none_or(|value| !self.values.contains(value)),
-        }
+        self.matcher.as_ref().is_some_and(LabelSelector::is_empty)
     }
 }
 
@@ -76,5 +55,10 @@ mod tests {
         check(expression("NotIn", "absent", &["web"]), true);
         check(expression("Exists", "absent", &[]), false);
         check(expression("DoesNotExist", "absent", &[]), true);
+    }
+
+    #[test]
+    fn an_invalid_selector_matches_nothing_and_hides_no_object() {
+        check(json!({"matchExpressions": [{"key": "app", "operator": "Resembles", "values": ["web"]}]}), false);
     }
 }
