@@ -1,7 +1,8 @@
 //! A real etcd, for one test.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use timonier_store::StoreUrl;
 
@@ -33,8 +34,25 @@ impl Etcd {
             dir: tempfile::tempdir().expect("a temporary directory"),
             extra: extra.iter().map(|flag| flag.to_string()).collect(),
         };
-        etcd.resume();
+        while !etcd.comes_up() {
+            // Another process took a port between our choice and etcd's start.
+            etcd.kill();
+            (etcd.client, etcd.peer) = (free_port(), free_port());
+        }
         etcd
+    }
+
+    /// Starts it and waits until it listens; `false` when it ended instead.
+    fn comes_up(&mut self) -> bool {
+        self.resume();
+        while TcpStream::connect(self.endpoint()).is_err() {
+            let process = self.process.as_mut().expect("just started");
+            if process.try_wait().expect("its state").is_some() {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        true
     }
 
     /// Starts it, again, on its data.

@@ -20,7 +20,7 @@ use bytes::Bytes;
 use timonier_store::{Batch, Event, Filter, Key, Op, Revision, Store, Txn, Watch};
 
 /// Nothing here should take long; what does is stuck.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 pub async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
     match tokio::time::timeout(PATIENCE, work).await {
@@ -163,6 +163,9 @@ macro_rules! laws_of_durable_engines {
                 the_past_is_known_after_a_restart,
                 a_watcher_behind_the_memory_reads_the_engine,
                 a_destroyed_store_is_gone,
+            }
+            model::{
+                random_transactions_survive_restarts,
             }
         }
     };

@@ -63,6 +63,22 @@ pub async fn random_transactions_do_what_a_map_would_do(place: &impl Place) {
     }
 }
 
+pub async fn random_transactions_survive_restarts(place: &impl Place) {
+    let mut options = place.options();
+    // Files of a few transactions, and next to nothing in memory.
+    (options.segment_bytes, options.checkpoint_bytes, options.tail_events) = (1000, 2000, 5);
+    let mut runner = TestRunner::deterministic();
+    let mut model = Model::new();
+    for _ in 0..RUNS / 2 {
+        let store = place.open_with(options.clone()).await;
+        assert_eq!(as_model(&store.snapshot()), model);
+        let steps = steps().new_tree(&mut runner).unwrap().current();
+        run(&store, &mut model, &steps).await;
+        store.compact(store.oldest()).await.unwrap();
+        store.close().await;
+    }
+}
+
 async fn run(store: &Store, model: &mut Model, steps: &[Step]) {
     let start = store.snapshot().revision();
     let mut watch = store.watch(start, everything()).unwrap();

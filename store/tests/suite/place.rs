@@ -9,7 +9,7 @@ pub trait Place: Sync {
 
     /// Small limits, so that their edges are reached with few events.
     fn options(&self) -> Options {
-        Options { wait: std::time::Duration::from_millis(300), ..Options::default() }
+        Options { wait: std::time::Duration::from_secs(2), ..Options::default() }
     }
 
     fn open(&self) -> impl Future<Output = Store> + Send {
