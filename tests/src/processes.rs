@@ -1,1 +1,202 @@
-//! The cluster's parts as separate processes on shared credentials.
+//! The cluster's parts as separate processes on shared credentials: API servers on one etcd, controllers, agents.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context, Result};
+use kube::Client;
+use tempfile::TempDir;
+
+use crate::binaries::binary;
+use crate::cluster::{Store, cluster_id, connect, remove_leftovers};
+use crate::command::Program;
+use crate::etcd::{Etcd, free_port};
+use crate::wait::eventually;
+
+/// One program that runs until this value is dropped; what it logs goes to a file.
+#[derive(Debug)]
+pub struct Process {
+    name: String,
+    command: Command,
+    child: Option<Child>,
+    log: PathBuf,
+}
+
+impl Process {
+    pub fn start(name: &str, program: &str, log_dir: &Path, args: &[&str]) -> Result<Process> {
+        let log = log_dir.join(format!("{name}.log"));
+        let mut command = Command::new(binary(program)?);
+        command.args(args).stdin(Stdio::null());
+        let mut process = Process { name: name.into(), command, child: None, log };
+        process.again()?;
+        Ok(process)
+    }
+
+    /// Starts it again as it was started.
+    pub fn again(&mut self) -> Result<()> {
+        let log = std::fs::File::options().create(true).append(true).open(&self.log)?;
+        self.command.stdout(log.try_clone()?).stderr(log);
+        self.child = Some(self.command.spawn().with_context(|| format!("cannot start {}", self.name))?);
+        Ok(())
+    }
+
+    /// Kill -9.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ended_already = child.kill();
+            let _reaped = child.wait();
+        }
+    }
+
+    pub fn is_running(&mut self) -> bool {
+        self.child.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None)))
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+        if std::thread::panicking() {
+            eprintln!("=== end of the log of {}", self.name);
+            let log = self.log();
+            log.lines().rev().take(60).collect::<Vec<_>>().iter().rev().for_each(|line| eprintln!("{line}"));
+        }
+    }
+}
+
+/// Folder, credentials and store that the processes of one cluster share.
+#[derive(Debug)]
+pub struct Ground {
+    etcd: Option<Etcd>,
+    dir: TempDir,
+    /// Ids of clusters whose containers are removed in the end.
+    id: Option<String>,
+}
+
+impl Ground {
+    pub async fn new(store: Store) -> Result<Ground> {
+        let etcd = match store {
+            Store::Embedded => None,
+            Store::Etcd => Some(Etcd::start().await?),
+        };
+        let dir = tempfile::Builder::new().prefix("timonier-test-").tempdir()?;
+        Ok(Ground { etcd, dir, id: None })
+    }
+
+    pub fn pki(&self) -> PathBuf {
+        self.dir.path().join("pki")
+    }
+
+    pub fn path(&self, name: &str) -> String {
+        self.dir.path().join(name).display().to_string()
+    }
+
+    fn store_url(&self) -> String {
+        self.etcd.as_ref().map_or_else(|| self.path("store"), |etcd| etcd.store_url("test"))
+    }
+
+    /// Runs `kctl` to its end.
+    pub async fn kctl(&self, args: &[&str]) -> Result<String> {
+        Program::new(binary("kctl")?).env("HOME", self.dir.path()).args(args).run().await?.ok()
+    }
+
+    /// An API server on a port of its own. The first one makes the credentials.
+    pub async fn api_server(&mut self, name: &str) -> Result<ApiServer> {
+        let port = free_port()?;
+        let url = format!("https://127.0.0.1:{port}");
+        let pki = self.pki().display().to_string();
+        if !self.pki().exists() {
+            self.kctl(&["pki", "init", &pki, "--server", &url, "--name", "127.0.0.1"]).await?;
+        }
+        let (bind, store) = (format!("127.0.0.1:{port}"), self.store_url());
+        let args = ["--bind", &bind, "--pki", &pki, "--store", &store];
+        let process = Process::start(name, "timonier-apiserver", self.dir.path(), &args)?;
+        let mut server = ApiServer { process, url, ground: self.dir.path().into() };
+        let client = server.ready().await?;
+        self.id = Some(cluster_id(&client).await?);
+        Ok(server)
+    }
+
+    /// Controllers and scheduler, one of any number of replicas.
+    pub fn controllers(&self, name: &str, server: &ApiServer) -> Result<Process> {
+        let [all, scheduler] = ["controller-manager", "scheduler"].map(|identity| server.kubeconfig(identity));
+        let (all, scheduler) = (all?, scheduler?);
+        let args = ["--leader-elect", "--kubeconfig", &all, "--scheduler-kubeconfig", &scheduler];
+        Process::start(name, "timonier-controllers", self.dir.path(), &args)
+    }
+
+    /// A node's agent on the local Docker Engine.
+    pub async fn agent(&self, name: &str, address: &str, server: &ApiServer) -> Result<Process> {
+        let pki = self.pki().display().to_string();
+        self.kctl(&["pki", "node", &pki, name, "--address", address, "--server", &server.url]).await?;
+        let kubeconfig = server.kubeconfig(&format!("nodes/{name}"))?;
+        let state = self.path(&format!("state-{name}"));
+        let args = ["--kubeconfig", &kubeconfig, "--node-name", name, "--address", address, "--pki", &pki];
+        let args = [&args[..], &["--state-dir", &state]].concat();
+        Process::start(name, "timonier-nodeagent", self.dir.path(), &args)
+    }
+}
+
+impl Drop for Ground {
+    fn drop(&mut self) {
+        let Some(id) = &self.id else { return };
+        remove_leftovers(id);
+        let network = format!("timonier-{}", id.get(..8).unwrap_or(id));
+        let _none = Command::new("docker").args(["network", "rm", &network]).output();
+    }
+}
+
+/// A running `timonier-apiserver`.
+#[derive(Debug)]
+pub struct ApiServer {
+    pub process: Process,
+    pub url: String,
+    ground: PathBuf,
+}
+
+impl ApiServer {
+    /// A kubeconfig of this identity that points at this server.
+    pub fn kubeconfig(&self, identity: &str) -> Result<String> {
+        let made = self.ground.join(format!("pki/{identity}.kubeconfig"));
+        let text = std::fs::read_to_string(&made).with_context(|| format!("{}", made.display()))?;
+        let pointed: Vec<_> = text
+            .lines()
+            .map(|line| match line.split_once("server: ") {
+                Some((before, _)) => format!("{before}server: {}", self.url),
+                None => line.to_string(),
+            })
+            .collect();
+        let port = self.url.rsplit(':').next().unwrap_or_default();
+        let path = made.with_extension(format!("{port}.kubeconfig"));
+        std::fs::write(&path, pointed.join("\n"))?;
+        Ok(path.display().to_string())
+    }
+
+    pub async fn client(&self) -> Result<Client> {
+        connect(Path::new(&self.kubeconfig("admin")?)).await
+    }
+
+    /// Waits until it answers.
+    pub async fn ready(&mut self) -> Result<Client> {
+        let client = self.client().await?;
+        let ready = eventually("the API server is ready", || {
+            let running = self.process.is_running();
+            let client = client.clone();
+            async move {
+                if !running {
+                    return Ok(false);
+                }
+                let request = http::Request::get("/readyz").body(Vec::new())?;
+                client.request_text(request).await?;
+                Ok(true)
+            }
+        })
+        .await?;
+        anyhow::ensure!(ready, "{} ended:\n{}", self.process.name, self.process.log());
+        Ok(client)
+    }
+}

@@ -7,4 +7,5 @@ mod kubectl;
 mod logs;
 mod neighbours;
 mod restarts;
+mod separate;
 mod serving;
