@@ -122,7 +122,7 @@ impl fmt::Display for GroupVersionResource {
 /// `None` when it is empty, ends in a slash, or has more than one.
 pub fn split_api_version(api_version: &str) -> Option<(&str, &str)> {
     let (group, version) = match api_version.split_once('/') {
-        Some((group, _)) if group.is_empty() => return None,
+        Some(("", _)) => return None,
         Some(parts) => parts,
         None => ("", api_version),
     };

@@ -14,8 +14,21 @@ use timonier_api::field::FieldError;
 use timonier_api::kind::{GroupResource, Kind};
 use timonier_api::names;
 
+pub mod configmap;
+pub mod deployment;
+pub mod event;
+mod json;
+pub mod lease;
 pub mod metadata;
+pub mod namespace;
+pub mod node;
+pub mod pod;
+pub mod replicaset;
+pub mod secret;
+pub mod service;
+pub mod serviceaccount;
 pub mod table;
+mod workload;
 
 pub use table::{Kinds, Table};
 

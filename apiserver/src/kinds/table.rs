@@ -9,7 +9,10 @@ use parking_lot::RwLock;
 use timonier_api::kind::{GroupResource, Kind};
 
 use super::Subresource::{self, Binding, Finalize, Log, Scale, Status};
-use super::{Column, Hooks, Plain, Row};
+use super::{
+    Column, Hooks, Row, configmap, deployment, event, lease, namespace, node, pod, replicaset, secret, service,
+    serviceaccount,
+};
 
 /// An immutable set of rows. A kind is added by making a new table and swapping it in.
 #[derive(Clone, Default)]
@@ -104,6 +107,9 @@ struct Spec {
     subresources: &'static [Subresource],
     hooks: Arc<dyn Hooks>,
     enforced: bool,
+    ttl: Option<Duration>,
+    /// Where objects are kept, if it is not under the kind's own group.
+    storage_group: Option<&'static str>,
 }
 
 /// The columns of a kind that has nothing more to show.
@@ -123,12 +129,15 @@ impl Spec {
             subresources: &[],
             hooks: Arc::new(hooks),
             enforced: true,
+            ttl: None,
+            storage_group: None,
         }
     }
 
     fn row(self) -> Row {
+        let storage_group = self.storage_group.unwrap_or(self.group);
         Row {
-            storage: GroupResource::new(self.group, self.plural),
+            storage: GroupResource::new(storage_group, self.plural),
             kind: Kind {
                 group: self.group.to_owned(),
                 version: "v1".to_owned(),
@@ -144,7 +153,7 @@ impl Spec {
             subresources: Cow::Borrowed(self.subresources),
             hooks: self.hooks,
             enforced: self.enforced,
-            ttl: None,
+            ttl: self.ttl,
         }
     }
 }
@@ -154,61 +163,75 @@ const EVENT_TTL: Duration = Duration::from_secs(3600);
 
 fn builtin() -> Vec<Row> {
     let all = &["all"][..];
-    let event = || Spec { short_names: &["ev"], ..Spec::core("Event", "events", Plain) };
-    vec![
+    let apps =
+        |spec: Spec| Spec { group: "apps", package: "apps", categories: all, subresources: &[Status, Scale], ..spec };
+    let event = |newer| Spec {
+        short_names: &["ev"],
+        columns: event::COLUMNS,
+        ttl: Some(EVENT_TTL),
+        ..Spec::core("Event", "events", event::Event { newer })
+    };
+    let specs = vec![
         Spec {
             short_names: &["ns"],
             namespaced: false,
+            columns: namespace::COLUMNS,
             subresources: &[Status, Finalize],
-            ..Spec::core("Namespace", "namespaces", Plain)
-        }
-        .row(),
-        Spec { short_names: &["no"], namespaced: false, subresources: &[Status], ..Spec::core("Node", "nodes", Plain) }
-            .row(),
+            ..Spec::core("Namespace", "namespaces", namespace::Namespace)
+        },
+        Spec {
+            short_names: &["no"],
+            namespaced: false,
+            columns: node::COLUMNS,
+            subresources: &[Status],
+            ..Spec::core("Node", "nodes", node::Node)
+        },
         Spec {
             short_names: &["po"],
             categories: all,
+            columns: pod::COLUMNS,
             subresources: &[Status, Binding, Log],
-            ..Spec::core("Pod", "pods", Plain)
-        }
-        .row(),
-        Spec { short_names: &["cm"], ..Spec::core("ConfigMap", "configmaps", Plain) }.row(),
-        Spec::core("Secret", "secrets", Plain).row(),
+            ..Spec::core("Pod", "pods", pod::Pod)
+        },
+        Spec {
+            short_names: &["cm"],
+            columns: configmap::COLUMNS,
+            ..Spec::core("ConfigMap", "configmaps", configmap::ConfigMap)
+        },
+        Spec { columns: secret::COLUMNS, ..Spec::core("Secret", "secrets", secret::Secret) },
         Spec {
             short_names: &["svc"],
             categories: all,
+            columns: service::COLUMNS,
             subresources: &[Status],
             enforced: false,
-            ..Spec::core("Service", "services", Plain)
-        }
-        .row(),
-        Spec { short_names: &["sa"], ..Spec::core("ServiceAccount", "serviceaccounts", Plain) }.row(),
-        Row { ttl: Some(EVENT_TTL), ..event().row() },
-        Row {
-            ttl: Some(EVENT_TTL),
-            storage: GroupResource::new("", "events"),
-            ..Spec { group: "events.k8s.io", package: "events", ..event() }.row()
+            ..Spec::core("Service", "services", service::Service)
         },
         Spec {
-            group: "apps",
-            package: "apps",
+            short_names: &["sa"],
+            columns: serviceaccount::COLUMNS,
+            ..Spec::core("ServiceAccount", "serviceaccounts", serviceaccount::ServiceAccount)
+        },
+        event(false),
+        Spec { group: "events.k8s.io", package: "events", storage_group: Some(""), ..event(true) },
+        apps(Spec {
             short_names: &["deploy"],
-            categories: all,
-            subresources: &[Status, Scale],
-            ..Spec::core("Deployment", "deployments", Plain)
-        }
-        .row(),
-        Spec {
-            group: "apps",
-            package: "apps",
+            columns: deployment::COLUMNS,
+            ..Spec::core("Deployment", "deployments", deployment::Deployment)
+        }),
+        apps(Spec {
             short_names: &["rs"],
-            categories: all,
-            subresources: &[Status, Scale],
-            ..Spec::core("ReplicaSet", "replicasets", Plain)
-        }
-        .row(),
-        Spec { group: "coordination.k8s.io", package: "coordination", ..Spec::core("Lease", "leases", Plain) }.row(),
-    ]
+            columns: replicaset::COLUMNS,
+            ..Spec::core("ReplicaSet", "replicasets", replicaset::ReplicaSet)
+        }),
+        Spec {
+            group: "coordination.k8s.io",
+            package: "coordination",
+            columns: lease::COLUMNS,
+            ..Spec::core("Lease", "leases", lease::Lease)
+        },
+    ];
+    specs.into_iter().map(Spec::row).collect()
 }
 
 #[cfg(test)]
@@ -244,7 +267,7 @@ mod tests {
     fn readers_keep_the_table_they_took_while_another_is_swapped_in() {
         let kinds = Kinds::default();
         let before = kinds.current();
-        let widget = Spec::core("Widget", "widgets", Plain).row();
+        let widget = Spec::core("Widget", "widgets", crate::kinds::Plain).row();
         kinds.swap(before.with(widget));
         assert!(before.by_plural("", "v1", "widgets").is_none());
         assert!(kinds.current().by_plural("", "v1", "widgets").is_some());

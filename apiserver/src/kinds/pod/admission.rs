@@ -1,0 +1,63 @@
+//! What Kubernetes' standard admission adds to a pod: an account, a priority, and five minutes' patience with its node.
+
+use serde_json::{Value, json};
+
+use super::defaults;
+use crate::kinds::json;
+
+/// Taints of a node that is not ready or not reachable.
+const NODE_TROUBLES: [&str; 2] = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"];
+/// How long a pod stays on such a node, in seconds.
+const PATIENCE: i64 = 300;
+/// The priority classes that every cluster has.
+pub const SYSTEM_CLASSES: [(&str, i64); 2] =
+    [("system-cluster-critical", 2_000_000_000), ("system-node-critical", 2_000_001_000)];
+
+/// Admission of a new pod.
+pub fn mutate(o: &mut Value) {
+    let Some(spec) = json::object_mut(o, "spec") else {
+        return;
+    };
+    json::fill_text(spec, "serviceAccountName", "default");
+    defaults::both_account_names(spec);
+    let class = json::text(spec, "priorityClassName");
+    let priority = SYSTEM_CLASSES.iter().find(|(name, _)| *name == class);
+    json::set(spec, "priority", priority.map_or(0, |(_, priority)| *priority));
+    json::fill_text(spec, "preemptionPolicy", "PreemptLowerPriority");
+    tolerate_node_troubles(spec);
+}
+
+/// Admission of a changed pod: what was added on creation need not be repeated by the writer.
+pub fn mutate_update(new: &mut Value, old: &Value) {
+    let old = json::get(old, "spec");
+    let Some(spec) = json::object_mut(new, "spec") else {
+        return;
+    };
+    for field in ["priority", "preemptionPolicy"] {
+        if json::has(old, field) {
+            json::fill(spec, field, json::get(old, field).clone());
+        }
+    }
+    tolerate_node_troubles(spec);
+}
+
+fn tolerate_node_troubles(spec: &mut Value) {
+    let tolerates = |taint: &str| {
+        json::list(spec, "tolerations").iter().any(|toleration| {
+            let (key, effect) = (json::text(toleration, "key"), json::text(toleration, "effect"));
+            (key.is_empty() || key == taint) && (effect.is_empty() || effect == "NoExecute")
+        })
+    };
+    let missing: Vec<Value> = NODE_TROUBLES
+        .into_iter()
+        .filter(|taint| !tolerates(taint))
+        .map(|taint| json!({"key": taint, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": PATIENCE}))
+        .collect();
+    if missing.is_empty() {
+        return;
+    }
+    json::fill(spec, "tolerations", Vec::<Value>::new());
+    if let Some(tolerations) = spec.get_mut("tolerations").and_then(Value::as_array_mut) {
+        tolerations.extend(missing);
+    }
+}

@@ -1,0 +1,110 @@
+//! Pod: containers that share a network and a life on one node.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use timonier_api::field::{FieldError, Path};
+
+use super::{Column, Hooks, json, metadata};
+
+mod admission;
+mod columns;
+pub mod defaults;
+mod fields;
+mod not_enforced;
+pub mod qos;
+mod update;
+pub mod validate;
+
+pub use columns::status_word;
+pub use not_enforced::warnings_of_spec;
+
+/// Hooks of `v1 Pod`.
+pub struct Pod;
+
+pub const COLUMNS: &[Column] = columns::COLUMNS;
+
+impl Hooks for Pod {
+    fn default(&self, o: &mut Value) {
+        defaults::default_pod(o);
+    }
+
+    fn prepare_create(&self, o: &mut Value) {
+        admission::mutate(o);
+        let mut status = json!({"phase": "Pending", "qosClass": qos::class(json::get(o, "spec"))});
+        if !json::list(json::get(o, "spec"), "schedulingGates").is_empty() {
+            let gated = json!({"type": "PodScheduled", "status": "False", "reason": "SchedulingGated",
+                "message": "Scheduling is blocked due to non-empty scheduling gates"});
+            json::set(&mut status, "conditions", vec![gated]);
+        }
+        json::set(o, "status", status);
+    }
+
+    fn prepare_update(&self, new: &mut Value, old: &Value) {
+        metadata::keep_status(new, old);
+        admission::mutate_update(new, old);
+    }
+
+    fn prepare_status_update(&self, new: &mut Value, old: &Value) {
+        metadata::keep_all_but_status(new, old);
+        let class = json::text(json::get(old, "status"), "qosClass");
+        if !class.is_empty()
+            && let Some(status) = json::object_mut(new, "status")
+        {
+            json::fill_text(status, "qosClass", class);
+        }
+    }
+
+    fn validate(&self, o: &Value) -> Vec<FieldError> {
+        let mut errors = vec![];
+        let spec = json::get(o, "spec");
+        validate::pod_spec(spec, &Path::new("spec"), validate::Of::Pod, &mut errors);
+        errors
+    }
+
+    fn validate_update(&self, new: &Value, old: &Value) -> Vec<FieldError> {
+        update::validate(new, old)
+    }
+
+    fn validate_status_update(&self, new: &Value, old: &Value) -> Vec<FieldError> {
+        update::validate_status(new, old)
+    }
+
+    fn fields(&self, o: &Value) -> Vec<(&'static str, String)> {
+        fields::of(o)
+    }
+
+    fn selectable(&self) -> &'static [&'static str] {
+        fields::SELECTABLE
+    }
+
+    fn tag(&self, o: &Value) -> Option<String> {
+        let node = json::text(json::get(o, "spec"), "nodeName");
+        (!node.is_empty()).then(|| node.to_owned())
+    }
+
+    fn cells(&self, o: &Value, now: Timestamp) -> Vec<Value> {
+        columns::cells(o, now)
+    }
+
+    fn warnings(&self, o: &Value) -> Vec<String> {
+        not_enforced::warnings_of_spec(json::get(o, "spec"), "spec")
+    }
+
+    /// The time asked for, or the pod's own; none at all for a pod that no node knows or that has ended.
+    fn grace_period(&self, o: &Value, requested: Option<i64>) -> Option<i64> {
+        let spec = json::get(o, "spec");
+        let own = json::int(spec, "terminationGracePeriodSeconds").unwrap_or(30);
+        let phase = json::text(json::get(o, "status"), "phase");
+        let unassigned = json::text(spec, "nodeName").is_empty();
+        if unassigned || matches!(phase, "Succeeded" | "Failed") {
+            return Some(0);
+        }
+        Some(match requested.unwrap_or(own) {
+            negative if negative < 0 => 1,
+            seconds => seconds,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,73 @@
+//! Which fields of a pod spec are accepted without effect, and the warnings that say so. The list is a data file.
+
+use std::sync::LazyLock;
+
+use serde_json::Value;
+
+use crate::kinds::json;
+
+static LIST: &str = include_str!("not_enforced.txt");
+static FIELDS: LazyLock<Vec<Field>> = LazyLock::new(|| LIST.lines().filter_map(Field::parse).collect());
+
+/// A line of the list.
+struct Field {
+    steps: Vec<Step>,
+    /// Values that ask for nothing.
+    harmless: Vec<Value>,
+}
+
+enum Step {
+    Key(&'static str),
+    /// All items of a list.
+    Items,
+}
+
+impl Field {
+    fn parse(line: &'static str) -> Option<Field> {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            return None;
+        }
+        let (path, harmless) = line.split_once(' ').unwrap_or((line, ""));
+        let mut steps = vec![];
+        for part in path.split('.') {
+            match part.strip_suffix("[*]") {
+                Some(key) => steps.extend([Step::Key(key), Step::Items]),
+                None => steps.push(Step::Key(part)),
+            }
+        }
+        let harmless = harmless.split('|').filter_map(|value| serde_json::from_str(value).ok());
+        Some(Field { steps, harmless: harmless.collect() })
+    }
+
+    /// Adds the path of every place where the field asks for something.
+    fn find(&self, at: &Value, steps: &[Step], path: String, found: &mut Vec<String>) {
+        match steps {
+            [] if self.asks(at) => found.push(path),
+            [] => {}
+            [Step::Key(key), rest @ ..] => {
+                if let Some(value) = at.get(key) {
+                    self.find(value, rest, format!("{path}.{key}"), found);
+                }
+            }
+            [Step::Items, rest @ ..] => {
+                for (i, item) in at.as_array().into_iter().flatten().enumerate() {
+                    self.find(item, rest, format!("{path}[{i}]"), found);
+                }
+            }
+        }
+    }
+
+    fn asks(&self, value: &Value) -> bool {
+        !json::equivalent(value, &Value::Null) && !self.harmless.contains(value)
+    }
+}
+
+/// A warning for each field of the pod spec at `path` that has no effect yet.
+pub fn warnings_of_spec(spec: &Value, path: &str) -> Vec<String> {
+    let mut found = vec![];
+    for field in FIELDS.iter() {
+        field.find(spec, &field.steps, path.to_owned(), &mut found);
+    }
+    found.into_iter().map(|path| format!("{path} is not enforced by this version")).collect()
+}

@@ -1,0 +1,161 @@
+//! What may change in a pod once it is there: hardly anything.
+
+use serde_json::Value;
+use timonier_api::field::{FieldError, Path};
+
+use crate::kinds::json;
+
+const ONLY_THESE: &str = "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
+
+/// What a changed pod may not change.
+pub fn validate(new: &Value, old: &Value) -> Vec<FieldError> {
+    let (new, old) = (json::get(new, "spec"), json::get(old, "spec"));
+    let path = Path::new("spec");
+    let mut errors = vec![];
+    for (list, detail) in [
+        ("containers", "pod updates may not add or remove containers"),
+        ("initContainers", "pod updates may not add or remove containers"),
+    ] {
+        if json::list(new, list).len() != json::list(old, list).len() {
+            errors.push(FieldError::forbidden(&path.child(list), detail));
+        }
+    }
+    if !errors.is_empty() {
+        return errors;
+    }
+    deadline(new, old, &path, &mut errors);
+    tolerations(new, old, &path, &mut errors);
+    let gated = !json::list(old, "schedulingGates").is_empty();
+    gates(new, old, &path, &mut errors);
+    if !errors.is_empty() {
+        return errors;
+    }
+    let allowed = with_allowed_changes(new, old, gated);
+    if !json::equivalent(&allowed, new) {
+        let mut changed = vec![];
+        differences(&allowed, new, "spec".to_owned(), &mut changed);
+        let detail = format!("{ONLY_THESE}\nchanged: {}", changed.join(", "));
+        errors.push(FieldError::forbidden(&path, detail));
+    }
+    errors
+}
+
+/// The old spec with those fields of the new one that may change.
+fn with_allowed_changes(new: &Value, old: &Value, gated: bool) -> Value {
+    let mut allowed = old.clone();
+    for list in ["containers", "initContainers"] {
+        for (container, new) in json::list_mut(&mut allowed, list).zip(json::list(new, list)) {
+            json::set(container, "image", json::get(new, "image").clone());
+        }
+    }
+    for field in ["activeDeadlineSeconds", "tolerations", "schedulingGates"] {
+        json::set(&mut allowed, field, json::get(new, field).clone());
+    }
+    let grace = "terminationGracePeriodSeconds";
+    if json::int(old, grace).is_some_and(|n| n < 0) && json::int(new, grace) == Some(1) {
+        json::set(&mut allowed, grace, 1);
+    }
+    // A pod that waits at a gate has not been looked at by the scheduler yet.
+    if gated {
+        for field in ["nodeSelector", "affinity"] {
+            json::set(&mut allowed, field, json::get(new, field).clone());
+        }
+    }
+    allowed
+}
+
+/// The paths, as far down as they are known, in which two values differ.
+fn differences(a: &Value, b: &Value, path: String, found: &mut Vec<String>) {
+    if json::equivalent(a, b) {
+        return;
+    }
+    match (a, b) {
+        (Value::Object(x), Value::Object(y)) => {
+            let mut keys: Vec<&String> = x.keys().chain(y.keys()).collect();
+            keys.sort_unstable();
+            keys.dedup();
+            for key in keys {
+                let (a, b) = (json::get(a, key), json::get(b, key));
+                differences(a, b, format!("{path}.{key}"), found);
+            }
+        }
+        (Value::Array(x), Value::Array(y)) if x.len() == y.len() => {
+            for (i, (a, b)) in x.iter().zip(y).enumerate() {
+                differences(a, b, format!("{path}[{i}]"), found);
+            }
+        }
+        _ => found.push(path),
+    }
+}
+
+/// A deadline may come nearer.
+fn deadline(new: &Value, old: &Value, path: &Path, errors: &mut Vec<FieldError>) {
+    let field = "activeDeadlineSeconds";
+    let path = path.child(field);
+    match (json::int(old, field), json::int(new, field)) {
+        (Some(before), Some(now)) if now > before => {
+            let detail = "must be less than or equal to previous value";
+            errors.push(FieldError::invalid(&path, now, detail));
+        }
+        (Some(_), None) => {
+            let detail = "must not update from a positive integer to nil value";
+            errors.push(FieldError::invalid(&path, Value::Null, detail));
+        }
+        _ => {}
+    }
+}
+
+/// Tolerations may be added, and those that are there may change how long they last.
+fn tolerations(new: &Value, old: &Value, path: &Path, errors: &mut Vec<FieldError>) {
+    let lasting = |toleration: &Value| {
+        let mut toleration = toleration.clone();
+        json::remove(&mut toleration, "tolerationSeconds");
+        toleration
+    };
+    let now: Vec<Value> = json::list(new, "tolerations").iter().map(lasting).collect();
+    for before in json::list(old, "tolerations") {
+        let before = lasting(before);
+        if !now.iter().any(|now| json::equivalent(now, &before)) {
+            let detail = "existing toleration can not be modified except its tolerationSeconds";
+            errors.push(FieldError::forbidden(&path.child("tolerations"), detail));
+            return;
+        }
+    }
+}
+
+/// Gates may only be opened.
+fn gates(new: &Value, old: &Value, path: &Path, errors: &mut Vec<FieldError>) {
+    let before = json::list(old, "schedulingGates");
+    let added = json::list(new, "schedulingGates").iter().find(|gate| !before.contains(gate));
+    if let Some(gate) = added {
+        let name = json::text(gate, "name");
+        let detail = format!("only deletion is allowed, but found new scheduling gate '{name}'");
+        errors.push(FieldError::forbidden(&path.child("schedulingGates"), detail));
+    }
+}
+
+/// What a status update may not say: that a container which ended for good runs again.
+pub fn validate_status(new: &Value, old: &Value) -> Vec<FieldError> {
+    let policy = json::text(json::get(old, "spec"), "restartPolicy");
+    let mut errors = vec![];
+    if matches!(policy, "Always" | "") {
+        return errors;
+    }
+    let (new, old) = (json::get(new, "status"), json::get(old, "status"));
+    let before = json::list(old, "containerStatuses");
+    for (i, status) in json::list(new, "containerStatuses").iter().enumerate() {
+        let name = json::text(status, "name");
+        let same = before.iter().find(|old| json::text(old, "name") == name);
+        let Some(ended) = same.map(|old| json::at(old, &["state", "terminated"])) else {
+            continue;
+        };
+        let code = json::int(ended, "exitCode").unwrap_or(0);
+        let for_good = ended.is_object() && (policy == "Never" || code == 0);
+        if for_good && !json::has(json::get(status, "state"), "terminated") {
+            let path = Path::new("status").child("containerStatuses").index(i).child("state");
+            let detail = "may not be transitioned to non-terminated state";
+            errors.push(FieldError::forbidden(&path, detail));
+        }
+    }
+    errors
+}

@@ -1,0 +1,151 @@
+//! What is wrong with a pod spec, in a pod or in a workload's template.
+//!
+//! The rules are those of Kubernetes' core validation; each file looks at one part of the spec.
+
+use serde_json::Value;
+use timonier_api::field::{FieldError, Path};
+use timonier_api::names;
+
+use super::admission::SYSTEM_CLASSES;
+use crate::kinds::{json, metadata};
+
+mod containers;
+mod env;
+mod network;
+mod probes;
+mod resources;
+mod scheduling;
+mod security;
+mod volumes;
+
+pub use scheduling::label_selector;
+
+/// Whose spec it is: a few rules hold for pods of their own only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Of {
+    Pod,
+    Template,
+}
+
+type Errors = Vec<FieldError>;
+
+/// Checks the pod spec at `path`.
+pub fn pod_spec(spec: &Value, path: &Path, of: Of, errors: &mut Errors) {
+    let volumes = volumes::volumes(spec, &path.child("volumes"), errors);
+    containers::containers(spec, path, &volumes, of, errors);
+    choice(spec, "restartPolicy", &["Always", "Never", "OnFailure"], path, errors);
+    network::network(spec, path, of, errors);
+    errors.extend(metadata::validate_labels(spec, "nodeSelector", path));
+    security::pod_security_context(spec, path, errors);
+    for (i, secret) in json::list(spec, "imagePullSecrets").iter().enumerate() {
+        required_text(secret, "name", &path.child("imagePullSecrets").index(i), errors);
+    }
+    scheduling::scheduling(spec, path, errors);
+    account_and_node(spec, path, errors);
+    if let Some(seconds) = json::int(spec, "activeDeadlineSeconds") {
+        let path = path.child("activeDeadlineSeconds");
+        for message in names::in_range(seconds, 1, i64::from(i32::MAX)) {
+            errors.push(FieldError::invalid(&path, seconds, message));
+        }
+    }
+    priority(spec, path, of, errors);
+}
+
+fn account_and_node(spec: &Value, path: &Path, errors: &mut Errors) {
+    for field in ["serviceAccountName", "nodeName", "runtimeClassName"] {
+        let name = json::text(spec, field);
+        if !name.is_empty() {
+            let path = path.child(field);
+            let found = names::dns1123_subdomain(name).into_iter();
+            errors.extend(found.map(|message| FieldError::invalid(&path, name, message)));
+        }
+    }
+    for (i, gate) in json::list(spec, "readinessGates").iter().enumerate() {
+        let name = json::text(gate, "conditionType");
+        let path = path.child("readinessGates").index(i).child("conditionType");
+        let found = names::qualified_name(name).into_iter();
+        errors.extend(found.map(|message| FieldError::invalid(&path, name, message)));
+    }
+    let gates = json::list(spec, "schedulingGates");
+    let mut seen: Vec<&str> = vec![];
+    for (i, gate) in gates.iter().enumerate() {
+        let name = json::text(gate, "name");
+        let path = path.child("schedulingGates").index(i);
+        let found = names::qualified_name(name).into_iter();
+        errors.extend(found.map(|message| FieldError::invalid(&path, name, message)));
+        if seen.contains(&name) {
+            errors.push(FieldError::duplicate(&path, name));
+        }
+        seen.push(name);
+    }
+    if !gates.is_empty() && !json::text(spec, "nodeName").is_empty() {
+        let detail = "cannot be set until all schedulingGates have been cleared";
+        errors.push(FieldError::forbidden(&path.child("nodeName"), detail));
+    }
+}
+
+fn priority(spec: &Value, path: &Path, of: Of, errors: &mut Errors) {
+    optional_choice(spec, "preemptionPolicy", &["Never", "PreemptLowerPriority"], path, errors);
+    let class = json::text(spec, "priorityClassName");
+    let known = SYSTEM_CLASSES.iter().any(|(name, _)| *name == class);
+    if of == Of::Pod && !class.is_empty() && !known {
+        let path = path.child("priorityClassName");
+        errors.push(FieldError::not_found(&path, class));
+    }
+}
+
+/// A field that must hold one of `supported`.
+pub fn choice(o: &Value, field: &'static str, supported: &[&str], path: &Path, errors: &mut Errors) {
+    if json::text(o, field).is_empty() {
+        errors.push(FieldError::required(&path.child(field), ""));
+    } else {
+        optional_choice(o, field, supported, path, errors);
+    }
+}
+
+/// A field that is absent or holds one of `supported`.
+pub fn optional_choice(o: &Value, field: &'static str, supported: &[&str], path: &Path, errors: &mut Errors) {
+    let value = json::text(o, field);
+    if !value.is_empty() && !supported.contains(&value) {
+        errors.push(FieldError::not_supported(&path.child(field), value, supported));
+    }
+}
+
+/// A text field that may not be empty. Answers whether it is there.
+pub fn required_text(o: &Value, field: &'static str, path: &Path, errors: &mut Errors) -> bool {
+    let there = !json::text(o, field).is_empty();
+    if !there {
+        errors.push(FieldError::required(&path.child(field), ""));
+    }
+    there
+}
+
+/// Fields that hold numbers, where negative ones are wrong.
+pub fn not_negative(o: &Value, fields: &[&'static str], path: &Path, errors: &mut Errors) {
+    for field in fields {
+        if let Some(value) = json::int(o, field).filter(|n| *n < 0) {
+            let detail = "must be greater than or equal to 0";
+            errors.push(FieldError::invalid(&path.child(field), value, detail));
+        }
+    }
+}
+
+/// All messages of a grammar about one value.
+pub fn grammar(value: &str, found: Vec<String>, path: &Path, errors: &mut Errors) {
+    errors.extend(found.into_iter().map(|message| FieldError::invalid(path, value, message)));
+}
+
+/// A path inside a volume: relative, and never out of it.
+pub fn local_path(value: &str, path: &Path, errors: &mut Errors) {
+    if value.starts_with('/') {
+        errors.push(FieldError::invalid(path, value, "must be a relative path"));
+    }
+    no_step_back(value, path, errors);
+}
+
+/// Refuses `..` as a step of a path.
+pub fn no_step_back(value: &str, path: &Path, errors: &mut Errors) {
+    if value.split('/').any(|step| step == "..") {
+        errors.push(FieldError::invalid(path, value, "must not contain '..'"));
+    }
+}
