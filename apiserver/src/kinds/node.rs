@@ -7,6 +7,7 @@ use serde_json::Value;
 use timonier_api::field::{FieldError, Path};
 use timonier_api::names;
 
+use super::pod::defaults::canonical_amounts;
 use super::{Column, Hooks, json, metadata};
 
 const ROLE_PREFIX: &str = "node-role.kubernetes.io/";
@@ -30,11 +31,17 @@ pub const COLUMNS: &[Column] = &[
 impl Hooks for Node {
     fn default(&self, o: &mut Value) {
         json::object_mut(o, "spec");
-        if let Some(status) = json::object_mut(o, "status")
-            && json::has(status, "capacity")
-        {
+        let Some(status) = json::object_mut(o, "status") else {
+            return;
+        };
+        if json::has(status, "capacity") {
             let capacity = json::get(status, "capacity").clone();
             json::fill(status, "allocatable", capacity);
+        }
+        for key in ["capacity", "allocatable"] {
+            if let Some(amounts) = status.get_mut(key) {
+                canonical_amounts(amounts);
+            }
         }
     }
 

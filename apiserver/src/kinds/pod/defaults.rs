@@ -1,6 +1,7 @@
 //! What Kubernetes fills into a pod, and into the pod template of a workload.
 
 use serde_json::{Map, Value};
+use timonier_api::quantity::Quantity;
 
 use crate::kinds::json;
 
@@ -65,6 +66,13 @@ fn default_container(container: &mut Value) {
     json::fill_text(container, "terminationMessagePath", "/dev/termination-log");
     json::fill_text(container, "terminationMessagePolicy", "File");
     json::fill(container, "resources", Map::new());
+    if let Some(resources) = container.get_mut("resources") {
+        for key in ["requests", "limits"] {
+            if let Some(amounts) = resources.get_mut(key) {
+                canonical_amounts(amounts);
+            }
+        }
+    }
     for port in json::list_mut(container, "ports") {
         json::fill_text(port, "protocol", "TCP");
     }
@@ -83,6 +91,28 @@ fn default_container(container: &mut Value) {
         if let Some(hook) = hook {
             default_http(hook);
         }
+    }
+}
+
+/// Writes amounts as Kubernetes answers with them: as text, in their canonical form, no finer than a thousandth.
+pub fn canonical_amounts(amounts: &mut Value) {
+    for amount in amounts.as_object_mut().into_iter().flatten().map(|(_, amount)| amount) {
+        canonical_amount(amount);
+    }
+}
+
+fn canonical_amount(amount: &mut Value) {
+    let text = match &*amount {
+        Value::String(text) => text.parse::<Quantity>(),
+        Value::Number(number) => number.to_string().parse(),
+        _ => return,
+    };
+    // What is no amount is left for validation to refuse.
+    if let Ok(mut quantity) = text {
+        if !quantity.is_milli() {
+            quantity = Quantity::from_milli(quantity.milli());
+        }
+        *amount = quantity.to_string().into();
     }
 }
 
@@ -141,6 +171,11 @@ fn default_volume(volume: &mut Value) {
             }
             "projected" => default_projected(value),
             "hostPath" => json::fill(value, "type", ""),
+            "emptyDir" => {
+                if let Some(limit) = value.get_mut("sizeLimit") {
+                    canonical_amount(limit);
+                }
+            }
             "image" => {
                 let policy = pull_policy(json::text(value, "reference"));
                 json::fill_text(value, "pullPolicy", policy);

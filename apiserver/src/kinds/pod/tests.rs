@@ -110,6 +110,16 @@ fn parts_of_a_container_are_filled_in() {
 }
 
 #[test]
+fn amounts_are_kept_in_their_canonical_form() {
+    let o = defaulted(with_container(json!({"resources": {"limits":
+        {"cpu": 0.5, "memory": "1024Mi", "example.com/gpu": 1, "ephemeral-storage": "odd", "x": "100u"}}})));
+    assert_eq!(
+        o["spec"]["containers"][0]["resources"]["requests"],
+        json!({"cpu": "500m", "memory": "1Gi", "example.com/gpu": "1", "ephemeral-storage": "odd", "x": "1m"})
+    );
+}
+
+#[test]
 fn volumes_are_filled_in() {
     let cases = [
         (json!({"name": "v"}), json!({"name": "v", "emptyDir": {}})),

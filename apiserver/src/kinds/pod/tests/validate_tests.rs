@@ -115,8 +115,8 @@ fn containers_are_checked() {
             "spec.containers[0].ports[0].protocol: Unsupported value: \"tcp\": supported values: \"SCTP\", \"TCP\", \"UDP\"",
         ),
         (
-            container(json!({"ports": [{"containerPort": 1, "name": "UP"}]})),
-            "spec.containers[0].ports[0].name: Invalid value: \"UP\": must contain only alpha-numeric",
+            container(json!({"ports": [{"containerPort": 1, "name": "Up"}]})),
+            "spec.containers[0].ports[0].name: Invalid value: \"Up\": must contain only alpha-numeric",
         ),
         (
             container(json!({"ports": [{"containerPort": 1, "name": "a"}, {"containerPort": 2, "name": "a"}]})),
