@@ -261,3 +261,52 @@ async fn a_newer_format_or_no_etcd_is_refused_by_name() {
     let error = Store::open(&etcd.url(), Options::default()).await.err().unwrap();
     assert!(matches!(error, OpenError::CorruptKey { .. }), "{error}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_that_dies_costs_no_acknowledged_write_and_no_event() {
+    let mut members = Etcd::start_three();
+    let url = StoreUrl::Etcd {
+        endpoints: members.iter().map(Etcd::endpoint).collect(),
+        cluster: "test".to_owned(),
+        tls: false,
+    };
+    let store = within("the cluster", async {
+        loop {
+            match Store::open(&url, Options::default()).await {
+                Ok(store) => return store,
+                Err(OpenError::Unreachable { .. }) => {}
+                Err(other) => panic!("{other}"),
+            }
+        }
+    })
+    .await;
+    let start = store.snapshot().revision();
+    let mut watch = store.watch(start, everything()).unwrap();
+    let mut acknowledged = Vec::new();
+    for i in 0..60 {
+        if i == 20 {
+            // The first endpoint is the one in use.
+            members[0].kill();
+        }
+        let key = format!("k{i}");
+        let txn = || Txn::create(Key::new(key.clone()), "x".into(), None);
+        within("a commit", async {
+            loop {
+                match store.commit(txn()).await {
+                    Ok(revision) => return acknowledged.push((key.clone(), revision)),
+                    Err(CommitError::Unknown(_) | CommitError::Unavailable(_)) => {}
+                    // The attempt whose outcome was unknown had happened.
+                    Err(CommitError::Conflict { current: Some(entry), .. }) => {
+                        return acknowledged.push((key.clone(), entry.revision));
+                    }
+                    Err(other) => panic!("{other}"),
+                }
+            }
+        })
+        .await;
+    }
+    let last = acknowledged.last().unwrap().1;
+    let seen: Vec<(String, Revision)> =
+        until(&mut watch, last).await.iter().map(|event| (event.key.to_string(), event.revision)).collect();
+    assert_eq!(seen, acknowledged);
+}

@@ -14,6 +14,9 @@ pub struct Etcd {
     peer: u16,
     dir: tempfile::TempDir,
     extra: Vec<String>,
+    name: String,
+    /// Of several: `name=peer address` of all.
+    members: Option<String>,
 }
 
 fn free_port() -> u16 {
@@ -26,14 +29,34 @@ impl Etcd {
         Etcd::start_with(&[])
     }
 
-    pub fn start_with(extra: &[&str]) -> Etcd {
-        let mut etcd = Etcd {
+    fn new(name: &str, extra: &[&str]) -> Etcd {
+        Etcd {
             process: None,
             client: free_port(),
             peer: free_port(),
             dir: tempfile::tempdir().expect("a temporary directory"),
             extra: extra.iter().map(|flag| flag.to_string()).collect(),
-        };
+            name: name.to_owned(),
+            members: None,
+        }
+    }
+
+    /// Three members of one cluster.
+    pub fn start_three() -> Vec<Etcd> {
+        let patient = ["--heartbeat-interval", "100", "--election-timeout", "1000"];
+        let mut etcds: Vec<Etcd> = ["a", "b", "c"].iter().map(|name| Etcd::new(name, &patient)).collect();
+        let member = |etcd: &Etcd| format!("{}=http://127.0.0.1:{}", etcd.name, etcd.peer);
+        let members: Vec<String> = etcds.iter().map(member).collect();
+        for etcd in &mut etcds {
+            etcd.members = Some(members.join(","));
+            etcd.resume();
+        }
+        etcds
+    }
+
+    pub fn start_with(extra: &[&str]) -> Etcd {
+        let mut etcd =
+            Etcd::new("one", &[&["--heartbeat-interval", "10", "--election-timeout", "100"], extra].concat());
         while !etcd.comes_up() {
             // Another process took a port between our choice and etcd's start.
             etcd.kill();
@@ -59,14 +82,14 @@ impl Etcd {
     pub fn resume(&mut self) {
         let client = format!("http://127.0.0.1:{}", self.client);
         let peer = format!("http://127.0.0.1:{}", self.peer);
+        let members = self.members.clone().unwrap_or_else(|| format!("{}={peer}", self.name));
         // setpriv: it must not survive this process, also when that is killed.
         let child = Command::new("setpriv")
-            .args(["--pdeathsig", "KILL", "etcd", "--name", "one", "--data-dir"])
+            .args(["--pdeathsig", "KILL", "etcd", "--name", &self.name, "--data-dir"])
             .arg(self.dir.path())
             .args(["--listen-client-urls", &client, "--advertise-client-urls", &client])
             .args(["--listen-peer-urls", &peer, "--initial-advertise-peer-urls", &peer])
-            .args(["--initial-cluster", &format!("one={peer}")])
-            .args(["--heartbeat-interval", "10", "--election-timeout", "100"])
+            .args(["--initial-cluster", &members])
             .args(["--logger", "zap", "--log-level", "error"])
             .args(&self.extra)
             .stdout(Stdio::null())
