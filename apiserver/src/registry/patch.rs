@@ -158,8 +158,9 @@ async fn apply(call: &mut Call, bytes: &Bytes, part: Part) -> Result<Response, S
 }
 
 fn refused(row: &Row, name: &str, error: ApplyError) -> Status {
+    let message = error.to_string();
     match error {
-        ApplyError::Conflicts(conflicts) => conflicted(&conflicts),
+        ApplyError::Conflicts(conflicts) => conflicted(message, &conflicts),
         ApplyError::Malformed { path, detail } => {
             let mut status = Status::invalid(&row.kind.group_kind(), name, vec![]);
             status.message =
@@ -172,41 +173,14 @@ fn refused(row: &Row, name: &str, error: ApplyError) -> Status {
 }
 
 /// Every conflict by manager and field, worded as kubectl shows it.
-fn conflicted(conflicts: &[Conflict]) -> Status {
-    let causes: Vec<Cause> = conflicts
+fn conflicted(message: String, conflicts: &[Conflict]) -> Status {
+    let causes = conflicts
         .iter()
         .map(|conflict| Cause {
             reason: "FieldManagerConflict".to_string(),
-            message: format!("conflict with {}", owner(conflict)),
+            message: conflict.to_string(),
             field: conflict.path.clone(),
         })
         .collect();
-    let plural = if conflicts.len() == 1 { "" } else { "s" };
-    let mut message = format!("Apply failed with {} conflict{plural}: ", conflicts.len());
-    match causes.as_slice() {
-        [only] => message.push_str(&format!("{}: {}", only.message, only.field)),
-        several => {
-            let mut last = String::new();
-            message = message.trim_end().to_string();
-            for cause in several {
-                if cause.message != last {
-                    message.push_str(&format!(" {}:", cause.message.replacen("conflict", "conflicts", 1)));
-                    last = cause.message.clone();
-                }
-                message.push_str(&format!("\n- {}", cause.field));
-            }
-        }
-    }
     Status::apply_conflict(message, causes)
-}
-
-fn owner(conflict: &Conflict) -> String {
-    let mut text = format!("{:?}", conflict.manager);
-    if !conflict.subresource.is_empty() {
-        text.push_str(&format!(" with subresource {:?}", conflict.subresource));
-    }
-    if let Some(time) = conflict.time {
-        text.push_str(&format!(" using {} at {}", conflict.api_version, meta::time(time)));
-    }
-    text
 }
