@@ -130,7 +130,7 @@ impl Hooks for Event {
         json::set(o, "apiVersion", "v1");
     }
 
-    fn from_storage(&self, o: &mut Value) {
+    fn to_served(&self, o: &mut Value) {
         if !self.newer {
             return;
         }

@@ -22,7 +22,7 @@ fn both_faces_show_one_object_and_nothing_is_lost() {
     assert_eq!(o["reportingComponent"], "x.y/z");
     assert_eq!(o["count"], 2);
     assert!(o.get("note").is_none());
-    NEWER.from_storage(&mut o);
+    NEWER.to_served(&mut o);
     assert_eq!(o, newer_face());
     CORE.to_storage(&mut o);
     assert_eq!(o, newer_face());

@@ -183,7 +183,7 @@ pub trait Hooks: Send + Sync {
     fn to_storage(&self, _o: &mut Value) {}
 
     /// From the stored to the served form.
-    fn from_storage(&self, _o: &mut Value) {}
+    fn to_served(&self, _o: &mut Value) {}
 }
 
 /// For kinds that need nothing but their data.

@@ -38,7 +38,7 @@ pub fn bytes(call: &Call, object: &Object, revision: Revision, header: bool) -> 
 pub fn served_value(call: &Call, object: &Object, revision: Revision) -> Result<Value, Status> {
     let mut value = object.value_at(revision)?;
     if call.row.converts() {
-        call.row.hooks.from_storage(&mut value);
+        call.row.hooks.to_served(&mut value);
     }
     Ok(value)
 }

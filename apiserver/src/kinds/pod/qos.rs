@@ -29,7 +29,7 @@ pub fn class(spec: &Value) -> &'static str {
 }
 
 /// Adds a container's cpu and memory; answers how many of the two it names.
-fn add<'a>(sum: &mut BTreeMap<&'a str, Quantity>, resources: &Value, of: &str) -> usize {
+fn add(sum: &mut BTreeMap<&str, Quantity>, resources: &Value, of: &str) -> usize {
     let mut named = 0;
     for resource in ["cpu", "memory"] {
         let amount = json::text(json::get(resources, of), resource).parse::<Quantity>();
