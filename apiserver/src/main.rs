@@ -1,5 +1,6 @@
 //! `timonier-apiserver`: one API server. Any number may share one etcd.
 
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -40,7 +41,8 @@ struct Flags {
 fn main() -> ExitCode {
     let flags = Flags::parse();
     let filter = EnvFilter::try_new(&flags.log).unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let ansi = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(std::io::stderr).init();
     match run(flags) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -104,6 +104,7 @@ pub async fn layer(State(app): State<Arc<App>>, request: Request, next: Next) ->
     let started = Instant::now();
     let mut info = request.extensions().get::<RequestInfo>().cloned().unwrap_or_default();
     let response = next.run(request).await;
+    tracing::debug!(verb = info.verb, path = info.path, code = response.status().as_u16(), took = ?started.elapsed());
     if info.is_resource && app.kinds.current().by_plural(&info.group, &info.version, &info.resource).is_none() {
         info = RequestInfo { verb: info.verb, ..RequestInfo::default() };
     }

@@ -12,8 +12,8 @@ use crate::kinds::{Row, Table};
 
 pub use protobuf::encode as protobuf;
 
-/// The media type of gnostic's protobuf form.
-pub const PROTOBUF: &str = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+/// The media type of gnostic's protobuf form. Clients also ask for it with an `@`, which Go refuses in an answer.
+pub const PROTOBUF: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
 
 /// kubectl takes nothing else; older ones name it in another spelling.
 pub fn wants_protobuf(headers: &HeaderMap) -> bool {

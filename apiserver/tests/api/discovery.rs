@@ -69,6 +69,11 @@ async fn openapi_describes_what_is_served() {
     assert_eq!(admin.get("/openapi/v3/apis/none/v1").await.refused().0, 404);
     let packed = admin.send(Method::GET, "/openapi/v2", &[("accept-encoding", "gzip")], "").await;
     assert_eq!(packed.headers["content-encoding"], "gzip");
+    // kubectl asks with an `@`, but Go reads no media type with one in an answer.
+    let wanted = ("accept", "application/com.github.proto-openapi.spec.v2@v1.0+protobuf");
+    let protobuf = admin.send(Method::GET, "/openapi/v2", &[wanted], "").await;
+    assert_eq!(protobuf.headers["content-type"], "application/com.github.proto-openapi.spec.v2.v1.0+protobuf");
+    assert_eq!(protobuf.body[..5], *b"\x0a\x032.0");
 }
 
 #[tokio::test]
