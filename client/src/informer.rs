@@ -29,7 +29,7 @@ impl<'a, T> Change<'a, T> {
     }
 }
 
-type Listener<T> = Box<dyn Fn(Change<'_, T>) + Send + Sync>;
+type Listener<T> = Arc<dyn Fn(Change<'_, T>) + Send + Sync>;
 
 /// Whom an object answers to: the index behind [`Informer::controlled_by`] and [`Informer::orphans`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -193,9 +193,8 @@ impl<T: Object> Informer<T> {
     /// reported as added.
     pub fn on_change(&self, listener: impl Fn(Change<'_, T>) + Send + Sync + 'static) {
         // Registered first: a change in between is told twice rather than not at all.
-        let listener: Arc<dyn Fn(Change<'_, T>) + Send + Sync> = Arc::new(listener);
-        let registered = listener.clone();
-        self.shared.listeners.write().push(Box::new(move |change| registered(change)));
+        let listener: Listener<T> = Arc::new(listener);
+        self.shared.listeners.write().push(listener.clone());
         for object in self.all() {
             listener(Change { old: None, new: Some(&object) });
         }

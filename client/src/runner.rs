@@ -213,9 +213,15 @@ impl<R: Reconcile> Runner<R> {
                 }
             }
         }
-        while running.join_next().await.is_some() {}
+        let drain = async { while running.join_next().await.is_some() {} };
+        if tokio::time::timeout(DRAIN, drain).await.is_err() {
+            warn!(controller = name, "steps were still running after {} s; they are dropped", DRAIN.as_secs());
+        }
     }
 }
+
+/// How long running steps may take to end after shutdown.
+const DRAIN: Duration = Duration::from_secs(10);
 
 async fn wait_until(at: Option<Instant>) {
     match at {

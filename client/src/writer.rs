@@ -1,5 +1,7 @@
 //! All writes of a controller, each of which remembers the revision that it made.
 
+use std::{future::Future, time::Duration};
+
 use kube::{
     Client,
     api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions},
@@ -7,6 +9,7 @@ use kube::{
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
+use tokio::time::timeout;
 
 use crate::object::{Meta, Object, ObjectKey, Resource, Revision};
 
@@ -159,7 +162,19 @@ impl Writer {
         &self,
         request: Result<http::Request<Vec<u8>>, kube::core::request::Error>,
     ) -> Result<A, kube::Error> {
-        self.client.request(request.map_err(kube::Error::BuildRequest)?).await
+        let answer = self.client.request(request.map_err(kube::Error::BuildRequest)?);
+        in_time(answer).await
+    }
+}
+
+/// An answer that takes longer will not come: the connection is dead, or the server stands still.
+const ANSWER: Duration = Duration::from_secs(60);
+
+/// Gives up on a call, so that nothing waits for ever on a peer that fell silent.
+pub(crate) async fn in_time<T>(call: impl Future<Output = Result<T, kube::Error>>) -> Result<T, kube::Error> {
+    match timeout(ANSWER, call).await {
+        Ok(result) => result,
+        Err(_) => Err(kube::Error::Service(format!("the server did not answer within {} s", ANSWER.as_secs()).into())),
     }
 }
 

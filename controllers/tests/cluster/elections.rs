@@ -1,8 +1,16 @@
 use std::time::Duration;
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
 use serde_json::json;
-use timonier_client::leader::LeaseName;
+use timonier_apiserver::Identity;
+use timonier_client::leader::{LeaseName, elect};
 use timonier_controllers::LeaderElection;
+use tokio_util::sync::CancellationToken;
+use tower::{ServiceExt, service_fn};
 
 use crate::harness::*;
 
@@ -59,4 +67,34 @@ async fn a_leader_that_vanished_is_replaced_after_its_lease() {
     let lease = cluster.get(&LEASES, Some("kube-system"), "timonier-controllers").await.expect("is there");
     assert_eq!(lease["spec"]["leaseTransitions"], 1);
     second.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_that_is_cut_off_stops_before_another_may_start() {
+    let cluster = Cluster::start().await;
+    let cut = Arc::new(AtomicBool::new(false));
+    let (is_cut, server) = (cut.clone(), cluster.server.local(Identity::controller_manager()));
+    let client = timonier_client::local(service_fn(move |request| {
+        let (is_cut, server) = (is_cut.clone(), server.clone());
+        async move {
+            if is_cut.load(Ordering::SeqCst) {
+                return Err(std::io::Error::other("the cable is cut"));
+            }
+            let answer: Result<_, std::convert::Infallible> =
+                server.oneshot::<http::Request<kube::client::Body>>(request).await;
+            Ok(answer.unwrap_or_else(|never| match never {}))
+        }
+    }));
+    let lease = candidate("cut").expect("a candidate").lease;
+    let mut election = elect(client, lease, "cut".into(), CancellationToken::new());
+    let term = election.elected().await.expect("elected");
+    let next = cluster.controllers(&["nodeipam"], candidate("next"));
+    cut.store(true, Ordering::SeqCst);
+    // It gives up by itself, while the Lease still bears its name.
+    term.lost.cancelled().await;
+    let lease = cluster.get(&LEASES, Some("kube-system"), "timonier-controllers").await.expect("is there");
+    assert_eq!(lease["spec"]["holderIdentity"], "cut");
+    term.ended();
+    holder(&cluster, "next").await;
+    next.stop().await;
 }

@@ -7,7 +7,8 @@ async fn a_deleted_namespace_is_emptied_and_then_goes() {
     let cluster = Cluster::start().await;
     let _controllers = cluster.controllers(&["namespace", "deployment", "replicaset", "garbage-collector"], None);
     let _kubelet = Kubelet::start(&cluster);
-    let body = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}});
+    let body = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"},
+        "spec": {"finalizers": ["kubernetes"]}});
     cluster.create(&NAMESPACES, None, body).await;
     cluster.create(&DEPLOYMENTS, Some("shop"), deployment("web", 2, "one")).await;
     let mut held = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "held"}});
