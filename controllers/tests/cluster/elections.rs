@@ -81,7 +81,7 @@ async fn a_leader_that_is_cut_off_stops_before_another_may_start() {
                 return Err(std::io::Error::other("the cable is cut"));
             }
             let answer: Result<_, std::convert::Infallible> =
-                server.oneshot::<http::Request<kube::client::Body>>(request).await;
+                ServiceExt::<http::Request<kube::client::Body>>::oneshot(server, request).await;
             Ok(answer.unwrap_or_else(|never| match never {}))
         }
     }));
