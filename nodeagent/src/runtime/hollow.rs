@@ -248,3 +248,30 @@ impl Runtime for HollowRuntime {
         self.address
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::suite;
+
+    fn network() -> Network {
+        Network { subnet: "10.1.0.0/16".into(), pod_cidr: "10.1.3.0/24".into() }
+    }
+
+    #[tokio::test]
+    async fn hollow_does_what_every_runtime_does() {
+        let runtime = HollowRuntime::new([127, 0, 0, 1].into());
+        suite::all(&runtime, &network(), "any").await;
+    }
+
+    #[tokio::test]
+    async fn its_log_says_that_nothing_runs() {
+        let runtime = HollowRuntime::new([127, 0, 0, 1].into());
+        runtime.prepare(&network()).await.expect("prepared");
+        let pod = suite::pod("eeee0000-1111");
+        let sandbox = suite::start_sandbox(&runtime, &suite::sandbox(&pod)).await;
+        let id = suite::start(&runtime, &suite::container(&pod, &sandbox, "any", "true")).await;
+        let log = suite::logs(&runtime, &id, LogQuery::default()).await;
+        assert!(log.contains("simulated"), "{log}");
+    }
+}

@@ -5,6 +5,8 @@
 pub mod docker;
 pub mod hollow;
 pub mod spec;
+#[cfg(test)]
+pub mod suite;
 
 use std::{future::Future, net::IpAddr};
 

@@ -1,6 +1,6 @@
 //! Specs in Docker's terms. Pure.
 
-use std::{collections::HashMap, net::IpAddr};
+use std::{collections::HashMap, net::IpAddr, sync::LazyLock};
 
 use bollard::models::{
     ContainerCreateBody, EndpointIpamConfig, EndpointSettings, HostConfig, Mount as DockerMount, MountType,
@@ -45,7 +45,7 @@ pub fn sandbox(spec: &SandboxSpec, cluster: &str, node: &str, address: Option<Ip
             .then(|| spec.extra_hosts.iter().map(|(address, name)| format!("{name}:{address}")).collect())
             .and_then(some),
         mounts: some(held.map(|held| mount(&held, &spec.pod)).collect()),
-        oom_score_adj: Some(SANDBOX_OOM_SCORE),
+        oom_score_adj: Some(oom_score(SANDBOX_OOM_SCORE)),
         security_opt: Some(vec!["no-new-privileges".to_owned()]),
         ..HostConfig::default()
     };
@@ -98,7 +98,7 @@ pub fn container(spec: &ContainerSpec, cluster: &str, node: &str) -> ContainerCr
         memory: spec.resources.memory_bytes,
         // No swap beyond the limit.
         memory_swap: spec.resources.memory_bytes,
-        oom_score_adj: Some(spec.resources.oom_score_adj),
+        oom_score_adj: Some(oom_score(spec.resources.oom_score_adj)),
         privileged: security.privileged.then_some(true),
         readonly_rootfs: security.read_only_root.then_some(true),
         cap_add: some(security.add_capabilities.clone()),
@@ -168,6 +168,19 @@ fn port_bindings(spec: &SandboxSpec) -> HashMap<String, Option<Vec<PortBinding>>
         bindings.entry(key).or_default().get_or_insert_default().push(binding);
     }
     bindings
+}
+
+/// A score below zero needs CAP_SYS_RESOURCE, which machines inside machines withhold; starting would fail without it.
+/// The daemon is taken to live under the same limits as the agent.
+fn oom_score(wanted: i64) -> i64 {
+    const CAP_SYS_RESOURCE: u64 = 1 << 24;
+    static MAY_LOWER: LazyLock<bool> = LazyLock::new(|| {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let bounds = status.lines().find_map(|line| line.strip_prefix("CapBnd:"));
+        let bounds = bounds.and_then(|hexadecimal| u64::from_str_radix(hexadecimal.trim(), 16).ok());
+        bounds.is_some_and(|bounds| bounds & CAP_SYS_RESOURCE != 0)
+    });
+    if *MAY_LOWER { wanted } else { wanted.max(0) }
 }
 
 fn some<T>(list: Vec<T>) -> Option<Vec<T>> {

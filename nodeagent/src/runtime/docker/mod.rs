@@ -11,6 +11,8 @@ mod logs;
 mod network;
 mod purge;
 mod sandbox_image;
+#[cfg(test)]
+mod tests;
 
 use std::{collections::HashMap, net::IpAddr};
 

@@ -1,6 +1,6 @@
 //! The cluster's bridge on one daemon.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use bollard::{
     Docker,
@@ -10,6 +10,10 @@ use bollard::{
 
 use super::convert;
 use crate::{addresses, labels, runtime::RuntimeError};
+
+/// How often, and how far apart, to look for the network of an agent that was faster.
+const LOOKS: u32 = 20;
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Makes the bridge unless it is there. Docker allows two networks of one name but none that overlap: of agents that
 /// race, all but one are refused, and find the winner's.
@@ -28,15 +32,19 @@ pub async fn ensure(docker: &Docker, cluster: &str, subnet: &str) -> Result<(), 
         labels: Some(HashMap::from([(labels::CLUSTER.to_owned(), cluster.to_owned())])),
         ..NetworkCreateRequest::default()
     };
-    match docker.create_network(request).await {
-        Ok(_) => Ok(()),
-        Err(_) if exists(docker, cluster).await? => Ok(()),
-        Err(error) => Err(RuntimeError::Failed(format!(
-            "cannot make network {} with subnet {subnet}: {}",
-            labels::network_name(cluster),
-            convert::error(error)
-        ))),
+    let Err(refused) = docker.create_network(request).await else { return Ok(()) };
+    for _ in 0..LOOKS {
+        if exists(docker, cluster).await? {
+            return Ok(());
+        }
+        // The winner has the range before its network can be seen.
+        tokio::time::sleep(LOOK_EVERY).await;
     }
+    Err(RuntimeError::Failed(format!(
+        "cannot make network {} with subnet {subnet}: {}",
+        labels::network_name(cluster),
+        convert::error(refused)
+    )))
 }
 
 async fn exists(docker: &Docker, cluster: &str) -> Result<bool, RuntimeError> {
