@@ -362,3 +362,6 @@ fn surplus(observed: &ObservedPod, name: &str) -> Option<String> {
     let dead = observed.instances(name).skip(2).filter(|container| !container.state.is_running());
     dead.last().map(|container| container.id.clone())
 }
+
+#[cfg(test)]
+mod tests;

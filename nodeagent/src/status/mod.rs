@@ -67,3 +67,6 @@ fn pod_ip(input: &Input<'_>) -> Option<String> {
 pub(crate) fn whole_second(time: Timestamp) -> Timestamp {
     Timestamp::from_second(time.as_second()).unwrap_or(time)
 }
+
+#[cfg(test)]
+mod tests;

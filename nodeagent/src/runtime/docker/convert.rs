@@ -72,8 +72,10 @@ pub fn label(labels: &HashMap<String, String>, key: &str) -> String {
 fn state(state: ContainerState, created: Timestamp) -> State {
     let started = state.started_at.as_deref().and_then(timestamp);
     let error = state.error.unwrap_or_default();
-    let exit = |started| {
+    let exit = |started: Option<Timestamp>| {
         let finished = state.finished_at.as_deref().and_then(timestamp).unwrap_or(created);
+        // Docker notes the end of a short life before its beginning.
+        let finished = started.map_or(finished, |started| started.max(finished));
         State::Exited(Exit {
             started,
             finished,

@@ -29,7 +29,9 @@ fn connection(docker: Docker, own_labels: Vec<String>) -> impl Stream<Item = Cha
         ("event".to_owned(), ACTIONS.map(str::to_owned).to_vec()),
         ("label".to_owned(), own_labels),
     ]);
-    let options = EventsOptionsBuilder::new().filters(&filters).build();
+    // The request goes out when the stream is first read: from now on counts, not from then.
+    let since = (jiff::Timestamp::now().as_second() - 1).to_string();
+    let options = EventsOptionsBuilder::new().filters(&filters).since(&since).build();
     let events = docker.events(Some(options));
     let changes = events
         .take_while(|event| futures::future::ready(event.is_ok()))

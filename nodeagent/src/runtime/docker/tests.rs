@@ -218,7 +218,7 @@ async fn volumes_are_seen_and_memory_is_shared() {
     let mut writer = script(&pod, &sandbox, "cat /page/page; echo kept > /fast/file; echo no > /page/page || echo ro");
     writer.mounts = mounts(true);
     let said = cluster.output(&writer).await;
-    assert!(said.starts_with("hello") && said.ends_with("ro\n"), "{said}");
+    assert!(said.contains("hello") && said.contains("ro\n"), "{said}");
     let mut reader = script(&pod, &sandbox, "cat /fast/file; cat /proc/mounts");
     reader.name = "reader".into();
     reader.mounts = mounts(false);
