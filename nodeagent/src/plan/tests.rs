@@ -270,11 +270,11 @@ fn a_deleted_pod_ends_in_order() {
         let world = world(json!({"containers": [{"name": "a", "image": "x"}, {"name": "b", "image": "y"}]}));
         world.with(|world| world.wish = Wish::Remove { grace: 5, finalize })
     };
-    deleted(true)
-        .sandbox("s", running())
-        .container("a", 0, running())
-        .container("b", 0, running())
-        .expect(stop(&["a0", "b0"], 5, Why::PodEnds));
+    deleted(true).sandbox("s", running()).container("a", 0, running()).container("b", 0, running()).expect(stop(
+        &["a0", "b0"],
+        5,
+        Why::PodEnds,
+    ));
     let ended = || deleted(true).sandbox("s", running()).container("a", 0, exited(0, 1));
     ended().expect(Step::ReportEnd);
     ended().with(|world| world.memory.end_reported = true).expect(remove_ids(&["a0", "s"]));

@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 
-use super::{
-    ContainerSpec, LogQuery, Network, Resources, Runtime, RuntimeError, SandboxSpec, Security, Signal,
-};
+use super::{ContainerSpec, LogQuery, Network, Resources, Runtime, RuntimeError, SandboxSpec, Security, Signal};
 use crate::observed::{Container, ObservedPod, PodIdentity, State};
 
 pub fn pod(uid: &str) -> PodIdentity {

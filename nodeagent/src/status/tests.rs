@@ -131,7 +131,8 @@ fn a_running_pod_is_ready_and_says_where() {
 fn probes_decide_readiness() {
     let probed = |started, ready| {
         let probe = json!({"tcpSocket": {"port": 80}});
-        let spec = json!({"containers": [{"name": "c", "image": "image:1", "readinessProbe": probe, "startupProbe": probe}]});
+        let spec =
+            json!({"containers": [{"name": "c", "image": "image:1", "readinessProbe": probe, "startupProbe": probe}]});
         let probes = Probes { id: "c0".into(), started, ready, failed: None };
         let world = world(spec).container(0, running());
         let status = world.with(|world| world.memory.container("c").probes = probes).run();

@@ -186,12 +186,8 @@ async fn limits_reach_the_kernel() {
     let cluster = Cluster::prepared().await;
     let (pod, sandbox) = cluster.pod().await;
     let mut spec = script(&pod, &sandbox, "sleep 60");
-    spec.resources = Resources {
-        cpu_shares: 256,
-        cpu_quota: Some(50_000),
-        memory_bytes: Some(64 << 20),
-        oom_score_adj: 900,
-    };
+    spec.resources =
+        Resources { cpu_shares: 256, cpu_quota: Some(50_000), memory_bytes: Some(64 << 20), oom_score_adj: 900 };
     let id = start(&cluster.runtime, &spec).await;
     let host = cluster.inspect(&id).await.host_config.expect("a host config");
     assert_eq!((host.cpu_shares, host.cpu_quota, host.cpu_period), (Some(256), Some(50_000), Some(100_000)));
@@ -245,8 +241,7 @@ async fn a_host_port_answers_on_the_address_that_was_asked_for() {
     let pod = suite::pod(&uuid::Uuid::new_v4().to_string());
     let address = Ipv4Addr::new(127, 99, rand::random_range(1..250), rand::random_range(1..250));
     let mut spec = suite::sandbox(&pod);
-    spec.ports =
-        vec![PortMapping { container_port: 8080, host_port: 8099, host_ip: address.into(), protocol: "tcp" }];
+    spec.ports = vec![PortMapping { container_port: 8080, host_port: 8099, host_ip: address.into(), protocol: "tcp" }];
     let sandbox = start_sandbox(&cluster.runtime, &spec).await;
     start(&cluster.runtime, &script(&pod, &sandbox, "while :; do echo here | nc -l -p 8080; done")).await;
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(30);
@@ -300,7 +295,8 @@ async fn logs_can_be_followed_cut_and_stamped() {
     assert_eq!(lines, ["one", "three", "two"]);
     let tail = logs(&cluster.runtime, &id, LogQuery { tail: Some(1), ..LogQuery::default() }).await;
     assert_eq!(tail, "four\n");
-    let stamped = logs(&cluster.runtime, &id, LogQuery { timestamps: true, tail: Some(1), ..LogQuery::default() }).await;
+    let stamped =
+        logs(&cluster.runtime, &id, LogQuery { timestamps: true, tail: Some(1), ..LogQuery::default() }).await;
     let (stamp, rest) = stamped.split_once(' ').expect("a stamp");
     assert_eq!(rest, "four\n");
     stamp.parse::<jiff::Timestamp>().expect("a time");
