@@ -119,7 +119,10 @@ fn leads_somewhere(fields: &Map<String, Value>, value: &Value) -> Result<(), Str
                 let keys: Map<String, Value> = serde_json::from_str(rest).expect("is JSON");
                 items.iter().find(|item| keys.iter().all(|(key, value)| item.get(key) == Some(value)))
             }
-            ("v:", Value::Array(items)) => items.iter().find(|item| item.to_string() == rest),
+            ("v:", Value::Array(items)) => {
+                let wanted: Value = serde_json::from_str(rest).expect("is JSON");
+                items.iter().find(|item| **item == wanted)
+            }
             _ => None,
         };
         let found = found.ok_or_else(|| format!("{element} is not in {value}"))?;

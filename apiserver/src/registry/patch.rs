@@ -89,11 +89,8 @@ pub fn patched(row: &Row, kind: PatchType, before: &Value, patch: &Value) -> Res
     };
     result.map_err(|error| match error {
         PatchError::Malformed(reason) => Status::bad_request(reason),
-        other => {
-            let mut status = Status::invalid(&row.kind.group_kind(), meta::text(before, "name"), vec![]);
-            status.message = other.to_string();
-            status
-        }
+        // Without the kind and name, for kubectl shows either those or the message.
+        other => Status::failure(422, "Invalid", other.to_string()),
     })
 }
 
