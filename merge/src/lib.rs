@@ -8,8 +8,8 @@
 //! - `metadata.managedFields` never names a field that the object does not have.
 //! - Applying the same configuration twice changes nothing, its timestamps included.
 //!
-//! Reading order: [`patch`] (the three patches that know no owners, one file each), then [`fieldset`], `walk`,
-//! `compare`, `managers` and [`apply`], which is server-side apply from its alphabet to its sentence.
+//! Reading order: [`patch`], the three patches that know no owners, one file each; then [`apply`], whose own page says
+//! how to read it.
 
 pub mod apply;
 pub mod patch;

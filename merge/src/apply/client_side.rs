@@ -1,5 +1,7 @@
 //! Moving from `kubectl apply` to `kubectl apply --server-side`: what the annotation of the former tells of owners.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 use timonier_api::schema::Schema;
 
@@ -23,7 +25,7 @@ pub(super) fn allow(conflicts: Vec<Conflict>, live: &Value, manager: &str, schem
     let Some(unchanged) = unchanged_since(live, schema) else {
         return conflicts;
     };
-    let unchanged = unchanged.paths();
+    let unchanged: HashSet<String> = unchanged.paths().into_iter().collect();
     conflicts.into_iter().filter(|conflict| !unchanged.contains(&conflict.path)).collect()
 }
 

@@ -88,10 +88,12 @@ fn everything(schema: &Schema, value: &Value, depth: Depth) -> FieldSet {
             }
         }
         View::Items(items, kind) => {
-            for (index, item) in items.iter().enumerate() {
+            let children = items.iter().enumerate().map(|(index, item)| {
                 let below = everything(kind.items(), item, Depth::Inside);
-                set.insert(kind.element_at(item, index), below);
-            }
+                (kind.element_at(item, index), below)
+            });
+            set = FieldSet::below(children.collect());
+            set.own();
         }
     }
     set

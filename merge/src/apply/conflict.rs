@@ -1,5 +1,6 @@
 //! Conflicts, in the words in which Kubernetes' users know them.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -65,14 +66,11 @@ pub(super) fn message(conflicts: &[Conflict]) -> String {
     if let [conflict] = conflicts {
         return format!("Apply failed with 1 conflict: {conflict}: {}", conflict.path);
     }
-    let mut lines = Vec::new();
+    let mut owners: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for conflict in conflicts {
-        let heading = format!("conflicts with {}:", conflict.owner());
-        if !lines.contains(&heading) {
-            lines.push(heading.clone());
-            let same = conflicts.iter().filter(|other| other.owner() == conflict.owner());
-            lines.extend(same.map(|other| format!("- {}", other.path)));
-        }
+        owners.entry(conflict.owner()).or_default().push(&conflict.path);
     }
-    format!("Apply failed with {} conflicts: {}", conflicts.len(), lines.join("\n"))
+    let sections: Vec<String> =
+        owners.into_iter().map(|(owner, paths)| format!("conflicts with {owner}:\n- {}", paths.join("\n- "))).collect();
+    format!("Apply failed with {} conflicts: {}", conflicts.len(), sections.join("\n"))
 }

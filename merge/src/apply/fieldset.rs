@@ -64,6 +64,17 @@ impl FieldSet {
         }
     }
 
+    /// The set of what is below these elements, which may come in any order and more than once. A list of many
+    /// thousand items must not cost an insertion in the middle for each.
+    pub(super) fn below(mut children: Vec<(Box<str>, FieldSet)>) -> FieldSet {
+        children.sort_by(|a, b| a.0.cmp(&b.0));
+        let mut set = FieldSet::default();
+        for (element, child) in children {
+            set.insert(element, child);
+        }
+        set
+    }
+
     /// Adds all of `other`.
     pub(super) fn unite(&mut self, other: &FieldSet) {
         self.owned |= other.owned;

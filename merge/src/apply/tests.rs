@@ -278,8 +278,8 @@ fn conflicts_with_updaters_name_their_version_and_several_are_listed_by_owner() 
     assert_eq!(
         message,
         "Apply failed with 3 conflicts: conflicts with \"a\":\n- .spec.paused\n\
-         conflicts with \"hpa\" using v1:\n- .spec.replicas\n\
-         conflicts with \"ctl\" with subresource \"scale\" using v1:\n- .spec.minReadySeconds"
+         conflicts with \"ctl\" with subresource \"scale\" using v1:\n- .spec.minReadySeconds\n\
+         conflicts with \"hpa\" using v1:\n- .spec.replicas"
     );
 }
 

@@ -1,5 +1,7 @@
 //! Objects as owners see them: what is one value, and what is made of parts that may have different owners.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 use timonier_api::schema::{ANYTHING, ListKind, Schema, Shape};
 
@@ -142,16 +144,19 @@ pub(super) fn fields_of(schema: &Schema, value: &Value, depth: Depth) -> Result<
             }
         }
         View::Items(items, kind) => {
+            let mut seen = HashSet::new();
+            let mut children = Vec::with_capacity(items.len());
             for (index, item) in items.iter().enumerate() {
                 let at = |detail: String| Malformed { path: format!("[{index}]"), detail };
                 let element = kind.element(item).map_err(at)?;
-                if set.child(&element).is_some() {
+                if !seen.insert(element.clone()) {
                     return Err(at(format!("duplicate entries for key {}", element::display(&element))));
                 }
                 let mut below = fields_of(kind.items(), item, Depth::Inside).map_err(|fault| fault.inside(&element))?;
                 below.own();
-                set.insert(element, below);
+                children.push((element, below));
             }
+            set = FieldSet::below(children);
         }
     }
     Ok(set)

@@ -47,6 +47,7 @@ impl Merge<'_> {
         change: &'c [Value],
     ) -> Result<(Vec<Value>, Vec<&'c Members>), PatchError> {
         let mut items = Vec::new();
+        let mut gone = HashSet::new();
         for (index, item) in change.iter().enumerate() {
             let at = |error: PatchError| error.inside(&format!("[{index}]"));
             let Value::Object(item) = item else {
@@ -62,11 +63,11 @@ impl Merge<'_> {
                     }
                 }
                 Directive::Delete => {
-                    let gone = identity(item, key).map_err(at)?;
-                    before.retain(|item| item.get(key) != Some(gone));
+                    gone.insert(identity(item, key).map_err(at)?);
                 }
             }
         }
+        before.retain(|item| !item.get(key).is_some_and(|name| gone.contains(name)));
         Ok((before, items))
     }
 

@@ -8,6 +8,8 @@ mod list;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 use timonier_api::schema::{ANYTHING, PatchStrategy, Schema};
 
@@ -146,6 +148,7 @@ fn delete_scalars(target: &mut Members, field: &str, gone: &Value) -> Result<(),
     let Value::Array(gone) = gone else {
         return Err(fault("", "must be a list of the values to delete"));
     };
+    let gone: HashSet<&Value> = gone.iter().collect();
     if let Some(Value::Array(items)) = target.get_mut(field) {
         items.retain(|item| !gone.contains(item));
     }
