@@ -102,7 +102,7 @@ pub async fn create(call: &mut Call, mut object: Value, ownership: Ownership) ->
                     return Ok(created);
                 }
                 Err(PutError::Conflict) => {}
-                Err(PutError::Other(status)) => return Err(status),
+                Err(PutError::Other(status)) => return Err(*status),
             }
         }
         if !generate {
@@ -170,7 +170,7 @@ pub async fn modify(
             }
             Err(PutError::Conflict) if pinned => return Err(modified(call, name)),
             Err(PutError::Conflict) => call.warnings.truncate(warned),
-            Err(PutError::Other(status)) => return Err(status),
+            Err(PutError::Other(status)) => return Err(*status),
         }
     }
     Err(modified(call, name))
@@ -265,12 +265,12 @@ fn own(call: &Call, part: Part, old: Option<&Value>, new: &mut Value) -> Result<
 pub enum PutError {
     /// Another write came first.
     Conflict,
-    Other(Status),
+    Other(Box<Status>),
 }
 
 impl From<Status> for PutError {
     fn from(status: Status) -> PutError {
-        PutError::Other(status)
+        PutError::Other(Box::new(status))
     }
 }
 
@@ -287,19 +287,19 @@ pub async fn put(call: &Call, key: Key, object: &Value, at: Option<Revision>) ->
         };
         commit(call, txn).await?
     };
-    Object::decode(&value, revision).map_err(|error| PutError::Other(Status::internal(error)))
+    Object::decode(&value, revision).map_err(|error| PutError::from(Status::internal(error)))
 }
 
 pub async fn commit(call: &Call, txn: Txn) -> Result<Revision, PutError> {
     call.app.store.commit(txn).await.map_err(|error| match error {
         CommitError::Conflict { .. } => PutError::Conflict,
         CommitError::Unknown(reason) => {
-            PutError::Other(Status::timeout(format!("request did not complete, its outcome is unknown: {reason}"), 1))
+            PutError::from(Status::timeout(format!("request did not complete, its outcome is unknown: {reason}"), 1))
         }
         CommitError::TooLarge { what, size, limit } => {
-            PutError::Other(Status::request_entity_too_large(format!("{size} {what}, limit is {limit}")))
+            PutError::from(Status::request_entity_too_large(format!("{size} {what}, limit is {limit}")))
         }
-        CommitError::Invalid(reason) => PutError::Other(Status::internal(reason)),
-        CommitError::Unavailable(reason) => PutError::Other(Status::service_unavailable(reason)),
+        CommitError::Invalid(reason) => PutError::from(Status::internal(reason)),
+        CommitError::Unavailable(reason) => PutError::from(Status::service_unavailable(reason)),
     })
 }

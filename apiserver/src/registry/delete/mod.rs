@@ -73,7 +73,7 @@ pub async fn one(call: &mut Call, name: &str, options: &DeleteOptions) -> Result
             // Changed meanwhile: look again, unless the client insisted on a revision.
             Err(PutError::Conflict) if options.revision.is_some() => return Err(write::modified(call, name)),
             Err(PutError::Conflict) => {}
-            Err(PutError::Other(status)) => return Err(status),
+            Err(PutError::Other(status)) => return Err(*status),
         }
     }
     Err(write::modified(call, name))
@@ -87,5 +87,5 @@ pub async fn remove(call: &Call, entry: &Entry, last: &Value) -> Result<Arc<Obje
         write::commit(call, Txn::delete(entry.key.clone(), entry.revision)).await?
     };
     let value = object::encode(last, &call.storage)?;
-    Object::decode(&value, revision).map_err(|error| PutError::Other(Status::internal(error)))
+    Object::decode(&value, revision).map_err(|error| PutError::from(Status::internal(error)))
 }
