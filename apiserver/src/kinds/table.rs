@@ -254,6 +254,47 @@ mod tests {
     }
 
     #[test]
+    fn every_row_has_a_schema_and_a_cell_for_each_column() {
+        for row in Table::builtin().rows() {
+            let kind = &row.kind;
+            assert!(timonier_api::schema::Schema::of(&kind.definition).is_some(), "{}", kind.definition);
+            let cells = row.hooks.cells(&serde_json::json!({}), jiff::Timestamp::UNIX_EPOCH);
+            assert_eq!(cells.len(), row.columns.len(), "{}", kind.plural);
+        }
+    }
+
+    #[test]
+    fn no_hook_panics_on_an_object_of_the_wrong_shape() {
+        use serde_json::json;
+        let odd = [
+            json!(null),
+            json!([]),
+            json!({"metadata": 1, "spec": [], "status": "x", "data": [1]}),
+            json!({"spec": {"containers": [1, {"ports": 1, "env": [1], "resources": []}], "volumes": [1, {"name": 1}],
+                "template": 1, "selector": 1, "strategy": [], "ports": [1], "taints": [1], "tolerations": 1}}),
+        ];
+        for row in Table::builtin().rows() {
+            for o in &odd {
+                let mut new = o.clone();
+                row.hooks.default(&mut new);
+                row.hooks.prepare_create(&mut new);
+                row.check_create(&new);
+                row.hooks.prepare_update(&mut new, o);
+                row.check_update(&new, o);
+                row.hooks.prepare_status_update(&mut new, o);
+                row.check_status_update(&new, o);
+                row.hooks.fields(&new);
+                row.hooks.tag(&new);
+                row.hooks.cells(&new, jiff::Timestamp::UNIX_EPOCH);
+                row.hooks.grace_period(&new, None);
+                row.hooks.to_storage(&mut new);
+                row.hooks.to_served(&mut new);
+                row.warnings(&new);
+            }
+        }
+    }
+
+    #[test]
     fn both_faces_of_an_event_share_one_place() {
         let table = Table::builtin();
         let core = table.by_plural("", "v1", "events").unwrap();

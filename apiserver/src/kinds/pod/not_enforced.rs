@@ -71,3 +71,34 @@ pub fn warnings_of_spec(spec: &Value, path: &str) -> Vec<String> {
     }
     found.into_iter().map(|path| format!("{path} is not enforced by this version")).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use timonier_api::schema::Schema;
+
+    use super::*;
+
+    #[test]
+    fn every_line_of_the_list_names_a_field_of_a_pod_spec() {
+        for field in FIELDS.iter() {
+            let mut at = Schema::of("io.k8s.api.core.v1.PodSpec").unwrap();
+            for step in &field.steps {
+                at = match step {
+                    Step::Key(key) => at.member(key).unwrap_or_else(|| panic!("no field {key}")),
+                    Step::Items => at.items().unwrap(),
+                };
+            }
+        }
+        assert!(FIELDS.len() > 50);
+    }
+
+    #[test]
+    fn every_harmless_value_is_json() {
+        let lines = LIST.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(' '));
+        for (field, values) in lines {
+            for value in values.split('|') {
+                assert!(serde_json::from_str::<Value>(value).is_ok(), "{field}: {value}");
+            }
+        }
+    }
+}
