@@ -2,6 +2,8 @@
 
 mod json;
 
+use std::time::Duration;
+
 use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderMap, header};
@@ -24,9 +26,16 @@ pub struct Decoded {
     pub duplicates: Vec<String>,
 }
 
-/// The whole body, or 413.
+/// How long a client may take to send a body.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The whole body; 413 when it is too large, 504 when it does not come.
 pub async fn read(body: Body) -> Result<Bytes, Status> {
-    match Limited::new(body, LIMIT).collect().await {
+    let whole = tokio::time::timeout(PATIENCE, Limited::new(body, LIMIT).collect());
+    let Ok(whole) = whole.await else {
+        return Err(Status::timeout("the body of the request did not come in time", 0));
+    };
+    match whole {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => {
             Err(Status::request_entity_too_large(format!("limit is {LIMIT}")))
