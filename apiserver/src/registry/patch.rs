@@ -158,14 +158,10 @@ fn refused(row: &Row, name: &str, error: ApplyError) -> Status {
     let message = error.to_string();
     match error {
         ApplyError::Conflicts(conflicts) => conflicted(message, &conflicts),
-        ApplyError::Malformed { path, detail } => {
-            let mut status = Status::invalid(&row.kind.group_kind(), name, vec![]);
-            status.message =
-                format!("failed to create typed patch object ({name}; {}): {path}: {detail}", row.kind.kind);
-            status.code = 500;
-            status.reason = String::new();
-            status
-        }
+        ApplyError::Malformed { path, detail } => Status::bad_request(format!(
+            "failed to create typed patch object ({name}; {}): {path}: {detail}",
+            row.kind.kind
+        )),
     }
 }
 

@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use crate::fixture::Cluster;
-use crate::{CONFIG_MAPS, config_map};
+use crate::{CONFIG_MAPS, DEPLOYMENTS, config_map, deployment};
 
 fn applied(data: Value) -> Value {
     let mut object = config_map("c");
@@ -57,4 +57,10 @@ async fn an_apply_that_cannot_be_is_refused() {
     with_uid["metadata"]["uid"] = "x".into();
     assert!(matches!(admin.apply(&path, &with_uid).await.refused().0, 404 | 409));
     assert_eq!(admin.get(&bare).await.code, 404);
+    let mut twice = deployment("web");
+    let container = twice["spec"]["template"]["spec"]["containers"][0].clone();
+    twice["spec"]["template"]["spec"]["containers"] = json!([container, container]);
+    let (code, _, message) = admin.apply(&format!("{DEPLOYMENTS}/web?fieldManager=me"), &twice).await.refused();
+    assert_eq!(code, 400);
+    assert!(message.contains("spec.template.spec.containers"), "{message}");
 }
