@@ -216,7 +216,8 @@ fn run(input: &Input<'_>, pod: &Pod) -> Step {
         let useless: Vec<_> = useless_sandboxes(observed, None).collect();
         return if useless.is_empty() { wait(input, None) } else { Step::Remove { ids: useless } };
     }
-    if !memory.volumes_ready {
+    // What runs has its volumes: only what is yet to start asks for them.
+    if !memory.volumes_ready && intents.iter().any(|intent| matches!(intent, Intent::Start { .. })) {
         return match pending(memory.volumes.as_ref(), now) {
             Some(at) => wait(input, Some(at)),
             None => Step::PrepareVolumes,

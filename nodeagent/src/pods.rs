@@ -60,10 +60,13 @@ impl Object for BoundPod {
     }
 }
 
-/// The pods that the agent serves, for its own port to look up. By namespace and name.
+/// Namespace and name.
+type Name = (String, String);
+
+/// The pods that the agent serves, for its own port to look up.
 #[derive(Clone, Default)]
 pub struct Directory {
-    pods: Arc<RwLock<BTreeMap<(String, String), Arc<Pod>>>>,
+    pods: Arc<RwLock<BTreeMap<Name, Arc<Pod>>>>,
 }
 
 impl Directory {
@@ -88,7 +91,7 @@ impl Directory {
     }
 }
 
-fn key(pod: &Pod) -> (String, String) {
+fn key(pod: &Pod) -> Name {
     let identity = desired::identity(pod);
     (identity.namespace, identity.name)
 }

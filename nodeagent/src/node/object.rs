@@ -10,8 +10,8 @@ use crate::runtime::HostFacts;
 
 /// As many as the kubelet allows by default.
 const MAX_PODS: u32 = 110;
-/// A simulated node has room for more.
-const MAX_HOLLOW_PODS: u32 = 1000;
+/// A simulated node has room for as many as its range of addresses, a /24, can name.
+const MAX_HOLLOW_PODS: u32 = 250;
 const KUBELET_VERSION: &str = concat!("v1.36.0+timonier", env!("CARGO_PKG_VERSION"));
 /// On every node that only pretends, and read back by whatever shows nodes.
 pub const HOLLOW_LABEL: &str = "node-role.kubernetes.io/hollow";

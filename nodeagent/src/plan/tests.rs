@@ -138,6 +138,13 @@ fn from_nothing_to_running_is_one_step_at_a_time() {
 }
 
 #[test]
+fn what_runs_is_left_alone_by_an_agent_that_just_started() {
+    let adopted = || world(json!({})).with(|world| world.memory.volumes_ready = false).sandbox("s", running());
+    adopted().container("c", 0, running()).expect(WAIT);
+    adopted().container("c", 0, exited(1, 1)).expect(Step::PrepareVolumes);
+}
+
+#[test]
 fn what_failed_is_tried_again_in_its_time() {
     let volumes = |second| {
         world(json!({})).with(|world| {

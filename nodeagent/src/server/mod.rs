@@ -3,6 +3,8 @@
 //! A client shows a certificate that the cluster's CA signed, with the API server's name in it; anyone else gets 401.
 
 mod logs;
+#[cfg(test)]
+mod tests;
 mod tls;
 
 use std::{net::SocketAddr, sync::Arc};

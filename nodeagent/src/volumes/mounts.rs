@@ -84,12 +84,19 @@ fn below(root: &Path, sub_path: &str) -> io::Result<PathBuf> {
         return Err(outside());
     }
     let root = root.canonicalize()?;
-    let wanted = root.join(sub_path);
-    if !wanted.exists() {
-        fs::create_dir_all(&wanted)?;
+    let mut real = root.clone();
+    // Part by part, so that nothing is made where a link leads out.
+    for part in sub_path.split('/').filter(|part| !part.is_empty()) {
+        let next = real.join(part);
+        if fs::symlink_metadata(&next).is_err() {
+            fs::create_dir(&next)?;
+        }
+        real = next.canonicalize()?;
+        if !real.starts_with(&root) {
+            return Err(outside());
+        }
     }
-    let real = wanted.canonicalize()?;
-    if real.starts_with(&root) { Ok(real) } else { Err(outside()) }
+    Ok(real)
 }
 
 #[cfg(test)]
@@ -105,6 +112,8 @@ mod tests {
         assert!(below(&root, "../x").is_err());
         assert!(below(&root, "/etc").is_err());
         assert!(below(&root, "link").is_err());
+        assert!(below(&root, "link/timonier-test").is_err());
+        assert!(!Path::new("/etc/timonier-test").exists());
         assert_eq!(below(&root, "a/b").expect("a path"), root.canonicalize().expect("real").join("a/b"));
     }
 }

@@ -1,20 +1,16 @@
-//! Taking the step that `plan` chose. What fails is remembered, so that the plan tries again in its time.
+//! Taking the step that `plan` chose: from nothing to running. What fails is remembered, so that the plan tries again
+//! in its time. What ends a pod is in `end`.
 
-use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{Container, Pod};
-use kube::{
-    Api,
-    api::{DeleteParams, Preconditions},
-};
 
 use super::{Order, Worker, sources};
 use crate::{
     desired::{self, ConfigError, Surroundings, environment, sources::References},
-    memory::{ImageState, Retry, Stopping, next_rest, rest},
+    memory::{ImageState, Retry, next_rest, rest},
     observed::ObservedPod,
-    plan::{self, Step, Why},
-    runtime::{ContainerSpec, Runtime, RuntimeError, Signal},
+    plan::{self, Step},
+    runtime::{ContainerSpec, Runtime, RuntimeError},
     volumes::{self, VolumeError},
 };
 
@@ -23,7 +19,6 @@ type Pace = (SignedDuration, SignedDuration);
 const VOLUMES: Pace = (SignedDuration::from_millis(500), SignedDuration::from_secs(10));
 const SANDBOX: Pace = (SignedDuration::from_millis(500), SignedDuration::from_secs(15));
 const CONTAINER: Pace = (SignedDuration::from_secs(1), SignedDuration::from_secs(10));
-const ENDING: Pace = (SignedDuration::from_millis(200), SignedDuration::from_secs(5));
 
 impl<R: Runtime> Worker<R> {
     pub(super) async fn act(&mut self, step: Step, observed: &ObservedPod) {
@@ -60,16 +55,8 @@ impl<R: Runtime> Worker<R> {
             Step::StartContainer { container, id } => self.start_container(&container, &id).await,
             Step::Stop { ids, grace, why } => self.stop(ids, grace, &why, observed).await,
             Step::Kill { ids } => self.kill(ids).await,
-            Step::Remove { ids } => {
-                let removals = join_all(ids.iter().map(|id| self.shared.runtime.remove(id))).await;
-                let failed = removals.into_iter().find_map(Result::err);
-                self.ending(failed.map(|error| error.to_string()));
-            }
-            Step::ReportEnd => {
-                let said = self.reporter.flush().await;
-                self.memory.end_reported = said;
-                self.ending((!said).then(|| "the last status was not taken".to_owned()));
-            }
+            Step::Remove { ids } => self.remove(ids).await,
+            Step::ReportEnd => self.report_end().await,
             Step::Release => self.release().await,
             Step::Finalize => self.finalize().await,
             Step::Wait { .. } | Step::Done => {}
@@ -79,14 +66,6 @@ impl<R: Runtime> Worker<R> {
     fn wanted(&self, name: &str) -> Option<Container> {
         let pod = self.pod.as_deref()?;
         desired::spec(pod).containers.iter().find(|container| container.name == name).cloned()
-    }
-
-    /// Remembers whether a step that is retried as a whole went well.
-    fn ending(&mut self, failed: Option<String>) {
-        self.memory.ending = failed.map(|message| {
-            tracing::warn!(pod = self.identity.name, namespace = self.identity.namespace, message, "cleaning up");
-            Retry::after(self.memory.ending.as_ref(), Timestamp::now(), ENDING, "", message)
-        });
     }
 
     async fn prepare_volumes(&mut self) {
@@ -241,76 +220,5 @@ impl<R: Runtime> Worker<R> {
                 }
             }
         }
-    }
-
-    async fn stop(&mut self, ids: Vec<String>, grace: i64, why: &Why, observed: &ObservedPod) {
-        if *why == Why::SandboxChanged {
-            self.notices.normal("SandboxChanged", "Pod sandbox changed, it will be killed and re-created.");
-        }
-        for container in observed.containers.iter().filter(|container| ids.contains(&container.id)) {
-            self.notices.stopping(&container.name, why);
-        }
-        let signal = if grace == 0 { Signal::Kill } else { Signal::Term };
-        let answers = join_all(ids.iter().map(|id| self.shared.runtime.signal(id, signal))).await;
-        let since = Timestamp::now();
-        for (id, answer) in ids.into_iter().zip(answers) {
-            match answer {
-                Ok(()) => {
-                    self.memory.stopping.insert(id, Stopping { since, grace, killed: grace == 0 });
-                }
-                Err(error) => self.signal_failed(&error).await,
-            }
-        }
-    }
-
-    async fn kill(&mut self, ids: Vec<String>) {
-        let answers = join_all(ids.iter().map(|id| self.shared.runtime.signal(id, Signal::Kill))).await;
-        for (id, answer) in ids.iter().zip(answers) {
-            match answer {
-                Ok(()) => {
-                    if let Some(stopping) = self.memory.stopping.get_mut(id) {
-                        stopping.killed = true;
-                    }
-                }
-                Err(error) => self.signal_failed(&error).await,
-            }
-        }
-    }
-
-    async fn signal_failed(&self, error: &RuntimeError) {
-        tracing::warn!(pod = self.identity.name, %error, "container not signalled");
-        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
-    }
-
-    async fn release(&mut self) {
-        if R::SIMULATED {
-            self.memory.released = true;
-            return;
-        }
-        let memory = self.shared.runtime.release_memory(&self.identity.uid).await.map_err(|error| error.to_string());
-        let (state_dir, uid) = (self.shared.state_dir.clone(), self.identity.uid.clone());
-        let files = tokio::task::spawn_blocking(move || volumes::release(&state_dir, &uid)).await;
-        let files = files.map_err(|error| error.to_string()).and_then(|done| done.map_err(|error| error.to_string()));
-        let failed = memory.and(files).err();
-        self.memory.released = failed.is_none();
-        self.ending(failed);
-    }
-
-    /// The API server keeps a pod until its agent says that nothing runs any more.
-    async fn finalize(&mut self) {
-        let pods: Api<Pod> = Api::namespaced(self.shared.client.clone(), &self.identity.namespace);
-        let parameters = DeleteParams {
-            grace_period_seconds: Some(0),
-            preconditions: Some(Preconditions { uid: Some(self.identity.uid.clone()), resource_version: None }),
-            ..DeleteParams::default()
-        };
-        let failed = match pods.delete(&self.identity.name, &parameters).await {
-            Ok(_) => None,
-            // Gone, or another one by now.
-            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => None,
-            Err(error) => Some(error.to_string()),
-        };
-        self.memory.finalized = failed.is_none();
-        self.ending(failed);
     }
 }

@@ -1,7 +1,9 @@
 //! One worker a pod. Each turn it looks at what the runtime has, says what it sees, and takes one step.
 
 mod act;
+mod end;
 mod image;
+mod look;
 mod notices;
 mod report;
 mod sources;
@@ -22,10 +24,10 @@ use tokio::{
 use crate::{
     config::Timings,
     desired,
-    memory::{Failure, ImageState, Memory, Probes, later},
+    memory::{Memory, later},
     observed::{ObservedPod, PodIdentity},
     plan::{self, Step, Wish, plan, wish},
-    probes::{self, Outcome, Probers},
+    probes::{Outcome, Probers},
     runtime::{HostFacts, Runtime},
     status,
 };
@@ -73,8 +75,6 @@ pub struct Worker<R> {
 const RUNTIME_RETRY: SignedDuration = SignedDuration::from_secs(1);
 /// A status may wait this long for the next step to change it again.
 const PATIENCE: Duration = Duration::from_millis(20);
-/// A failed pull is shown as such for a moment, then as waiting for the next.
-const PULL_ERROR_SHOWN: SignedDuration = SignedDuration::from_secs(1);
 
 impl<R: Runtime> Worker<R> {
     pub fn new(
@@ -168,13 +168,13 @@ impl<R: Runtime> Worker<R> {
         self.order = self.orders.borrow_and_update().clone();
         if let Order::Pod(pod) = self.order.clone() {
             self.reporter.seen(&pod);
-            self.adopt_foreign_conditions(&pod);
+            self.keep_what_others_said(&pod);
             self.pod = Some(pod);
         }
     }
 
-    /// Conditions that others write are theirs.
-    fn adopt_foreign_conditions(&mut self, pod: &Pod) {
+    /// What others write of a pod's status is theirs.
+    fn keep_what_others_said(&mut self, pod: &Pod) {
         let status = pod.status.clone().unwrap_or_default();
         let mut conditions = self.said.conditions.take().unwrap_or_default();
         conditions.retain(|condition| status::OWN_CONDITIONS.contains(&condition.type_.as_str()));
@@ -185,6 +185,12 @@ impl<R: Runtime> Worker<R> {
         }
         self.said.conditions = Some(conditions);
         self.said.qos_class = status.qos_class;
+        // Somebody else may end a pod for good, too.
+        if matches!(status.phase.as_deref(), Some("Succeeded" | "Failed")) {
+            self.said.phase = status.phase;
+            self.said.reason = status.reason;
+            self.said.message = status.message;
+        }
     }
 
     fn wish(&self) -> Wish {
@@ -193,77 +199,6 @@ impl<R: Runtime> Worker<R> {
             (Order::Pod(_), Some(pod)) => wish(pod, &self.memory),
             (Order::Pod(_), None) => Wish::Run,
         }
-    }
-
-    /// Brings the memory up to what is there now.
-    fn refresh(&mut self, observed: &ObservedPod, now: Timestamp) {
-        while let Ok(outcome) = self.outcomes.try_recv() {
-            self.heed(outcome);
-        }
-        self.memory.stopping.retain(|id, _| observed.running().any(|container| container.id == *id));
-        let Some(pod) = self.pod.clone() else { return };
-        for wanted in &desired::spec(&pod).containers {
-            let Some(newest) = observed.container(&wanted.name) else { continue };
-            let said = self.said.container_statuses.iter().flatten().find(|said| said.name == wanted.name);
-            let known = said.filter(|said| said.container_id.as_deref().is_some_and(|id| id.ends_with(&newest.id)));
-            let (started, ready) = known.map_or((false, false), |said| (said.started == Some(true), said.ready));
-            let memory = self.memory.container(&wanted.name);
-            if memory.probes.id != newest.id {
-                memory.probes = Probes { id: newest.id.clone(), started, ready, failed: None };
-            }
-        }
-        self.announce_pull_back_off(&pod, now);
-        self.check_deadline(&pod, now);
-        if R::SIMULATED {
-            for probes in self.memory.containers.values_mut().map(|memory| &mut memory.probes) {
-                (probes.started, probes.ready) = (true, true);
-            }
-        } else {
-            let host = self.shared.runtime.host_address();
-            self.probers.sync(&pod, observed, &self.memory, host);
-        }
-    }
-
-    fn announce_pull_back_off(&mut self, pod: &Pod, now: Timestamp) {
-        for wanted in &desired::spec(pod).containers {
-            let image = wanted.image.as_deref().unwrap_or_default();
-            if let ImageState::Failed(retry) = &mut self.memory.container(&wanted.name).image
-                && retry.reason == "ErrImagePull"
-                && later(retry.at, PULL_ERROR_SHOWN - retry.delay) <= now
-            {
-                image::becomes_back_off(retry, image);
-                let message = format!("Back-off pulling image {image:?}");
-                self.notices.container_normal(&wanted.name, "BackOff", message);
-                self.notices.container_warning(&wanted.name, "Failed", "Error: ImagePullBackOff");
-            }
-        }
-    }
-
-    fn check_deadline(&mut self, pod: &Pod, now: Timestamp) {
-        let Some(at) = self.deadline(pod) else { return };
-        let ended = matches!(self.said.phase.as_deref(), Some("Succeeded" | "Failed"));
-        if at <= now && self.memory.failed.is_none() && !ended {
-            let message = "Pod was active on the node longer than the specified deadline".to_owned();
-            self.notices.normal("DeadlineExceeded", message.clone());
-            self.memory.failed = Some(Failure { reason: "DeadlineExceeded".to_owned(), message });
-        }
-    }
-
-    fn deadline(&self, pod: &Pod) -> Option<Timestamp> {
-        let seconds = desired::spec(pod).active_deadline_seconds?;
-        Some(later(self.said.start_time.as_ref()?.0, SignedDuration::from_secs(seconds)))
-    }
-
-    /// Times that matter besides those of the plan.
-    fn appointments(&self, now: Timestamp) -> Vec<Timestamp> {
-        let pulls = self.memory.containers.values().filter_map(|memory| match &memory.image {
-            ImageState::Failed(retry) if retry.reason == "ErrImagePull" => {
-                Some(later(retry.at, PULL_ERROR_SHOWN - retry.delay))
-            }
-            _ => None,
-        });
-        let deadline = self.pod.as_deref().and_then(|pod| self.deadline(pod));
-        pulls.chain(deadline).filter(|at| *at > now).collect()
     }
 
     /// Says what is, unless the last word was spoken.
@@ -292,45 +227,10 @@ impl<R: Runtime> Worker<R> {
         }
     }
 
-    fn announce_crashes(&mut self, observed: &ObservedPod) {
-        for said in self.said.container_statuses.iter().flatten() {
-            let waiting = said.state.as_ref().and_then(|state| state.waiting.as_ref());
-            let crashed = waiting.is_some_and(|waiting| waiting.reason.as_deref() == Some("CrashLoopBackOff"));
-            let Some(attempt) = observed.container(&said.name).map(|container| container.attempt) else { continue };
-            let memory = self.memory.containers.entry(said.name.clone()).or_default();
-            if crashed && memory.announced != Some(attempt) {
-                memory.announced = Some(attempt);
-                let PodIdentity { uid, name, namespace } = &self.identity;
-                let message =
-                    format!("Back-off restarting failed container {} in pod {name}_{namespace}({uid})", said.name);
-                self.notices.container_warning(&said.name, "BackOff", message);
-            }
-        }
-    }
-
     fn report_if_overdue(&mut self) {
         self.reporter.collect();
         if self.unsaid_since.is_some_and(|since| since.elapsed() >= PATIENCE) {
             self.reporter.start();
-        }
-    }
-
-    fn heed(&mut self, outcome: Outcome) {
-        let memory = self.memory.container(&outcome.container);
-        if memory.probes.id != outcome.id {
-            return;
-        }
-        if let Some(trouble) = outcome.trouble {
-            let kind = outcome.kind.title();
-            self.notices.container_warning(&outcome.container, "Unhealthy", format!("{kind} probe {trouble}"));
-        }
-        let memory = self.memory.container(&outcome.container);
-        match (outcome.kind, outcome.verdict) {
-            (_, None) => {}
-            (probes::Kind::Readiness, Some(ready)) => memory.probes.ready = ready,
-            (probes::Kind::Startup, Some(true)) => memory.probes.started = true,
-            (kind, Some(false)) => memory.probes.failed = Some(kind.name()),
-            (probes::Kind::Liveness, Some(true)) => {}
         }
     }
 

@@ -182,6 +182,22 @@ async fn a_container_gets_its_command_environment_directory_and_user() {
 }
 
 #[tokio::test]
+async fn a_terminal_and_an_open_input_are_given_where_asked_for() {
+    let cluster = Cluster::prepared().await;
+    let (pod, sandbox) = cluster.pod().await;
+    let mut spec = script(&pod, &sandbox, "[ -t 1 ] && echo terminal");
+    spec.tty = true;
+    assert_eq!(cluster.output(&spec).await, "terminal\r\n");
+    let mut waits = script(&pod, &sandbox, "cat; echo closed");
+    (waits.name, waits.stdin, waits.stdin_once) = ("waits".into(), true, true);
+    let id = start(&cluster.runtime, &waits).await;
+    let config = cluster.inspect(&id).await.config.expect("a config");
+    assert_eq!((config.open_stdin, config.stdin_once, config.tty), (Some(true), Some(true), Some(false)));
+    let observed = cluster.runtime.observe(&pod.uid).await.expect("observed");
+    assert!(observed.container("waits").is_some_and(|container| container.state.is_running()));
+}
+
+#[tokio::test]
 async fn limits_reach_the_kernel() {
     let cluster = Cluster::prepared().await;
     let (pod, sandbox) = cluster.pod().await;

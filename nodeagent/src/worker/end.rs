@@ -1,0 +1,115 @@
+//! Steps that end containers and pods.
+
+use futures::future::join_all;
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1::Pod;
+use kube::{
+    Api,
+    api::{DeleteParams, Preconditions},
+};
+
+use super::Worker;
+use crate::{
+    memory::{Retry, Stopping},
+    observed::ObservedPod,
+    plan::Why,
+    runtime::{Runtime, RuntimeError, Signal},
+    volumes,
+};
+
+/// First and longest time between two tries.
+const PACE: (SignedDuration, SignedDuration) = (SignedDuration::from_millis(200), SignedDuration::from_secs(5));
+
+impl<R: Runtime> Worker<R> {
+    /// Remembers whether a step that is retried as a whole went well.
+    fn ending(&mut self, failed: Option<String>) {
+        self.memory.ending = failed.map(|message| {
+            tracing::warn!(pod = self.identity.name, namespace = self.identity.namespace, message, "cleaning up");
+            Retry::after(self.memory.ending.as_ref(), Timestamp::now(), PACE, "", message)
+        });
+    }
+
+    pub(super) async fn remove(&mut self, ids: Vec<String>) {
+        let removals = join_all(ids.iter().map(|id| self.shared.runtime.remove(id))).await;
+        let failed = removals.into_iter().find_map(Result::err);
+        self.ending(failed.map(|error| error.to_string()));
+    }
+
+    /// Nothing is cleared away before the API server knows how it ended.
+    pub(super) async fn report_end(&mut self) {
+        let said = self.reporter.flush().await;
+        self.memory.end_reported = said;
+        self.ending((!said).then(|| "the last status was not taken".to_owned()));
+    }
+
+    pub(super) async fn stop(&mut self, ids: Vec<String>, grace: i64, why: &Why, observed: &ObservedPod) {
+        if *why == Why::SandboxChanged {
+            self.notices.normal("SandboxChanged", "Pod sandbox changed, it will be killed and re-created.");
+        }
+        for container in observed.containers.iter().filter(|container| ids.contains(&container.id)) {
+            self.notices.stopping(&container.name, why);
+        }
+        let signal = if grace == 0 { Signal::Kill } else { Signal::Term };
+        let answers = join_all(ids.iter().map(|id| self.shared.runtime.signal(id, signal))).await;
+        let since = Timestamp::now();
+        for (id, answer) in ids.into_iter().zip(answers) {
+            match answer {
+                Ok(()) => {
+                    self.memory.stopping.insert(id, Stopping { since, grace, killed: grace == 0 });
+                }
+                Err(error) => self.signal_failed(&error).await,
+            }
+        }
+    }
+
+    pub(super) async fn kill(&mut self, ids: Vec<String>) {
+        let answers = join_all(ids.iter().map(|id| self.shared.runtime.signal(id, Signal::Kill))).await;
+        for (id, answer) in ids.iter().zip(answers) {
+            match answer {
+                Ok(()) => {
+                    if let Some(stopping) = self.memory.stopping.get_mut(id) {
+                        stopping.killed = true;
+                    }
+                }
+                Err(error) => self.signal_failed(&error).await,
+            }
+        }
+    }
+
+    async fn signal_failed(&self, error: &RuntimeError) {
+        tracing::warn!(pod = self.identity.name, %error, "container not signalled");
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    }
+
+    pub(super) async fn release(&mut self) {
+        if R::SIMULATED {
+            self.memory.released = true;
+            return;
+        }
+        let memory = self.shared.runtime.release_memory(&self.identity.uid).await.map_err(|error| error.to_string());
+        let (state_dir, uid) = (self.shared.state_dir.clone(), self.identity.uid.clone());
+        let files = tokio::task::spawn_blocking(move || volumes::release(&state_dir, &uid)).await;
+        let files = files.map_err(|error| error.to_string()).and_then(|done| done.map_err(|error| error.to_string()));
+        let failed = memory.and(files).err();
+        self.memory.released = failed.is_none();
+        self.ending(failed);
+    }
+
+    /// The API server keeps a pod until its agent says that nothing runs any more.
+    pub(super) async fn finalize(&mut self) {
+        let pods: Api<Pod> = Api::namespaced(self.shared.client.clone(), &self.identity.namespace);
+        let parameters = DeleteParams {
+            grace_period_seconds: Some(0),
+            preconditions: Some(Preconditions { uid: Some(self.identity.uid.clone()), resource_version: None }),
+            ..DeleteParams::default()
+        };
+        let failed = match pods.delete(&self.identity.name, &parameters).await {
+            Ok(_) => None,
+            // Gone, or another one by now.
+            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => None,
+            Err(error) => Some(error.to_string()),
+        };
+        self.memory.finalized = failed.is_none();
+        self.ending(failed);
+    }
+}

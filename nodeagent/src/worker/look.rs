@@ -1,0 +1,124 @@
+//! What a worker makes of what it sees: its memory brought up to date, and what is worth an event said.
+
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1::Pod;
+
+use super::{Worker, image};
+use crate::{
+    desired,
+    memory::{Failure, ImageState, Probes, later},
+    observed::{ObservedPod, PodIdentity},
+    probes::{Kind, Outcome},
+    runtime::Runtime,
+};
+
+/// A failed pull is shown as such for a moment, then as waiting for the next.
+const PULL_ERROR_SHOWN: SignedDuration = SignedDuration::from_secs(1);
+
+impl<R: Runtime> Worker<R> {
+    /// Brings the memory up to what is there now.
+    pub(super) fn refresh(&mut self, observed: &ObservedPod, now: Timestamp) {
+        while let Ok(outcome) = self.outcomes.try_recv() {
+            self.heed(outcome);
+        }
+        self.memory.stopping.retain(|id, _| observed.running().any(|container| container.id == *id));
+        let Some(pod) = self.pod.clone() else { return };
+        for wanted in &desired::spec(&pod).containers {
+            let Some(newest) = observed.container(&wanted.name) else { continue };
+            let said = self.said.container_statuses.iter().flatten().find(|said| said.name == wanted.name);
+            let known = said.filter(|said| said.container_id.as_deref().is_some_and(|id| id.ends_with(&newest.id)));
+            let (started, ready) = known.map_or((false, false), |said| (said.started == Some(true), said.ready));
+            let memory = self.memory.container(&wanted.name);
+            if memory.probes.id != newest.id {
+                memory.probes = Probes { id: newest.id.clone(), started, ready, failed: None };
+            }
+        }
+        self.announce_pull_back_off(&pod, now);
+        self.check_deadline(&pod, now);
+        if R::SIMULATED {
+            for probes in self.memory.containers.values_mut().map(|memory| &mut memory.probes) {
+                (probes.started, probes.ready) = (true, true);
+            }
+        } else {
+            let host = self.shared.runtime.host_address();
+            self.probers.sync(&pod, observed, &self.memory, host);
+        }
+    }
+
+    fn announce_pull_back_off(&mut self, pod: &Pod, now: Timestamp) {
+        for wanted in &desired::spec(pod).containers {
+            let image = wanted.image.as_deref().unwrap_or_default();
+            if let ImageState::Failed(retry) = &mut self.memory.container(&wanted.name).image
+                && retry.reason == "ErrImagePull"
+                && later(retry.at, PULL_ERROR_SHOWN - retry.delay) <= now
+            {
+                image::becomes_back_off(retry, image);
+                let message = format!("Back-off pulling image {image:?}");
+                self.notices.container_normal(&wanted.name, "BackOff", message);
+                self.notices.container_warning(&wanted.name, "Failed", "Error: ImagePullBackOff");
+            }
+        }
+    }
+
+    fn check_deadline(&mut self, pod: &Pod, now: Timestamp) {
+        let Some(at) = self.deadline(pod) else { return };
+        let ended = matches!(self.said.phase.as_deref(), Some("Succeeded" | "Failed"));
+        if at <= now && self.memory.failed.is_none() && !ended {
+            let message = "Pod was active on the node longer than the specified deadline".to_owned();
+            self.notices.normal("DeadlineExceeded", message.clone());
+            self.memory.failed = Some(Failure { reason: "DeadlineExceeded".to_owned(), message });
+        }
+    }
+
+    fn deadline(&self, pod: &Pod) -> Option<Timestamp> {
+        let seconds = desired::spec(pod).active_deadline_seconds?;
+        Some(later(self.said.start_time.as_ref()?.0, SignedDuration::from_secs(seconds)))
+    }
+
+    /// Times that matter besides those of the plan.
+    pub(super) fn appointments(&self, now: Timestamp) -> Vec<Timestamp> {
+        let pulls = self.memory.containers.values().filter_map(|memory| match &memory.image {
+            ImageState::Failed(retry) if retry.reason == "ErrImagePull" => {
+                Some(later(retry.at, PULL_ERROR_SHOWN - retry.delay))
+            }
+            _ => None,
+        });
+        let deadline = self.pod.as_deref().and_then(|pod| self.deadline(pod));
+        pulls.chain(deadline).filter(|at| *at > now).collect()
+    }
+
+    pub(super) fn announce_crashes(&mut self, observed: &ObservedPod) {
+        for said in self.said.container_statuses.iter().flatten() {
+            let waiting = said.state.as_ref().and_then(|state| state.waiting.as_ref());
+            let crashed = waiting.is_some_and(|waiting| waiting.reason.as_deref() == Some("CrashLoopBackOff"));
+            let Some(attempt) = observed.container(&said.name).map(|container| container.attempt) else { continue };
+            let memory = self.memory.containers.entry(said.name.clone()).or_default();
+            if crashed && memory.announced != Some(attempt) {
+                memory.announced = Some(attempt);
+                let PodIdentity { uid, name, namespace } = &self.identity;
+                let message =
+                    format!("Back-off restarting failed container {} in pod {name}_{namespace}({uid})", said.name);
+                self.notices.container_warning(&said.name, "BackOff", message);
+            }
+        }
+    }
+
+    pub(super) fn heed(&mut self, outcome: Outcome) {
+        let memory = self.memory.container(&outcome.container);
+        if memory.probes.id != outcome.id {
+            return;
+        }
+        if let Some(trouble) = outcome.trouble {
+            let kind = outcome.kind.title();
+            self.notices.container_warning(&outcome.container, "Unhealthy", format!("{kind} probe {trouble}"));
+        }
+        let memory = self.memory.container(&outcome.container);
+        match (outcome.kind, outcome.verdict) {
+            (_, None) => {}
+            (Kind::Readiness, Some(ready)) => memory.probes.ready = ready,
+            (Kind::Startup, Some(true)) => memory.probes.started = true,
+            (kind, Some(false)) => memory.probes.failed = Some(kind.name()),
+            (Kind::Liveness, Some(true)) => {}
+        }
+    }
+}
