@@ -24,7 +24,7 @@ impl<R: Runtime> Worker<R> {
     pub(super) async fn act(&mut self, step: Step, observed: &ObservedPod) {
         match step {
             Step::PrepareVolumes => self.prepare_volumes().await,
-            Step::CreateSandbox { attempt } => self.create_sandbox(attempt).await,
+            Step::CreateSandbox { attempt } => self.create_sandbox(attempt, observed).await,
             Step::StartSandbox { id } => self.start_sandbox(&id).await,
             Step::EnsureImage { container, attempt } => {
                 if let Some(wanted) = self.wanted(&container) {
@@ -107,8 +107,11 @@ impl<R: Runtime> Worker<R> {
         }
     }
 
-    async fn create_sandbox(&mut self, attempt: u32) {
+    async fn create_sandbox(&mut self, attempt: u32, observed: &ObservedPod) {
         let Some(pod) = self.pod.clone() else { return };
+        if !observed.containers.is_empty() {
+            self.notices.normal("SandboxChanged", "Pod sandbox changed, it will be killed and re-created.");
+        }
         let made = match desired::sandbox(&pod, attempt, self.shared.runtime.host_address()) {
             Ok(spec) => self.shared.runtime.create_sandbox(&spec).await.map(drop),
             Err(error) => Err(RuntimeError::Failed(error.to_string())),

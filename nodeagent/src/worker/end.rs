@@ -43,9 +43,6 @@ impl<R: Runtime> Worker<R> {
     }
 
     pub(super) async fn stop(&mut self, ids: Vec<String>, grace: i64, why: &Why, observed: &ObservedPod) {
-        if *why == Why::SandboxChanged {
-            self.notices.normal("SandboxChanged", "Pod sandbox changed, it will be killed and re-created.");
-        }
         for container in observed.containers.iter().filter(|container| ids.contains(&container.id)) {
             self.notices.stopping(&container.name, why);
         }
