@@ -37,8 +37,8 @@ pub enum ConnectError {
         list(.looked)
     )]
     NoKubeconfig { looked: Vec<PathBuf> },
-    #[error("cannot read kubeconfig {}: {source}", .file.display())]
-    Read { file: PathBuf, source: kube::config::KubeconfigError },
+    #[error("cannot read kubeconfig {}: {message}", .file.display())]
+    Read { file: PathBuf, message: String },
     #[error("kubeconfig {origin}: {message}")]
     Context { origin: String, message: String },
     #[error("--server {server:?} is not a URL such as https://127.0.0.1:6443: {message}")]
@@ -134,7 +134,7 @@ fn read(options: &ConnectOptions) -> Result<(Kubeconfig, String), ConnectError> 
     for file in &files {
         let read = Kubeconfig::read_from(file)
             .and_then(|next| merged.clone().merge(next))
-            .map_err(|source| ConnectError::Read { file: file.clone(), source })?;
+            .map_err(|error| ConnectError::Read { file: file.clone(), message: explain(error) })?;
         merged = read;
     }
     let origin = files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(":");
@@ -210,6 +210,7 @@ fn explain(error: kube::config::KubeconfigError) -> String {
         }
         E::LoadContext(name) => format!("context {name:?} does not exist; `kctl config get-contexts` lists them"),
         E::LoadClusterOfContext(name) => format!("cluster {name:?}, which the context names, does not exist"),
+        E::ReadConfig(source, _) => source.to_string(),
         _ => error.to_string(),
     }
 }
