@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::node::{Node, Usage};
 use crate::pod::Pod;
+use crate::zones::Zones;
 
 /// What became different, as a set: a pod that was refused is worth another look only when one of
 /// the changes that could cure the refusal has happened.
@@ -37,7 +38,7 @@ impl BitOr for Change {
     }
 }
 
-/// Nodes with their pods. Each change takes constant time.
+/// Nodes with their pods. A change of a pod takes constant time, one of a node no more than its own pods.
 #[derive(Debug, Clone, Default)]
 pub struct Cluster {
     nodes: Vec<Node>,
@@ -47,6 +48,7 @@ pub struct Cluster {
     /// Pods whose node has no object (not seen yet, or deleted), by the node's name: watches of pods
     /// and of nodes are not ordered between each other.
     strays: HashMap<Arc<str>, Usage>,
+    zones: Zones,
 }
 
 impl Cluster {
@@ -67,12 +69,25 @@ impl Cluster {
         self.by_name.get(name).copied()
     }
 
+    /// How many pods of each controller are in each zone.
+    pub fn zones(&self) -> &Zones {
+        &self.zones
+    }
+
     /// Adds a node, or replaces what is known of it. Pods on it stay.
     pub fn set_node(&mut self, mut node: Node) -> Change {
         if let Some(&at) = self.by_name.get(&node.name) {
-            return self.nodes[at].become_as(node);
+            let known = &mut self.nodes[at];
+            let zone = known.zone.clone();
+            let change = known.become_as(node);
+            if known.zone != zone {
+                self.zones.leave(zone.as_ref(), known.usage());
+                self.zones.enter(known.zone.as_ref(), known.usage());
+            }
+            return change;
         }
         if let Some(usage) = self.strays.remove(&node.name) {
+            self.zones.enter(node.zone.as_ref(), &usage);
             *node.usage_mut() = usage;
         }
         self.by_name.insert(node.name.clone(), self.nodes.len());
@@ -88,6 +103,7 @@ impl Cluster {
             self.by_name.insert(moved.name.clone(), at);
         }
         let usage = gone.take_usage();
+        self.zones.leave(gone.zone.as_ref(), &usage);
         if !usage.is_empty() {
             self.strays.insert(gone.name, usage);
         }
@@ -97,16 +113,30 @@ impl Cluster {
     pub fn set_pod(&mut self, pod: Arc<Pod>, node: &Arc<str>) {
         self.remove_pod(&pod.uid);
         self.pods.insert(pod.uid.clone(), node.clone());
-        self.usage_of(node).add(pod);
+        let Some(&at) = self.by_name.get(node) else {
+            return self.strays.entry(node.clone()).or_default().add(pod);
+        };
+        let node = &mut self.nodes[at];
+        if let (Some(controller), Some(zone)) = (&pod.controller, &node.zone) {
+            self.zones.add(controller, zone, 1);
+        }
+        node.usage_mut().add(pod);
     }
 
     /// Stops counting a pod. False when it was not counted.
     pub fn remove_pod(&mut self, uid: &str) -> bool {
-        let Some(node) = self.pods.remove(uid) else { return false };
-        let usage = self.usage_of(&node);
-        usage.remove(uid);
-        if usage.is_empty() {
-            self.strays.remove(&node);
+        let Some(name) = self.pods.remove(uid) else { return false };
+        if let Some(&at) = self.by_name.get(&name) {
+            let node = &mut self.nodes[at];
+            let pod = node.usage_mut().remove(uid);
+            if let (Some(controller), Some(zone)) = (pod.and_then(|pod| pod.controller.clone()), &node.zone) {
+                self.zones.remove(&controller, zone, 1);
+            }
+        } else if let Some(usage) = self.strays.get_mut(&name) {
+            usage.remove(uid);
+            if usage.is_empty() {
+                self.strays.remove(&name);
+            }
         }
         true
     }
@@ -123,12 +153,5 @@ impl Cluster {
 
     pub fn pod_count(&self) -> usize {
         self.pods.len()
-    }
-
-    fn usage_of(&mut self, node: &Arc<str>) -> &mut Usage {
-        match self.by_name.get(node) {
-            Some(&at) => self.nodes[at].usage_mut(),
-            None => self.strays.entry(node.clone()).or_default(),
-        }
     }
 }

@@ -67,7 +67,7 @@ fn play(
                 cluster.set_node(node(
                     &format!("n{n}"),
                     json!({
-                        "metadata": {"labels": if *label { json!({"picky": "yes"}) } else { json!({}) }},
+                        "metadata": {"labels": if *label { json!({"picky": "yes", "topology.kubernetes.io/zone": "a"}) } else { json!({}) }},
                         "spec": {"taints": taints},
                         "status": {"allocatable": {"cpu": cpu.to_string(), "pods": "4", "example.com/gpu": "2"}},
                     }),
@@ -130,6 +130,17 @@ proptest! {
     }
 
     #[test]
+    fn the_pods_of_a_zone_are_those_of_its_nodes(seed: u64, steps in proptest::collection::vec(step(), 1..120)) {
+        let (cluster, _) = play(seed, &steps, |_, _, _| {});
+        for controller in ["rs0", "rs1", "rs2"] {
+            let in_zone = cluster.nodes().iter().filter(|node| node.zone.is_some());
+            let pods: u32 = in_zone.map(|node| node.usage().pods_of(controller)).sum();
+            let counted: u32 = cluster.zones().of(controller).iter().map(|(_, pods)| pods).sum();
+            prop_assert_eq!(pods, counted);
+        }
+    }
+
+    #[test]
     fn removing_every_pod_leaves_every_node_as_it_came(seed: u64, steps in proptest::collection::vec(step(), 1..120)) {
         let (mut cluster, _) = play(seed, &steps, |_, _, _| {});
         for pod in 0..30 {
@@ -140,6 +151,7 @@ proptest! {
             prop_assert_eq!(node.usage().requested(), &Resources::default());
             prop_assert_eq!(node.usage().weight(), (0, 0));
             prop_assert!(node.usage().host_ports().is_empty());
+            prop_assert!(cluster.zones().of("rs0").is_empty());
         }
     }
 }

@@ -11,7 +11,7 @@
 //! * the same seed and the same sequence of calls give the same decisions.
 //!
 //! Reading order: [`resource`] and [`host_port`] (what is counted), [`selector`] and [`taint`] (what
-//! is matched), [`pod`], [`node`], [`cluster`] (the snapshot), [`filter`] and [`score`] (one rule a
+//! is matched), [`pod`], [`node`], [`zones`], [`cluster`] (the snapshot), [`filter`] and [`score`] (one rule a
 //! file), [`pipeline`] (the decision), [`explanation`] (its words).
 
 pub mod cluster;
@@ -25,6 +25,7 @@ pub mod resource;
 pub mod score;
 pub mod selector;
 pub mod taint;
+pub mod zones;
 
 pub use cluster::{Change, Cluster};
 pub use explanation::{Explanation, Reason};

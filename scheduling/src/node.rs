@@ -20,7 +20,7 @@ pub struct Node {
     pub name: Arc<str>,
     pub labels: BTreeMap<String, String>,
     /// The label [`ZONE`], found once: spreading asks every node for it.
-    pub zone: Option<Box<str>>,
+    pub zone: Option<Arc<str>>,
     pub unschedulable: bool,
     pub taints: Vec<Taint>,
     pub allocatable: Resources,
@@ -125,6 +125,11 @@ impl Usage {
         self.by_controller.get(controller).copied().unwrap_or_default()
     }
 
+    /// Every controller that has pods here, with how many.
+    pub(crate) fn by_controller(&self) -> impl Iterator<Item = (&Arc<str>, u32)> {
+        self.by_controller.iter().map(|(controller, pods)| (controller, *pods))
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.pods.is_empty()
     }
@@ -140,8 +145,8 @@ impl Usage {
         self.pods.insert(pod.uid.clone(), pod);
     }
 
-    pub(crate) fn remove(&mut self, uid: &str) {
-        let Some(pod) = self.pods.remove(uid) else { return };
+    pub(crate) fn remove(&mut self, uid: &str) -> Option<Arc<Pod>> {
+        let pod = self.pods.remove(uid)?;
         self.requested.subtract(&pod.requests);
         self.weight.0 = self.weight.0.saturating_sub(pod.weight.0);
         self.weight.1 = self.weight.1.saturating_sub(pod.weight.1);
@@ -158,5 +163,6 @@ impl Usage {
                 self.by_controller.remove(controller);
             }
         }
+        Some(pod)
     }
 }
