@@ -106,7 +106,7 @@ impl Cli {
     /// Reads the command line; prints help and mistakes itself and then gives the exit code.
     pub fn from_command_line(args: impl IntoIterator<Item = OsString>) -> Result<Cli, u8> {
         let command = Cli::command();
-        let args = plain_switches(args, &switches(&command));
+        let args = plain_switches(args, &command);
         let parsed = command.try_get_matches_from(args).and_then(|matches| Cli::from_arg_matches(&matches));
         parsed.map_err(|error| {
             let _ = error.print();
@@ -119,7 +119,10 @@ impl Cli {
 
     pub fn init_logging(&self) {
         let filter = tracing_subscriber::EnvFilter::new(self.global.log_filter());
-        let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+        let log = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(std::io::stderr)
+            .with_ansi(output::stderr_is_terminal());
         // Only an earlier subscriber could refuse; then that one logs.
         let _ = log.try_init();
     }
@@ -135,23 +138,34 @@ impl Cli {
     }
 }
 
-/// The long names of all flags that take no value.
+/// `--watch` and `-w` for every flag of one command that takes no value.
 fn switches(command: &clap::Command) -> BTreeSet<String> {
     let own = command.get_arguments().filter(|arg| matches!(arg.get_action(), ArgAction::SetTrue));
-    let own = own.filter_map(|arg| arg.get_long().map(str::to_string));
-    command.get_subcommands().flat_map(switches).chain(own).collect()
+    own.flat_map(|arg| {
+        [arg.get_long().map(|long| format!("--{long}")), arg.get_short().map(|short| format!("-{short}"))]
+    })
+    .flatten()
+    .collect()
 }
 
 /// kubectl's users write `--watch=true`; a switch is then the bare flag, or nothing if it is `=false`.
-fn plain_switches(args: impl IntoIterator<Item = OsString>, switches: &BTreeSet<String>) -> Vec<OsString> {
+///
+/// A flag may be a switch of one command and take a value in another, so this follows the subcommands.
+fn plain_switches(args: impl IntoIterator<Item = OsString>, root: &clap::Command) -> Vec<OsString> {
+    let mut command = root;
+    let mut known = switches(root);
     let mut plain = Vec::new();
     let mut verbatim = false;
     for arg in args {
         verbatim |= arg == "--";
-        let switch = arg.to_str().and_then(|text| text.strip_prefix("--")?.split_once('='));
-        match switch {
-            Some((name, "true")) if !verbatim && switches.contains(name) => plain.push(format!("--{name}").into()),
-            Some((name, "false")) if !verbatim && switches.contains(name) => {}
+        let text = arg.to_str().filter(|_| !verbatim).unwrap_or_default();
+        if let Some(next) = command.find_subcommand(text) {
+            command = next;
+            known.extend(switches(next));
+        }
+        match text.split_once('=') {
+            Some((switch, "true")) if known.contains(switch) => plain.push(switch.into()),
+            Some((switch, "false")) if known.contains(switch) => {}
             _ => plain.push(arg),
         }
     }
@@ -169,8 +183,16 @@ mod tests {
 
     #[test]
     fn a_switch_may_be_written_with_its_value() {
-        let args = ["kctl", "get", "--watch=true", "--no-headers=false", "--output=true", "--", "--watch=true"];
-        let plain = plain_switches(args.map(OsString::from), &switches(&Cli::command()));
-        assert_eq!(plain, ["kctl", "get", "--watch", "--output=true", "--", "--watch=true"]);
+        let plain = |line: &str| {
+            let args = line.split_whitespace().map(OsString::from);
+            let plain = plain_switches(args, &Cli::command()).into_iter().filter_map(|arg| arg.into_string().ok());
+            plain.collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(
+            plain("kctl get --watch=true -A=true --no-headers=false -o=true -- --watch=true"),
+            "kctl get --watch -A -o=true -- --watch=true"
+        );
+        assert_eq!(plain("kctl rollout status --watch=false d/x"), "kctl rollout status --watch=false d/x");
+        assert_eq!(plain("kctl logs -f=false x"), "kctl logs x");
     }
 }

@@ -141,19 +141,8 @@ impl Catalog {
 }
 
 fn unknown_type(word: &str) -> Error {
-    Error::usage(match word.split_once('.') {
-        Some((name, suffix)) => match suffix.split_once('.') {
-            Some((version, group)) if looks_like_version(version) => format!(
-                "the server doesn't have a resource type \"{name}\" in group \"{group}\" and version \"{version}\""
-            ),
-            _ => format!("the server doesn't have a resource type \"{name}\" in group \"{suffix}\""),
-        },
-        None => format!("the server doesn't have a resource type \"{word}\""),
-    })
-}
-
-fn looks_like_version(text: &str) -> bool {
-    text.strip_prefix('v').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    let name = word.split('.').next().unwrap_or(word);
+    Error::usage(format!("the server doesn't have a resource type \"{name}\""))
 }
 
 #[cfg(test)]
@@ -205,11 +194,7 @@ pub(crate) mod tests {
     fn an_unknown_type_is_refused_in_kubectls_words() {
         let report = |word| catalog().resolve(word).map(|_| ()).expect_err("unknown").report();
         assert_eq!(report("foo"), "error: the server doesn't have a resource type \"foo\"");
-        assert_eq!(report("foo.apps"), "error: the server doesn't have a resource type \"foo\" in group \"apps\"");
-        assert_eq!(
-            report("foo.v1.apps"),
-            "error: the server doesn't have a resource type \"foo\" in group \"apps\" and version \"v1\""
-        );
+        assert_eq!(report("foo.v1.apps"), "error: the server doesn't have a resource type \"foo\"");
     }
 
     #[test]

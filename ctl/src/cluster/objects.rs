@@ -157,6 +157,19 @@ pub async fn list(session: &Session, resource: &Resource, selector: &Selector) -
     Ok(items)
 }
 
+/// Says which selectors a server refused.
+pub fn unmatched(error: Error, resource: &Resource, selector: &Selector) -> Error {
+    if error.reason() != Some("BadRequest") || selector.is_empty() {
+        return error;
+    }
+    let Resource { group, version, plural, .. } = resource;
+    let labels = selector.selector.as_deref().unwrap_or_default();
+    let fields = selector.field_selector.as_deref().unwrap_or_default();
+    error.context(&format!(
+        "Unable to find \"{group}/{version}, Resource={plural}\" that match label selector {labels:?}, field selector {fields:?}"
+    ))
+}
+
 /// The collection's call without a page.
 pub fn list_call(session: &Session, resource: &Resource, selector: &Selector) -> Call {
     let namespace = (!selector.all_namespaces).then(|| session.namespace());
@@ -171,7 +184,8 @@ pub async fn pages(session: &Session, resource: &Resource, selector: &Selector) 
     let mut token = None;
     loop {
         let call = list_call(session, resource, selector).query("limit", PAGE).query_some("continue", token.take());
-        let mut page = session.json(call).await?;
+        let page = session.json(call).await;
+        let mut page = page.map_err(|error| unmatched(error, resource, selector))?;
         if let Value::Array(found) = page["items"].take() {
             items.extend(found);
         }

@@ -112,7 +112,8 @@ async fn subject(session: &Session, item: Item, show_events: bool) -> Result<Sub
         _ => {}
     }
     if show_events && describe::shows_events(&subject.group_resource) {
-        subject.events = Some(events(session, &item).await?);
+        // A page without events is better than none.
+        subject.events = Some(events(session, &item).await.unwrap_or_default());
     }
     subject.object = item.object;
     Ok(subject)

@@ -62,12 +62,18 @@ pub struct Args {
     /// It is no error if an object does not exist
     #[arg(long)]
     ignore_not_found: bool,
+    /// Print what the server answers to this path, as it is
+    #[arg(long, value_name = "PATH", conflicts_with = "words")]
+    raw: Option<String>,
     /// How many objects to ask for at once; 0 means all
     #[arg(long, value_name = "N", default_value_t = PAGE)]
     chunk_size: usize,
 }
 
 pub async fn run(args: Args, global: &Global) -> Result<(), Error> {
+    if let Some(path) = &args.raw {
+        return output::write(connect(global).await?.bytes(Call::get(path).accept("application/json, */*")).await?);
+    }
     if args.words.is_empty() && args.files.filename.is_empty() {
         output::note(
             "You must specify the type of resource to get. Use \"kctl api-resources\" for a complete list of supported resources.\n",
@@ -151,7 +157,7 @@ async fn tables(
     let mut shown = 0;
     let with_kind = args.show_kind || several_types(&groups);
     for group in groups {
-        let mut printer = printer(args, wide, &group.resource, with_kind);
+        let mut printer = printer(args, wide, with_kind || group.resource.namespaced, &group.resource, with_kind);
         let mut whole = Table::default();
         for call in calls(session, args, &group) {
             match table(session, call.accept(TABLE), args.chunk_size, sort.is_some()).await {
@@ -160,7 +166,7 @@ async fn tables(
                     whole.rows.append(&mut table.rows);
                 }
                 Err(error) if args.ignore_not_found && error.is_not_found() => {}
-                Err(error) => errors.push(error),
+                Err(error) => errors.push(objects::unmatched(error, &group.resource, &args.selector)),
             }
         }
         if let Some(path) = sort {
@@ -198,11 +204,11 @@ fn several_types(groups: &[Group]) -> bool {
     groups.windows(2).any(|pair| pair[0].resource != pair[1].resource)
 }
 
-fn printer(args: &Args, wide: bool, resource: &Resource, with_kind: bool) -> Printer {
+fn printer(args: &Args, wide: bool, namespaces: bool, resource: &Resource, with_kind: bool) -> Printer {
     Printer::new(Options {
         wide,
         headers: !args.no_headers,
-        namespace: args.selector.all_namespaces && resource.namespaced,
+        namespace: args.selector.all_namespaces && namespaces,
         kind: with_kind.then(|| resource.short_type()),
         show_labels: args.show_labels,
         label_columns: args.label_columns.clone(),
@@ -320,7 +326,7 @@ async fn watch(session: &Session, args: &Args, format: Format, groups: Vec<Group
     };
     let collection = objects::list_call(session, &group.resource, &selector);
     let collection = if is_table { collection.accept(TABLE) } else { collection };
-    let mut rows = printer(args, wide, &group.resource, args.show_kind);
+    let mut rows = printer(args, wide, group.resource.namespaced, &group.resource, args.show_kind);
     let mut whole = render::Printer::new(format, args.output.show_managed_fields);
     let title = |object: &Value| {
         format!("{}/{}", group.resource.short_type(), object["metadata"]["name"].as_str().unwrap_or_default())

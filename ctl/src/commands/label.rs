@@ -84,7 +84,11 @@ pub async fn run(field: Field, args: Args, global: &Global) -> Result<(), Error>
             output::write(listed(&item, field))?;
             continue;
         }
-        let said = sentence(&item.object["metadata"][field.key()], &change, field);
+        let present = &item.object["metadata"][field.key()];
+        for (key, _) in change.iter().filter(|(key, value)| value.is_null() && present.get(key).is_none()) {
+            output::line(format!("{} {key:?} not found.", field.noun()))?;
+        }
+        let said = sentence(present, &change, field);
         let changed = match check(&item, &change, field, args.overwrite) {
             Ok(()) if args.dry_run == DryRun::Client => Ok(()),
             Ok(()) => {

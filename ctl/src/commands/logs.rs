@@ -145,7 +145,14 @@ async fn pods(session: &Session, args: &Args) -> Result<Vec<Item>, Error> {
     let word = if target.contains('/') { target.clone() } else { format!("pod/{target}") };
     let query = Query { words: &[word], files: None, selector: &selected(None), all: false, read: true };
     let objects::Selection { items, errors } = objects::select(session, query).await?;
-    Error::collect(errors)?;
+    Error::collect(errors).map_err(|error| match error {
+        Error::Api(status) if status.reason.as_deref() == Some("NotFound") => Error::usage(format!(
+            "error from server (NotFound): {} in namespace \"{}\"",
+            status.message.unwrap_or_default(),
+            session.namespace()
+        )),
+        other => other,
+    })?;
     let owner = items.into_iter().next().ok_or_else(|| Error::usage("no object to read logs of"))?;
     if owner.resource.plural == "pods" && owner.resource.group.is_empty() {
         return Ok(vec![owner]);

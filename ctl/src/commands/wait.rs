@@ -147,7 +147,18 @@ pub async fn run(args: Args, global: &Global) -> Result<(), Error> {
         return Err(Error::usage("no matching resources found"));
     }
     let deadline = tokio::time::Instant::now() + args.timeout;
-    for item in items {
+    for mut item in items {
+        if matches!(goal, Goal::Deleted) && item.object.is_null() {
+            match item.refresh(&session).await {
+                Ok(()) => {}
+                // It is gone already; there was nothing to wait for.
+                Err(error) if error.is_not_found() => continue,
+                Err(error) => {
+                    errors.push(error);
+                    continue;
+                }
+            }
+        }
         let uid = item.object["metadata"]["uid"].clone();
         let limit = deadline.saturating_duration_since(tokio::time::Instant::now());
         let done = until(&session, &item, Some(limit.max(LOOK)), |object| {

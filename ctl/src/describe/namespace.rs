@@ -20,6 +20,4 @@ pub fn describe(page: &mut Page, namespace: &Value) {
             page.line(1, format!("{kind}\t{status}\t{time}\t{reason}\t{message}"));
         }
     }
-    page.blank();
-    page.line(0, "No resource quota.\n\nNo LimitRange resource.");
 }

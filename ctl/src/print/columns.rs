@@ -50,16 +50,22 @@ impl Columns {
 }
 
 fn cell(path: &Template, object: &Value) -> String {
-    let found: Vec<String> = path
-        .values(object)
-        .into_iter()
-        .map(|value| match value {
-            Value::String(text) => text.clone(),
-            Value::Null => "<nil>".into(),
-            other => other.to_string(),
-        })
-        .collect();
+    let found: Vec<String> = path.values(object).into_iter().map(shown).collect();
     if found.is_empty() { "<none>".into() } else { found.join(",") }
+}
+
+/// Maps and lists as Go prints them: `map[a:1 b:2]`, `[1 2]`.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => format!("[{}]", items.iter().map(shown).collect::<Vec<_>>().join(" ")),
+        Value::Object(map) => {
+            let pairs = map.iter().map(|(key, value)| format!("{key}:{}", shown(value)));
+            format!("map[{}]", pairs.collect::<Vec<_>>().join(" "))
+        }
+        Value::Null => "<nil>".into(),
+        other => other.to_string(),
+    }
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ impl Printer {
     pub fn print(&mut self, object: &Value, title: &str) -> String {
         let further = std::mem::replace(&mut self.printed, true);
         let mut object = object.clone();
-        if !self.managed_fields {
+        if !self.managed_fields && matches!(self.format, Format::Json | Format::Yaml) {
             drop_managed_fields(&mut object);
         }
         match &self.format {
