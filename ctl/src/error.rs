@@ -141,7 +141,7 @@ fn invalid(status: &Status) -> String {
     };
     let lines: BTreeSet<String> = causes.iter().map(cause_line).collect();
     match lines.len() {
-        0 => head,
+        0 => with_message(head),
         1 => format!("{head}: {}", lines.iter().next().map(String::as_str).unwrap_or_default()),
         _ => lines.iter().fold(format!("{head}: "), |text, line| format!("{text}\n* {line}")),
     }

@@ -60,8 +60,8 @@ impl Global {
     pub fn log_filter(&self) -> String {
         match (&self.log, self.verbosity) {
             (Some(filter), _) => filter.clone(),
-            (None, 0) => "warn,kube_client=error".into(),
-            (None, 1..=4) => "info,kube_client=error".into(),
+            (None, 0) => "warn,kube_client=off".into(),
+            (None, 1..=4) => "info,kube_client=off".into(),
             (None, 5..=7) => "info,timonier_ctl=debug".into(),
             (None, _) => "debug".into(),
         }

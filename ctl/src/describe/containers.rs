@@ -96,15 +96,7 @@ fn ports(page: &mut Page, ports: &Value) {
         });
         or_none(shown.collect::<Vec<_>>().join(", "))
     };
-    let named = ports.iter().map(|port| {
-        let protocol = port["protocol"].as_str().unwrap_or("TCP");
-        let number = port["containerPort"].as_i64().unwrap_or(0);
-        match port["name"].as_str() {
-            Some(name) if !name.is_empty() => format!("{number}/{protocol} ({name})"),
-            _ => format!("{number}/{protocol}"),
-        }
-    });
-    page.field(2, &format!("Port{plural}"), or_none(named.collect::<Vec<_>>().join(", ")));
+    page.field(2, &format!("Port{plural}"), join("containerPort"));
     page.field(2, &format!("Host Port{plural}"), join("hostPort"));
 }
 

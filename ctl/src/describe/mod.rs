@@ -63,14 +63,14 @@ pub fn describe(subject: &Subject, now: Timestamp) -> String {
     page.finish()
 }
 
-/// A pod template alone, as `rollout history --revision` shows it.
+/// A pod template alone, as `rollout history --revision` shows it: kubectl leaves its tabs as they are.
 pub fn pod_template(template: &Value) -> String {
     let mut page = Page::default();
     containers::describe_template(&mut page, template);
-    page.finish()
+    page.unaligned()
 }
 
 /// Whether a page of this kind ends with events.
 pub fn shows_events(group_resource: &str) -> bool {
-    !matches!(group_resource, "secrets" | "namespaces" | "events" | "events.events.k8s.io")
+    !matches!(group_resource, "secrets" | "namespaces")
 }

@@ -9,7 +9,9 @@ use serde_json::Value;
 use timonier_api::quantity::Quantity;
 
 const ROLE_PREFIX: &str = "node-role.kubernetes.io/";
-const RESOURCES: [&str; 2] = ["cpu", "memory"];
+/// The resources that are added up; the first two have columns of their own.
+const RESOURCES: [&str; 3] = ["cpu", "memory", "ephemeral-storage"];
+const COLUMNS: usize = 2;
 
 pub fn describe(page: &mut Page, subject: &Subject, now: Timestamp) {
     let node = &subject.object;
@@ -91,7 +93,7 @@ fn conditions(page: &mut Page, conditions: &Value) {
         page.line(
             1,
             format!(
-                "{} \t{} \t{} \t{} \t{} \t{} ",
+                "{} \t{} \t{} \t{} \t{} \t{}",
                 text(&condition["type"]),
                 text(&condition["status"]),
                 time(&condition["lastHeartbeatTime"]),
@@ -166,17 +168,17 @@ fn pods(page: &mut Page, subject: &Subject, now: Timestamp) {
     let ended = |pod: &&Value| matches!(text(&pod["status"]["phase"]), "Succeeded" | "Failed");
     let mut pods: Vec<&Value> = subject.pods.iter().filter(|pod| !ended(pod)).collect();
     pods.sort_by_key(|pod| (text(&pod["metadata"]["namespace"]), text(&pod["metadata"]["name"])));
-    page.field(0, "Non-terminated Pods", format!("\t({} in total)", pods.len()));
+    page.field(0, "Non-terminated Pods", format!("({} in total)", pods.len()));
     page.line(1, "Namespace\tName\t\tCPU Requests\tCPU Limits\tMemory Requests\tMemory Limits\tAge");
     page.line(1, "---------\t----\t\t------------\t----------\t---------------\t-------------\t---");
-    let mut totals = [Share::default(); 2];
+    let mut totals = [Share::default(); RESOURCES.len()];
     for pod in pods {
         let mut cells = Vec::new();
         for (i, resource) in RESOURCES.iter().enumerate() {
             let share = share(pod, resource);
             totals[i].requests = totals[i].requests + share.requests;
             totals[i].limits = totals[i].limits + share.limits;
-            for amount in [share.requests, share.limits] {
+            for amount in [share.requests, share.limits].into_iter().filter(|_| i < COLUMNS) {
                 cells.push(format!("{amount} ({}%)", percent(amount, allocatable[i])));
             }
         }

@@ -31,6 +31,11 @@ impl Page {
         self.line(level, dashes.join("\t"));
     }
 
+    /// The text with its tabs.
+    pub fn unaligned(self) -> String {
+        self.text
+    }
+
     pub fn finish(self) -> String {
         tabwriter::align(&self.text, DESCRIBE)
     }

@@ -76,5 +76,5 @@ fn endpoints(port: &Value, slices: &[Value]) -> String {
     }
     let more = addresses.len().saturating_sub(3);
     let shown = addresses[..addresses.len() - more].join(",");
-    if more > 0 { format!("{shown} + {more} more...") } else { shown }
+    if more > 0 { format!("{shown} + {more} more...") } else { or_none(shown) }
 }

@@ -124,10 +124,7 @@ impl Printer {
             (Some(kind), 0) => format!("{kind}/{}", cell(value)),
             _ => cell(value),
         }));
-        let label = |key: &String| match metadata["labels"][key].as_str() {
-            Some(value) => value.to_string(),
-            None => "<none>".into(),
-        };
+        let label = |key: &String| metadata["labels"][key].as_str().unwrap_or_default().to_string();
         cells.extend(self.options.label_columns.iter().map(label));
         cells.extend(self.options.show_labels.then(|| labels(&metadata["labels"])));
         cells

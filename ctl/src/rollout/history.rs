@@ -36,6 +36,9 @@ pub fn owned(deployment: &Value, replica_sets: Vec<Value>) -> Vec<Value> {
 
 /// The table of `rollout history`.
 pub fn table(owned: &[Value]) -> String {
+    if owned.is_empty() {
+        return "No rollout history found.".into();
+    }
     let mut text = String::from("REVISION\tCHANGE-CAUSE\n");
     for set in owned {
         let cause = set["metadata"]["annotations"][CHANGE_CAUSE].as_str().unwrap_or("<none>");
@@ -79,7 +82,7 @@ pub fn undo(deployment: &Value, owned: &[Value], to: u64) -> Result<Undo, String
     }
     Ok(Undo::Patch(json!([
         {"op": "replace", "path": "/spec/template", "value": template},
-        {"op": "replace", "path": "/metadata/annotations", "value": annotations(deployment, target)},
+        {"op": "add", "path": "/metadata/annotations", "value": annotations(deployment, target)},
     ])))
 }
 
