@@ -167,7 +167,7 @@ async fn show_history(session: &Session, item: Item, revision: u64) -> Result<()
         return output::line(format!("{} \n{}", item.title(), history::table(&owned)));
     }
     let Some(set) = owned.iter().find(|set| history::revision(set) == revision) else {
-        return Err(Error::usage(format!("unable to find the specified revision")));
+        return Err(Error::usage("unable to find the specified revision"));
     };
     let template = describe::pod_template(&set["spec"]["template"]);
     output::line(format!("{} with revision #{revision}\n{template}", item.title()))
