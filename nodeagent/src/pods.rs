@@ -25,6 +25,7 @@ use crate::{
     desired,
     observed::PodIdentity,
     runtime::{Change, Found, Runtime},
+    status,
     worker::{Order, Shared, Worker},
 };
 
@@ -125,7 +126,7 @@ pub async fn follow<R: Runtime>(shared: Arc<Shared<R>>, directory: Directory, sh
             () = shutdown.cancelled() => return,
             step = watcher.next() => {
                 let complete = matches!(step, Step::Reset { .. });
-                pods.apply(step);
+                pods.apply(step).await;
                 if complete && first_list.is_none() {
                     let listed = pods.workers.keys().cloned().collect();
                     orphans_sought = pods.adopt_orphans(&listed).await;
@@ -144,7 +145,7 @@ pub async fn follow<R: Runtime>(shared: Arc<Shared<R>>, directory: Directory, sh
 }
 
 impl<R: Runtime> Pods<R> {
-    fn apply(&mut self, step: Step<BoundPod>) {
+    async fn apply(&mut self, step: Step<BoundPod>) {
         match step {
             Step::Reset { objects, .. } => {
                 let listed: HashSet<String> = objects.iter().map(|object| object.meta.uid.to_string()).collect();
@@ -152,11 +153,24 @@ impl<R: Runtime> Pods<R> {
                 for uid in gone {
                     self.gone(&uid, None);
                 }
+                if R::SIMULATED {
+                    self.remind(&objects).await;
+                }
                 objects.into_iter().for_each(|object| self.have(object.pod));
             }
             Step::Changed { object, .. } => self.have(object.pod),
             Step::Removed { object, .. } => self.gone(&object.meta.uid, Some(&object.pod)),
             Step::Progress { .. } => {}
+        }
+    }
+
+    /// Tells a runtime that forgets what it had, of all pods before the first of them asks for more.
+    async fn remind(&self, objects: &[BoundPod]) {
+        for BoundPod { pod, .. } in objects {
+            let recalled = status::recall(pod);
+            if !recalled.is_empty() {
+                self.shared.runtime.adopt(&desired::identity(pod), desired::grace(pod), recalled).await;
+            }
         }
     }
 
@@ -233,3 +247,6 @@ impl<R: Runtime> Pods<R> {
         true
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ use serde_json::{from_value, json};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use super::{FIELD_MANAGER, FIRST_RETRY, manager};
+use super::{FIELD_MANAGER, FIRST_RETRY, WriteError, in_time, manager};
 use crate::config::Timings;
 
 const NAMESPACE: &str = "kube-node-lease";
@@ -31,9 +31,12 @@ pub async fn renew(client: Client, node: String, timings: Timings, shutdown: Can
             "leaseDurationSeconds": timings.lease_duration.as_secs(),
             "renewTime": now,
         });
-        let renewed = leases.patch(&node, &manager(), &Patch::Merge(json!({ "spec": spec }))).await;
+        let patch = Patch::Merge(json!({ "spec": spec }));
+        let renewed = in_time(leases.patch(&node, &manager(), &patch)).await;
         let renewed = match renewed {
-            Err(kube::Error::Api(status)) if status.code == 404 => create(&leases, &nodes, &node, spec).await,
+            Err(WriteError::Api(kube::Error::Api(status))) if status.code == 404 => {
+                in_time(create(&leases, &nodes, &node, spec)).await
+            }
             other => other.map(drop),
         };
         if let Err(error) = renewed {

@@ -4,7 +4,7 @@ mod lease;
 mod object;
 mod register;
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{future::Future, path::Path, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Node, NodeCondition};
@@ -24,6 +24,25 @@ pub use register::{await_pod_cidr, register};
 const FIELD_MANAGER: &str = "timonier-nodeagent";
 pub(crate) const FIRST_RETRY: Duration = Duration::from_millis(200);
 pub(crate) const LAST_RETRY: Duration = Duration::from_secs(7);
+
+/// A server that takes longer has lost the request, or we have lost the server.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WriteError {
+    #[error(transparent)]
+    Api(#[from] kube::Error),
+    #[error("the API server did not answer within {PATIENCE:?}")]
+    Late,
+}
+
+/// Waits for an answer, but not for ever: a connection may be dead without anybody saying so.
+pub(crate) async fn in_time<T>(answer: impl Future<Output = Result<T, kube::Error>>) -> Result<T, WriteError> {
+    match tokio::time::timeout(PATIENCE, answer).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(WriteError::Late),
+    }
+}
 
 fn manager() -> PatchParams {
     PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() }
@@ -63,7 +82,7 @@ async fn report<R: Runtime>(
             _ = turns.tick() => {}
             Ok(()) = network_ready.changed() => {}
         }
-        let health = match runtime.facts().await {
+        let health = match runtime.alive().await {
             Err(error) => Err(format!("container runtime is down: {error}")),
             Ok(_) if !*network_ready.borrow() => {
                 Err("container runtime network not ready: the node has no podCIDR yet".to_owned())
@@ -80,12 +99,13 @@ async fn report<R: Runtime>(
         let mut status = description.status();
         status["conditions"] = json!(conditions);
         let patch = Patch::Strategic(json!({ "status": status }));
-        match nodes.patch_status(&description.name, &manager(), &patch).await {
+        let written = in_time(nodes.patch_status(&description.name, &manager(), &patch)).await;
+        match written {
             Ok(_) => {
                 previous = conditions.clone();
                 said = Some((conditions, Instant::now()));
             }
-            Err(kube::Error::Api(answer)) if answer.code == 404 => {
+            Err(WriteError::Api(kube::Error::Api(answer))) if answer.code == 404 => {
                 // Somebody deleted it: as long as the agent runs there is a node.
                 if let Err(error) = register::once(&nodes, &description).await {
                     tracing::warn!(%error, "node not registered again");

@@ -92,6 +92,10 @@ impl Runtime for HollowRuntime {
         })
     }
 
+    async fn alive(&self) -> Result<(), RuntimeError> {
+        Ok(())
+    }
+
     async fn prepare(&self, network: &Network) -> Result<(), RuntimeError> {
         let addresses = Addresses::new(&network.pod_cidr).map_err(|error| RuntimeError::Failed(error.to_string()))?;
         let mut pods = self.pods.lock();

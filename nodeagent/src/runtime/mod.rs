@@ -101,6 +101,8 @@ pub trait Runtime: Send + Sync + 'static {
     const SCHEME: &'static str;
 
     fn facts(&self) -> impl Future<Output = Result<HostFacts, RuntimeError>> + Send;
+    /// Whether anybody answers. Cheap.
+    fn alive(&self) -> impl Future<Output = Result<(), RuntimeError>> + Send;
     /// Makes what pods need before the first sandbox. Repeating it is harmless, also while another agent does the same.
     fn prepare(&self, network: &Network) -> impl Future<Output = Result<(), RuntimeError>> + Send;
     /// Tells a runtime that forgets everything when its agent stops what the API server knows of a pod. Others look themselves.

@@ -8,6 +8,7 @@ use super::{Order, Worker, sources};
 use crate::{
     desired::{self, ConfigError, Surroundings, environment, sources::References},
     memory::{ImageState, Retry, next_rest, rest},
+    node::in_time,
     observed::ObservedPod,
     plan::{self, Step},
     runtime::{ContainerSpec, Runtime, RuntimeError},
@@ -89,7 +90,7 @@ impl<R: Runtime> Worker<R> {
 
     async fn write_volumes(&self, pod: &Pod) -> Result<(), String> {
         let names = References::of_volumes(pod);
-        let sources = sources::fetch(&self.shared.client, &self.identity.namespace, names).await;
+        let sources = in_time(sources::fetch(&self.shared.client, &self.identity.namespace, names)).await;
         let sources = sources.map_err(|error| format!("Unable to attach or mount volumes: {error}"))?;
         let dir = volumes::volumes_dir(&self.shared.state_dir, &self.identity.uid);
         let said = |error: VolumeError| error.to_string();
@@ -196,7 +197,7 @@ impl<R: Runtime> Worker<R> {
             return desired::container(pod, wanted, attempt, sandbox, Vec::new(), Vec::new(), &self.shared.facts);
         }
         let names = References::of_environment(wanted);
-        let sources = sources::fetch(&self.shared.client, &self.identity.namespace, names).await;
+        let sources = in_time(sources::fetch(&self.shared.client, &self.identity.namespace, names)).await;
         let sources = sources.map_err(|error| ConfigError(error.to_string()))?;
         let dir = volumes::volumes_dir(&self.shared.state_dir, &self.identity.uid);
         let pod_ip = match desired::spec(pod).host_network {

@@ -11,6 +11,7 @@ use kube::{
 use super::Worker;
 use crate::{
     memory::{Retry, Stopping},
+    node::{WriteError, in_time},
     observed::ObservedPod,
     plan::Why,
     runtime::{Runtime, RuntimeError, Signal},
@@ -100,10 +101,10 @@ impl<R: Runtime> Worker<R> {
             preconditions: Some(Preconditions { uid: Some(self.identity.uid.clone()), resource_version: None }),
             ..DeleteParams::default()
         };
-        let failed = match pods.delete(&self.identity.name, &parameters).await {
+        let failed = match in_time(pods.delete(&self.identity.name, &parameters)).await {
             Ok(_) => None,
             // Gone, or another one by now.
-            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => None,
+            Err(WriteError::Api(kube::Error::Api(status))) if matches!(status.code, 404 | 409) => None,
             Err(error) => Some(error.to_string()),
         };
         self.memory.finalized = failed.is_none();

@@ -23,7 +23,6 @@ use tokio::{
 
 use crate::{
     config::Timings,
-    desired,
     memory::{Memory, later},
     observed::{ObservedPod, PodIdentity},
     plan::{self, Step, Wish, plan, wish},
@@ -112,7 +111,7 @@ impl<R: Runtime> Worker<R> {
 
     /// Ends when nothing is left of the pod, here or in the API. Safe to drop at any point: the next worker goes on.
     pub async fn run(mut self) {
-        self.begin().await;
+        self.begin();
         loop {
             self.take_order();
             let observed = match self.shared.runtime.observe(&self.identity.uid).await {
@@ -147,16 +146,10 @@ impl<R: Runtime> Worker<R> {
         }
     }
 
-    /// What an earlier agent left: told to runtimes that forget, and remembered of those that lost something.
-    async fn begin(&mut self) {
+    /// What an earlier agent said, in case the runtime has lost what it was about.
+    fn begin(&mut self) {
         self.take_order();
         let Some(pod) = self.pod.clone() else { return };
-        if R::SIMULATED {
-            let recalled = status::recall(&pod);
-            if !recalled.is_empty() {
-                self.shared.runtime.adopt(&self.identity, desired::grace(&pod), recalled).await;
-            }
-        }
         self.said = pod.status.clone().unwrap_or_default();
         for said in self.said.container_statuses.iter().flatten().filter(|said| said.container_id.is_some()) {
             let next = u32::try_from(said.restart_count).unwrap_or(0).saturating_add(1);

@@ -15,6 +15,8 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
+use crate::node::{WriteError, in_time};
+
 const FIELD_MANAGER: &str = "timonier-nodeagent";
 const FIRST_RETRY: Duration = Duration::from_millis(200);
 const LAST_RETRY: Duration = Duration::from_secs(10);
@@ -33,7 +35,7 @@ const FIELDS: [&str; 10] = [
     "containerStatuses",
 ];
 
-type Answer = Result<Pod, kube::Error>;
+type Answer = Result<Pod, WriteError>;
 
 pub struct Reporter {
     client: Client,
@@ -104,7 +106,8 @@ impl Reporter {
         let write = tokio::spawn(async move {
             let _turn = turns.acquire().await;
             let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-            Api::<Pod>::namespaced(client, &namespace).patch_status(&name, &parameters, &Patch::Strategic(patch)).await
+            let pods = Api::<Pod>::namespaced(client, &namespace);
+            in_time(pods.patch_status(&name, &parameters, &Patch::Strategic(patch))).await
         });
         self.in_flight = Some((wanted, write));
     }
@@ -159,18 +162,27 @@ impl Reporter {
                 self.accepted = sent;
                 self.retry = None;
             }
-            Some(Err(kube::Error::Api(status))) if status.code == 404 => self.gone = true,
-            // Another pod of this name is there by now.
-            Some(Err(kube::Error::Api(status))) if status.code == 409 && status.message.contains("uid") => {
-                self.gone = true;
-            }
-            failed => {
-                let delay = self.retry.map_or(FIRST_RETRY, |(_, delay)| (delay * 2).min(LAST_RETRY));
-                let error = failed.and_then(Result::err).map(|error| error.to_string()).unwrap_or_default();
-                tracing::debug!(pod = self.name, error, "status not written");
-                self.retry = Some((Instant::now() + delay, delay));
-            }
+            Some(Err(WriteError::Api(kube::Error::Api(status)))) => match status.code {
+                404 => self.gone = true,
+                // Another pod of this name is there by now.
+                409 if status.message.contains("uid") => self.gone = true,
+                // The same again would be refused again.
+                400 | 403 | 422 => {
+                    tracing::warn!(pod = self.name, message = status.message, "status refused");
+                    self.accepted = sent;
+                    self.retry = None;
+                }
+                _ => self.try_later(&status.message),
+            },
+            Some(Err(error)) => self.try_later(&error.to_string()),
+            None => self.try_later("the write was lost"),
         }
+    }
+
+    fn try_later(&mut self, error: &str) {
+        let delay = self.retry.map_or(FIRST_RETRY, |(_, delay)| (delay * 2).min(LAST_RETRY));
+        tracing::debug!(pod = self.name, error, "status not written");
+        self.retry = Some((Instant::now() + delay, delay));
     }
 }
 

@@ -158,6 +158,10 @@ impl Runtime for DockerRuntime {
         })
     }
 
+    async fn alive(&self) -> Result<(), RuntimeError> {
+        self.docker.ping().await.map(drop).map_err(convert::error)
+    }
+
     async fn prepare(&self, network: &Network) -> Result<(), RuntimeError> {
         let addresses = Addresses::new(&network.pod_cidr).map_err(|error| RuntimeError::Failed(error.to_string()))?;
         sandbox_image::ensure(&self.docker).await?;
