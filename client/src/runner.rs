@@ -174,7 +174,12 @@ impl<R: Reconcile> Runner<R> {
             {
                 let writer = Arc::new(Writer::new(client.clone(), manager.clone()));
                 let (reconciler, key_there, writer_there) = (reconciler.clone(), key.clone(), writer.clone());
-                let task = running.spawn(async move { reconciler.reconcile(&key_there, &writer_there).await });
+                let task = running.spawn(async move {
+                    let result = reconciler.reconcile(&key_there, &writer_there).await;
+                    // Before the key may be planned again, its doubtful writes must be certain.
+                    writer_there.settle().await;
+                    result
+                });
                 keys.insert(task.id(), (key, writer));
             }
             let wake = if running.len() < workers { queue.wake() } else { None };

@@ -4,13 +4,14 @@ use std::{future::Future, time::Duration};
 
 use kube::{
     Client,
-    api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions},
+    api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions},
 };
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
+use crate::backoff::Backoff;
 use crate::object::{Meta, Object, ObjectKey, Resource, Revision};
 
 /// Writes through one client under one field manager.
@@ -21,6 +22,14 @@ pub struct Writer {
     client: Client,
     manager: String,
     written: Mutex<Vec<(Resource, Revision)>>,
+    /// Where something was created, or not: the answer never came.
+    unknown: Mutex<Vec<(Resource, Option<String>)>>,
+}
+
+#[derive(Deserialize)]
+struct List {
+    #[serde(default)]
+    items: Vec<Answer>,
 }
 
 #[derive(Deserialize)]
@@ -33,7 +42,7 @@ struct Answer {
 impl Writer {
     /// `manager` is the field manager under which the fields are owned (at most 128 characters).
     pub fn new(client: Client, manager: impl Into<String>) -> Writer {
-        Writer { client, manager: manager.into(), written: Mutex::default() }
+        Writer { client, manager: manager.into(), written: Mutex::default(), unknown: Mutex::default() }
     }
 
     pub fn client(&self) -> &Client {
@@ -67,9 +76,45 @@ impl Writer {
         let body = serde_json::to_vec(object).map_err(kube::Error::SerdeError)?;
         let params = PostParams { field_manager: Some(self.manager.clone()), ..Default::default() };
         let request = request(&T::RESOURCE, namespace).create(&params, body);
-        let created: T = self.send(request).await?;
-        self.record(&T::RESOURCE, created.meta().resource_version);
-        Ok(created)
+        match self.send::<T>(request).await {
+            Ok(created) => {
+                self.record(&T::RESOURCE, created.meta().resource_version);
+                Ok(created)
+            }
+            Err(error) => {
+                if !is_refusal(&error) {
+                    self.unknown.lock().push((T::RESOURCE, namespace.map(str::to_string)));
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Finds out up to where the watches must come before they show what became of creations whose answer
+    /// never came: to the newest object that is there now. Tries until the server answers.
+    pub async fn settle(&self) {
+        let mut unknown = std::mem::take(&mut *self.unknown.lock());
+        unknown.sort();
+        unknown.dedup();
+        for (resource, namespace) in unknown {
+            let mut failures = 0;
+            let newest = loop {
+                match self.newest(&resource, namespace.as_deref()).await {
+                    Ok(newest) => break newest,
+                    Err(error) if is_refusal(&error) => break Revision(0),
+                    Err(_) => {
+                        failures += 1;
+                        sleep(Backoff::CALLS.jittered(failures)).await;
+                    }
+                }
+            };
+            self.record(&resource, newest);
+        }
+    }
+
+    async fn newest(&self, resource: &Resource, namespace: Option<&str>) -> Result<Revision, kube::Error> {
+        let list: List = self.send(request(resource, namespace).list_metadata(&ListParams::default())).await?;
+        Ok(list.items.iter().map(|item| item.metadata.resource_version).max().unwrap_or_default())
     }
 
     /// Creates what hangs below an object, such as a pod's `binding`. Returns nothing: some answer a `Status`.
@@ -165,6 +210,11 @@ impl Writer {
         let answer = self.client.request(request.map_err(kube::Error::BuildRequest)?);
         in_time(answer).await
     }
+}
+
+/// The server said no: nothing was written. Anything else leaves that open.
+fn is_refusal(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if (400..500).contains(&status.code))
 }
 
 /// An answer that takes longer will not come: the connection is dead, or the server stands still.

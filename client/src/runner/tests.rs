@@ -142,3 +142,53 @@ async fn shutdown_lets_what_runs_end_and_starts_nothing() {
     assert_eq!(*bench.reconciler.runs.lock(), ["a"]);
     assert!(bench.reconciler.inside.lock().is_empty());
 }
+
+/// Creates at its first run, and notes at each how far the informer was.
+struct Creates {
+    informer: Informer<Thing>,
+    reached: Mutex<Vec<u64>>,
+    entered: Notify,
+}
+
+impl Reconcile for Creates {
+    type Key = String;
+    type Error = kube::Error;
+    async fn reconcile(&self, _key: &String, writer: &Writer) -> Result<Next, kube::Error> {
+        let reached = self.informer.reached().borrow().unwrap_or_default();
+        self.reached.lock().push(reached.0);
+        self.entered.notify_one();
+        if self.reached.lock().len() == 1 {
+            writer.create::<Thing>(Some("ns"), &json!({})).await?;
+        }
+        Ok(Next::Settled)
+    }
+}
+
+#[tokio::test]
+async fn a_key_waits_to_see_what_became_of_a_creation_without_an_answer() {
+    let informer = Informer::<Thing>::new();
+    informer.apply(changed("a", 1));
+    let shown = informer.clone();
+    // The connection breaks during the creation, which was carried out at revision 9.
+    let client = crate::local(tower::service_fn(move |request: http::Request<kube::client::Body>| {
+        let shown = shown.clone();
+        async move {
+            if request.method() == http::Method::POST {
+                return Err(std::io::Error::other("the connection broke"));
+            }
+            let list = json!({"metadata": {"resourceVersion": "30"},
+                "items": [{"metadata": {"name": "b", "resourceVersion": "9"}}]});
+            tokio::spawn(async move { shown.apply(changed("b", 9)) });
+            Ok(http::Response::new(kube::client::Body::from(list.to_string().into_bytes())))
+        }
+    }));
+    let reconciler =
+        Arc::new(Creates { informer: informer.clone(), reached: Mutex::default(), entered: Notify::new() });
+    let runner = Runner::new("test", client, reconciler.clone())
+        .primary(&informer, |thing: &Thing| (&*thing.meta().name == "a").then(|| "a".to_string()));
+    tokio::spawn(runner.run(CancellationToken::new()));
+    while reconciler.reached.lock().len() < 2 {
+        reconciler.entered.notified().await;
+    }
+    assert_eq!(*reconciler.reached.lock(), [1, 9]);
+}
