@@ -4,6 +4,7 @@ use super::page::Page;
 use super::parts::{annotations_at, list, map, or_none, scalar, text, time};
 use super::{pod, volumes};
 use serde_json::Value;
+use timonier_api::quantity::Quantity;
 
 /// Where containers are shown: a pod's have a status, a template's are one space further in.
 #[derive(Clone, Copy)]
@@ -82,7 +83,7 @@ fn describe_one(page: &mut Page, container: &Value, status: Option<&Value>, plac
         }
     }
     environment_from(page, &container["envFrom"]);
-    environment(page, &container["env"], place.pod);
+    environment(page, container, place.pod);
     mounts(page, &container["volumeMounts"]);
 }
 
@@ -194,7 +195,8 @@ pub fn optional(reference: &Value) -> bool {
     reference["optional"].as_bool().unwrap_or(false)
 }
 
-fn environment(page: &mut Page, variables: &Value, pod: Option<&Value>) {
+fn environment(page: &mut Page, container: &Value, pod: Option<&Value>) {
+    let variables = &container["env"];
     if list(variables).is_empty() {
         return page.field(2, "Environment", "<none>");
     }
@@ -218,7 +220,7 @@ fn environment(page: &mut Page, variables: &Value, pod: Option<&Value>) {
             let version = from["fieldRef"]["apiVersion"].as_str().unwrap_or("v1");
             format!("{} ({version}:{path})", pod.map(|pod| field_of(pod, path)).unwrap_or_default())
         } else if from["resourceFieldRef"].is_object() {
-            format!("{} ({})", "", text(&from["resourceFieldRef"]["resource"]))
+            format!("{} ({})", amount_of(container, from), text(&from["resourceFieldRef"]["resource"]))
         } else if from["secretKeyRef"].is_object() {
             key_of("secretKeyRef", "in secret")
         } else {
@@ -226,6 +228,21 @@ fn environment(page: &mut Page, variables: &Value, pod: Option<&Value>) {
         };
         page.field(3, name, value);
     }
+}
+
+/// What a `resourceFieldRef` comes to: the container's amount in units of the divisor, rounded up.
+fn amount_of(container: &Value, from: &Value) -> String {
+    let reference = &from["resourceFieldRef"];
+    let quantity = |value: &Value| value.as_str().and_then(|text| text.parse::<Quantity>().ok());
+    let (kind, resource) = text(&reference["resource"]).split_once('.').unwrap_or_default();
+    let amount = quantity(&container["resources"][kind][resource]).unwrap_or(Quantity::ZERO);
+    let divisor =
+        quantity(&reference["divisor"]).filter(|divisor| !divisor.is_zero()).unwrap_or(Quantity::from_value(1));
+    let (amount, unit) = match divisor.is_integer() {
+        true => (amount.value(), divisor.value()),
+        false => (amount.milli(), divisor.milli()),
+    };
+    (amount / unit + i64::from(amount % unit > 0)).to_string()
 }
 
 /// What a `fieldRef` reads of this pod.
