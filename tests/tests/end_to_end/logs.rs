@@ -32,7 +32,8 @@ async fn all_ways(cluster: &Cluster) -> Result<()> {
     counting(cluster).await?;
     previous(cluster).await?;
     let refused = cluster.kctl(["logs", "nobody"]).await?.refused()?;
-    ensure!(refused == "Error from server (NotFound): pods \"nobody\" not found\n", "{refused}");
+    let words = "error: error from server (NotFound): pods \"nobody\" not found in namespace \"default\"\n";
+    ensure!(refused == words, "{refused}");
     Ok(())
 }
 
