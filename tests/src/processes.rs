@@ -73,7 +73,9 @@ impl Drop for Process {
 pub struct Ground {
     etcd: Option<Etcd>,
     dir: TempDir,
-    /// Ids of clusters whose containers are removed in the end.
+    /// Addresses of all pods, a /16 that no route of this machine leads into.
+    pod_network: String,
+    /// The cluster whose containers and network are removed in the end.
     id: Option<String>,
 }
 
@@ -84,7 +86,7 @@ impl Ground {
             Store::Etcd => Some(Etcd::start().await?),
         };
         let dir = tempfile::Builder::new().prefix("timonier-test-").tempdir()?;
-        Ok(Ground { etcd, dir, id: None })
+        Ok(Ground { etcd, dir, pod_network: free_pod_network()?, id: None })
     }
 
     pub fn pki(&self) -> PathBuf {
@@ -126,17 +128,18 @@ impl Ground {
         let [all, scheduler] = ["controller-manager", "scheduler"].map(|identity| server.kubeconfig(identity));
         let (all, scheduler) = (all?, scheduler?);
         let args = ["--leader-elect", "--kubeconfig", &all, "--scheduler-kubeconfig", &scheduler];
+        let args = [&args[..], &["--cluster-cidr", &self.pod_network]].concat();
         Process::start(name, "timonier-controllers", self.dir.path(), &args)
     }
 
-    /// A node's agent on the local Docker Engine.
+    /// A node's agent on the local Docker Engine, which it shares with the cluster's others.
     pub async fn agent(&self, name: &str, address: &str, server: &ApiServer) -> Result<Process> {
         let pki = self.pki().display().to_string();
         self.kctl(&["pki", "node", &pki, name, "--address", address, "--server", &server.url]).await?;
         let kubeconfig = server.kubeconfig(&format!("nodes/{name}"))?;
         let state = self.path(&format!("state-{name}"));
         let args = ["--kubeconfig", &kubeconfig, "--node-name", name, "--address", address, "--pki", &pki];
-        let args = [&args[..], &["--state-dir", &state]].concat();
+        let args = [&args[..], &["--state-dir", &state, "--bridge-subnet", &self.pod_network]].concat();
         Process::start(name, "timonier-nodeagent", self.dir.path(), &args)
     }
 }
@@ -148,6 +151,18 @@ impl Drop for Ground {
         let network = format!("timonier-{}", id.get(..8).unwrap_or(id));
         let _none = Command::new("docker").args(["network", "rm", &network]).output();
     }
+}
+
+/// Some 10.x.0.0/16 without a route.
+fn free_pod_network() -> Result<String> {
+    // Little endian and hexadecimal: 10.7.1.0 stands there as 0001070A.
+    let routes = std::fs::read_to_string("/proc/net/route")?;
+    let taken = |x: &u8| {
+        routes.lines().filter_map(|line| line.split('\t').nth(1)).any(|to| to.ends_with(&format!("{x:02X}0A")))
+    };
+    let first: u8 = rand::random();
+    let x = (0..=255).map(|step| first.wrapping_add(step)).find(|x| !taken(x));
+    Ok(format!("10.{}.0.0/16", x.context("every 10.x.0.0/16 has a route already")?))
 }
 
 /// A running `timonier-apiserver`.
