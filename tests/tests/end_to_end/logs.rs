@@ -60,7 +60,7 @@ async fn counting(cluster: &Cluster) -> Result<()> {
 
     let program = cluster.client_program(&binary("kctl")?)?.args(["logs", "-f", "counter", "--tail=1"]);
     let mut following = program.stream()?;
-    let line = following.line(PATIENCE, |_| true).await?;
+    let line = following.line(PATIENCE, |line| line.starts_with("line ")).await?;
     let number: u32 = line.trim_start_matches("line ").parse().with_context(|| line.clone())?;
     for next in 1..=2 {
         let expected = format!("line {}", number + next);
