@@ -79,7 +79,7 @@ async fn version() -> Response {
     let version = json!({
         "major": "1",
         "minor": "36",
-        "gitVersion": format!("v1.36.0+timonier.{}", env!("CARGO_PKG_VERSION")),
+        "gitVersion": concat!("v1.36.0+timonier", env!("CARGO_PKG_VERSION")),
         "gitCommit": "",
         "gitTreeState": "",
         "buildDate": "1970-01-01T00:00:00Z",

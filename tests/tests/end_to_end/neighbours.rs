@@ -16,7 +16,8 @@ struct Stranger(String);
 
 impl Stranger {
     async fn run(image: &str) -> Result<Stranger> {
-        let run = Program::new("docker").args(["run", "--detach", "--network", "none", image, "sleep", "3600"]).run().await?;
+        let run =
+            Program::new("docker").args(["run", "--detach", "--network", "none", image, "sleep", "3600"]).run().await?;
         Ok(Stranger(run.ok()?.trim().to_string()))
     }
 
