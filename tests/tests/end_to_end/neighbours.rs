@@ -16,9 +16,11 @@ struct Stranger(String);
 
 impl Stranger {
     async fn run(image: &str) -> Result<Stranger> {
-        let run =
-            Program::new("docker").args(["run", "--detach", "--network", "none", image, "sleep", "3600"]).run().await?;
-        Ok(Stranger(run.ok()?.trim().to_string()))
+        // Named first: a container that was made and then did not start is removed too.
+        let stranger = Stranger(format!("timonier-stranger-{:016x}", rand::random::<u64>()));
+        let run = ["run", "--detach", "--network", "none", "--name", &stranger.0, image, "sleep", "3600"];
+        Program::new("docker").args(run).run().await?.ok()?;
+        Ok(stranger)
     }
 
     async fn start(&self) -> Result<String> {
