@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
+use rand::SeedableRng;
 use rand::rngs::SmallRng;
-use rand::{Rng, SeedableRng};
 
 use crate::cluster::{Change, Cluster};
 use crate::explanation::{Explanation, Reason};
 use crate::filter::{FILTERS, Filter, Judge, Verdict};
 use crate::pod::Pod;
-use crate::score::{SCORES, Score};
+use crate::score::{SCORES, Score, best};
 
 /// Where a pod goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +62,7 @@ impl Scheduler {
         let found = self.filter(pod, cluster).map_err(Unschedulable::Refused)?;
         let best = match found.feasible[..] {
             [only] => only,
-            ref several => self.best(pod, cluster, several),
+            ref several => best(self.scores, pod, cluster, several, &mut self.dice),
         };
         Ok(Decision {
             node: cluster.nodes()[best].name.clone(),
@@ -116,33 +116,6 @@ impl Scheduler {
             self.start = (self.start + found.evaluated) % all;
         }
         if found.feasible.is_empty() { Err(explanation) } else { Ok(found) }
-    }
-
-    fn best(&mut self, pod: &Pod, cluster: &Cluster, feasible: &[usize]) -> usize {
-        let mut totals = vec![0i64; feasible.len()];
-        let mut raw = Vec::with_capacity(feasible.len());
-        for score in self.scores {
-            let Some(ranking) = score.prepare(pod, cluster) else { continue };
-            raw.clear();
-            raw.extend(feasible.iter().map(|&at| (ranking.rank)(&cluster.nodes()[at])));
-            ranking.scale.apply(&mut raw);
-            for (total, points) in totals.iter_mut().zip(&raw) {
-                *total += score.weight() * points;
-            }
-        }
-        let mut best = 0;
-        let mut ties = 1;
-        for at in 1..totals.len() {
-            if totals[at] > totals[best] {
-                (best, ties) = (at, 1);
-            } else if totals[at] == totals[best] {
-                ties += 1;
-                if self.dice.random_range(0..ties) == 0 {
-                    best = at;
-                }
-            }
-        }
-        feasible[best]
     }
 }
 

@@ -6,6 +6,8 @@ mod node_affinity;
 mod spreading;
 mod taint_toleration;
 
+use rand::Rng;
+
 use crate::cluster::Cluster;
 use crate::node::Node;
 use crate::pod::Pod;
@@ -65,6 +67,35 @@ fn use_with(pod: &Pod, node: &Node) -> [(i64, i64); 2] {
         (cpu.saturating_add(pod.weight.0), node.allocatable.milli_cpu),
         (memory.saturating_add(pod.weight.1), node.allocatable.memory),
     ]
+}
+
+/// The one with most points among several nodes, given and returned as positions in the cluster; of equals, the dice
+/// choose.
+pub fn best(scores: &[&dyn Score], pod: &Pod, cluster: &Cluster, feasible: &[usize], dice: &mut impl Rng) -> usize {
+    let mut totals = vec![0i64; feasible.len()];
+    let mut raw = Vec::with_capacity(feasible.len());
+    for score in scores {
+        let Some(ranking) = score.prepare(pod, cluster) else { continue };
+        raw.clear();
+        raw.extend(feasible.iter().map(|&at| (ranking.rank)(&cluster.nodes()[at])));
+        ranking.scale.apply(&mut raw);
+        for (total, points) in totals.iter_mut().zip(&raw) {
+            *total += score.weight() * points;
+        }
+    }
+    let mut best = 0;
+    let mut ties = 1;
+    for at in 1..totals.len() {
+        if totals[at] > totals[best] {
+            (best, ties) = (at, 1);
+        } else if totals[at] == totals[best] {
+            ties += 1;
+            if dice.random_range(0..ties) == 0 {
+                best = at;
+            }
+        }
+    }
+    feasible[best]
 }
 
 #[cfg(test)]
