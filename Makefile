@@ -38,7 +38,7 @@ lint: ## format and lints, as CI checks them
 bench: ## figures beside the reference's
 	@tools/setup build docker etcd image
 	$(CARGO) build --release --locked --workspace --bins
-	$(CARGO) bench --locked -p timonier-tests
+	$(CARGO) bench --locked -p timonier-tests --bench figures
 
 clean: ## what the compiler left
 	$(CARGO) clean

@@ -2,7 +2,7 @@
 //!
 //! One real `timonier-apiserver` with its embedded store, TLS and authentication on, every write on disk before it is
 //! acknowledged; the load comes from this process, on the same cores. Pod start is measured against `docker run`.
-//! `cargo bench -p timonier-tests -- NAME…` measures only what matches.
+//! `cargo bench -p timonier-tests --bench figures -- NAME…` measures only what matches.
 
 mod fanout;
 mod http;
