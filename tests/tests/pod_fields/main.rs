@@ -1,0 +1,24 @@
+//! The fields of a pod's spec on real Docker, a case each: what is written into the spec is looked for in the
+//! *container*, through `docker inspect`, `docker exec` and `/proc`, never in what the agent says about itself.
+//!
+//! All cases share one cluster. To add some, write a file with a function `cases` and name it in [`FILES`]; `process`
+//! is an example. `TIMONIER_CASES=hostname,sysctl cargo test --test pod_fields` runs the cases whose names contain one of these.
+
+mod case;
+mod process;
+mod seen;
+mod suite;
+
+use case::Case;
+use timonier_tests::cluster::{Store, Wish};
+use timonier_tests::scenario;
+
+/// Every file of cases.
+const FILES: &[fn() -> Vec<Case>] = &[process::cases];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_field_of_a_pod_spec_is_found_in_its_containers() {
+    let wish = Wish { store: Store::Embedded, nodes: 1, hollow: false };
+    let cases = FILES.iter().flat_map(|cases| cases()).collect();
+    scenario::on(wish, async |cluster| suite::run(cluster, cases).await).await;
+}
