@@ -11,9 +11,11 @@ use bytes::Bytes;
 use futures::{StreamExt, stream, stream::BoxStream};
 use jiff::Timestamp;
 use parking_lot::Mutex;
+use tokio::net::TcpStream;
 
 use super::{
-    Change, ContainerSpec, Found, HostFacts, Image, LogQuery, Network, Runtime, RuntimeError, SandboxSpec, Signal,
+    AttachRequest, Change, ContainerSpec, ExecRequest, Found, HostFacts, Image, LogQuery, Network, Runtime,
+    RuntimeError, SandboxSpec, Session, Signal,
 };
 use crate::{
     addresses::Addresses,
@@ -244,6 +246,21 @@ impl Runtime for HollowRuntime {
         Ok(if query.follow && running { said.chain(stream::pending()).boxed() } else { said.boxed() })
     }
 
+    async fn exec(&self, id: &str, _: &ExecRequest) -> Result<Session, RuntimeError> {
+        self.change(id, |_| {})?;
+        Err(simulated("nothing can be executed in it"))
+    }
+
+    async fn attach(&self, id: &str, _: &AttachRequest) -> Result<Session, RuntimeError> {
+        self.change(id, |_| {})?;
+        Err(simulated("nothing can be attached to"))
+    }
+
+    async fn connect(&self, sandbox: &str, _: u16) -> Result<TcpStream, RuntimeError> {
+        self.change(sandbox, |_| {})?;
+        Err(simulated("no port of it can be reached"))
+    }
+
     fn changes(&self) -> BoxStream<'static, Change> {
         stream::once(futures::future::ready(Change::Everything)).chain(stream::pending()).boxed()
     }
@@ -251,6 +268,10 @@ impl Runtime for HollowRuntime {
     fn host_address(&self) -> IpAddr {
         self.address
     }
+}
+
+fn simulated(consequence: &str) -> RuntimeError {
+    RuntimeError::Failed(format!("this container is simulated: its node is hollow and runs nothing, so {consequence}"))
 }
 
 #[cfg(test)]
@@ -277,5 +298,15 @@ mod tests {
         let id = suite::start(&runtime, &suite::container(&pod, &sandbox, "any", "true")).await;
         let log = suite::logs(&runtime, &id, LogQuery::default()).await;
         assert!(log.contains("simulated"), "{log}");
+        let request = ExecRequest { command: vec!["true".to_owned()], ..ExecRequest::default() };
+        let refusals = [
+            runtime.exec(&id, &request).await.err(),
+            runtime.attach(&id, &AttachRequest::default()).await.err(),
+            runtime.connect(&sandbox, 80).await.err(),
+        ];
+        for refusal in refusals {
+            let refusal = refusal.expect("a refusal").to_string();
+            assert!(refusal.contains("its node is hollow and runs nothing"), "{refusal}");
+        }
     }
 }

@@ -4,16 +4,20 @@
 
 pub mod docker;
 pub mod hollow;
+pub mod session;
 pub mod spec;
 #[cfg(test)]
 pub mod suite;
 
-use std::{future::Future, net::IpAddr};
+use std::{future::Future, net::IpAddr, time::Duration};
 
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use jiff::Timestamp;
+pub use session::{AttachRequest, ExecOutput, ExecRequest, Session};
 pub use spec::{ContainerSpec, Mount, MountSource, PortMapping, Resources, SandboxSpec, Security};
+
+use tokio::net::TcpStream;
 
 use crate::observed::{ObservedPod, PodIdentity};
 
@@ -130,6 +134,25 @@ pub trait Runtime: Send + Sync + 'static {
         id: &str,
         query: &LogQuery,
     ) -> impl Future<Output = Result<BoxStream<'static, Result<Bytes, RuntimeError>>, RuntimeError>> + Send;
+    /// Starts a process in a running container.
+    fn exec(&self, id: &str, request: &ExecRequest) -> impl Future<Output = Result<Session, RuntimeError>> + Send;
+    /// Runs a command in a container to its end, or kills it when `timeout` is over.
+    fn exec_sync(
+        &self,
+        id: &str,
+        command: &[String],
+        timeout: Duration,
+    ) -> impl Future<Output = Result<ExecOutput, RuntimeError>> + Send {
+        async move {
+            let request =
+                ExecRequest { command: command.to_vec(), stdout: true, stderr: true, ..ExecRequest::default() };
+            session::run(self.exec(id, &request).await?, timeout).await
+        }
+    }
+    /// Joins a running container's own streams, from now on.
+    fn attach(&self, id: &str, request: &AttachRequest) -> impl Future<Output = Result<Session, RuntimeError>> + Send;
+    /// Connects to a port as the pod's own processes would: on localhost in the network namespace of this sandbox.
+    fn connect(&self, sandbox: &str, port: u16) -> impl Future<Output = Result<TcpStream, RuntimeError>> + Send;
     /// Never ends; says [`Change::Everything`] whenever it may have missed something.
     fn changes(&self) -> BoxStream<'static, Change>;
 

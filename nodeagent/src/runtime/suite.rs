@@ -1,5 +1,7 @@
 //! What every runtime must do, whatever runs the containers. Each runtime's own tests call these.
 
+pub mod streams;
+
 use std::time::Duration;
 
 use futures::StreamExt;

@@ -20,14 +20,18 @@ pub fn is_missing(error: &DockerError) -> bool {
 
 pub fn error(error: DockerError) -> RuntimeError {
     match error {
-        DockerError::DockerResponseServerError { status_code, message } => match status_code {
-            404 => RuntimeError::NotFound(message),
-            304 | 409 => RuntimeError::Conflict(message),
-            _ => RuntimeError::Failed(message),
-        },
+        DockerError::DockerResponseServerError { status_code, message } => refusal(status_code, message),
         DockerError::DockerStreamError { error } => RuntimeError::Failed(error),
         DockerError::SocketNotFoundError(path) => RuntimeError::Unavailable(format!("no Docker socket at {path}")),
         other => RuntimeError::Unavailable(other.to_string()),
+    }
+}
+
+pub fn refusal(status_code: u16, message: String) -> RuntimeError {
+    match status_code {
+        404 => RuntimeError::NotFound(message),
+        304 | 409 => RuntimeError::Conflict(message),
+        _ => RuntimeError::Failed(message),
     }
 }
 

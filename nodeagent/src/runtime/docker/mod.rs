@@ -3,12 +3,18 @@
 //! Everything that is made carries the labels of `labels`; everything that is looked up is filtered by cluster and
 //! node, so that several agents share one daemon and strangers' containers are never touched.
 
+mod attach;
 mod connect;
 mod convert;
 mod create;
+mod demultiplex;
 mod events;
+mod exec;
+mod hijack;
 mod logs;
+mod namespace;
 mod network;
+mod process;
 mod purge;
 mod sandbox_image;
 #[cfg(test)]
@@ -28,10 +34,11 @@ use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, future, stream::BoxStream};
 use parking_lot::Mutex;
 pub use purge::purge;
-use tokio::sync::Semaphore;
+use tokio::{net::TcpStream, sync::Semaphore};
 
 use super::{
-    Change, ContainerSpec, Found, HostFacts, Image, LogQuery, Network, Runtime, RuntimeError, SandboxSpec, Signal,
+    AttachRequest, Change, ContainerSpec, ExecRequest, Found, HostFacts, Image, LogQuery, Network, Runtime,
+    RuntimeError, SandboxSpec, Session, Signal,
 };
 use crate::{
     addresses::Addresses,
@@ -45,6 +52,7 @@ const STARTS_AT_ONCE: usize = 16;
 
 pub struct DockerRuntime {
     docker: Docker,
+    host: connect::Host,
     cluster: String,
     node: String,
     address: IpAddr,
@@ -55,9 +63,11 @@ pub struct DockerRuntime {
 impl DockerRuntime {
     /// `host` as in `DOCKER_HOST`; `address` is the node's.
     pub async fn connect(host: Option<&str>, cluster: &str, node: &str, address: IpAddr) -> Result<Self, Error> {
-        let docker = connect::connect(&connect::Host::parse(host)?).await?;
+        let host = connect::Host::parse(host)?;
+        let docker = connect::connect(&host).await?;
         Ok(DockerRuntime {
             docker,
+            host,
             cluster: cluster.to_owned(),
             node: node.to_owned(),
             address,
@@ -300,6 +310,18 @@ impl Runtime for DockerRuntime {
         query: &LogQuery,
     ) -> Result<BoxStream<'static, Result<Bytes, RuntimeError>>, RuntimeError> {
         Ok(logs::stream(&self.docker, id, query).boxed())
+    }
+
+    async fn exec(&self, id: &str, request: &ExecRequest) -> Result<Session, RuntimeError> {
+        exec::exec(&self.docker, &self.host, id, request).await
+    }
+
+    async fn attach(&self, id: &str, request: &AttachRequest) -> Result<Session, RuntimeError> {
+        attach::attach(&self.docker, &self.host, id, request).await
+    }
+
+    async fn connect(&self, sandbox: &str, port: u16) -> Result<TcpStream, RuntimeError> {
+        namespace::connect(&self.docker, sandbox, port).await
     }
 
     fn changes(&self) -> BoxStream<'static, Change> {

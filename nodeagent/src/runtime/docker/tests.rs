@@ -135,6 +135,12 @@ async fn docker_does_what_every_runtime_does() {
 }
 
 #[tokio::test]
+async fn whoever_talks_to_a_container_reaches_it() {
+    let cluster = Cluster::prepared().await;
+    suite::streams::all(&cluster.runtime, IMAGE).await;
+}
+
+#[tokio::test]
 async fn agents_that_race_share_one_network() {
     let cluster = Cluster::new().await;
     let others = futures::future::join_all((0..4).map(|_| connect(&cluster.id))).await;
