@@ -6,14 +6,16 @@
 //! * what is missing on the machine fails the test with words that say what to install; nothing is skipped;
 //! * tests wait for conditions until a deadline, and a failure shows what the cluster looked like.
 //!
-//! Reading order: [`binaries`], [`command`], [`wait`] (the basics), [`etcd`], [`image`] (what a cluster needs),
-//! [`cluster`] (`kctl up`), [`processes`] (the same as separate processes), [`scenario`] (running a test on both
-//! stores), [`watching`] and [`pages`] (what tests look at).
+//! Reading order: [`binaries`], [`command`], [`wait`] (the basics), [`etcd`], [`image`], [`hosts`] (what a cluster needs),
+//! [`cluster`] (`kctl up`), [`processes`] (the same as separate processes), [`farm`] (nodes that are hosts of their own),
+//! [`scenario`] (running a test on both stores), [`watching`] and [`pages`] (what tests look at).
 
 pub mod binaries;
 pub mod cluster;
 pub mod command;
 pub mod etcd;
+pub mod farm;
+pub mod hosts;
 pub mod image;
 pub mod pages;
 pub mod processes;

@@ -1,5 +1,6 @@
 //! The cluster's parts as separate processes on shared credentials: API servers on one etcd, controllers, agents.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -11,6 +12,7 @@ use crate::binaries::binary;
 use crate::cluster::{Store, cluster_id, connect, remove_leftovers};
 use crate::command::Program;
 use crate::etcd::{Etcd, free_port};
+use crate::hosts::Host;
 use crate::wait::eventually;
 
 /// One program that runs until this value is dropped; what it logs goes to a file.
@@ -24,9 +26,15 @@ pub struct Process {
 
 impl Process {
     pub fn start(name: &str, program: &str, log_dir: &Path, args: &[&str]) -> Result<Process> {
-        let log = log_dir.join(format!("{name}.log"));
         let mut command = Command::new(binary(program)?);
-        command.args(args).stdin(Stdio::null());
+        command.args(args);
+        Process::launch(name, command, log_dir)
+    }
+
+    /// The same for a command that is more than a program, such as one on another host.
+    pub fn launch(name: &str, mut command: Command, log_dir: &Path) -> Result<Process> {
+        let log = log_dir.join(format!("{name}.log"));
+        command.stdin(Stdio::null());
         let mut process = Process { name: name.into(), command, child: None, log };
         process.again()?;
         Ok(process)
@@ -73,6 +81,8 @@ impl Drop for Process {
 pub struct Ground {
     etcd: Option<Etcd>,
     dir: TempDir,
+    /// Where API servers listen.
+    address: IpAddr,
     /// Addresses of all pods, a /16 that no route of this machine leads into.
     pod_network: String,
     /// The cluster whose containers and network are removed in the end.
@@ -81,12 +91,17 @@ pub struct Ground {
 
 impl Ground {
     pub async fn new(store: Store) -> Result<Ground> {
+        Ground::at(store, Ipv4Addr::LOCALHOST).await
+    }
+
+    /// With API servers on another of this machine's addresses: that which hosts reach it under.
+    pub async fn at(store: Store, address: Ipv4Addr) -> Result<Ground> {
         let etcd = match store {
             Store::Embedded => None,
             Store::Etcd => Some(Etcd::start().await?),
         };
         let dir = tempfile::Builder::new().prefix("timonier-test-").tempdir()?;
-        Ok(Ground { etcd, dir, pod_network: free_pod_network()?, id: None })
+        Ok(Ground { etcd, dir, address: address.into(), pod_network: free_pod_network()?, id: None })
     }
 
     pub fn pki(&self) -> PathBuf {
@@ -108,13 +123,13 @@ impl Ground {
 
     /// An API server on a port of its own. The first one makes the credentials.
     pub async fn api_server(&mut self, name: &str) -> Result<ApiServer> {
-        let port = free_port()?;
-        let url = format!("https://127.0.0.1:{port}");
+        let (address, port) = (self.address.to_string(), free_port()?);
+        let url = format!("https://{address}:{port}");
         let pki = self.pki().display().to_string();
         if !self.pki().exists() {
-            self.kctl(&["pki", "init", &pki, "--server", &url, "--name", "127.0.0.1"]).await?;
+            self.kctl(&["pki", "init", &pki, "--server", &url, "--name", &address]).await?;
         }
-        let (bind, store) = (format!("127.0.0.1:{port}"), self.store_url());
+        let (bind, store) = (format!("{address}:{port}"), self.store_url());
         let args = ["--bind", &bind, "--pki", &pki, "--store", &store];
         let process = Process::start(name, "timonier-apiserver", self.dir.path(), &args)?;
         let mut server = ApiServer { process, url, ground: self.dir.path().into() };
@@ -141,6 +156,18 @@ impl Ground {
         let args = ["--kubeconfig", &kubeconfig, "--node-name", name, "--address", address, "--pki", &pki];
         let args = [&args[..], &["--state-dir", &state, "--bridge-subnet", &self.pod_network]].concat();
         Process::start(name, "timonier-nodeagent", self.dir.path(), &args)
+    }
+
+    /// The agent of a node that is a host of its own. `more`: further flags.
+    pub async fn agent_on(&self, host: &Host, name: &str, server: &ApiServer, more: &[&str]) -> Result<Process> {
+        let (address, pki) = (host.address().to_string(), self.pki().display().to_string());
+        self.kctl(&["pki", "node", &pki, name, "--address", &address, "--server", &server.url]).await?;
+        let kubeconfig = server.kubeconfig(&format!("nodes/{name}"))?;
+        let (state, docker) = (host.dir().join("agent").display().to_string(), host.docker_host());
+        let mut command = host.command(binary("timonier-nodeagent")?);
+        command.args(["--kubeconfig", &kubeconfig, "--node-name", name, "--address", &address, "--pki", &pki]);
+        command.args(["--state-dir", &state, "--docker-host", &docker]).args(more);
+        Process::launch(name, command, self.dir.path())
     }
 }
 

@@ -1,0 +1,3 @@
+//! Nodes that are machines of their own: an agent on each of several Docker hosts, which fail.
+
+mod daemon;
