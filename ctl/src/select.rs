@@ -1,6 +1,8 @@
 //! What the words after a command select: `pods`, `pod web`, `pod/web svc/web`, `deploy,rs`.
 
+use crate::cluster::objects::Query;
 use crate::error::Error;
+use crate::flags::Files;
 use clap::Args;
 
 /// A type, as it was written, and the name of an object if one was given.
@@ -27,6 +29,33 @@ pub struct Selector {
 impl Selector {
     pub fn is_empty(&self) -> bool {
         self.selector.is_none() && self.field_selector.is_none()
+    }
+}
+
+/// The objects that a command acts on: words or files, `-l`, `--all`.
+#[derive(Args, Clone, Debug)]
+pub struct Targets {
+    /// Which objects: TYPE/NAME…, TYPE NAME…, or TYPE with -l or --all
+    #[arg(value_name = "TYPE[/NAME]")]
+    words: Vec<String>,
+    #[command(flatten)]
+    files: Files,
+    #[command(flatten)]
+    pub selector: Selector,
+    /// All objects of the types in the namespace
+    #[arg(long)]
+    pub all: bool,
+}
+
+impl Targets {
+    /// Whether nothing was named, neither by word nor by file.
+    pub fn is_empty(&self) -> bool {
+        self.words.is_empty() && self.files.filename.is_empty()
+    }
+
+    /// `read`: whether named objects are read, and so must exist.
+    pub fn query(&self, read: bool) -> Query<'_> {
+        Query { words: &self.words, files: Some(&self.files), selector: &self.selector, all: self.all, read }
     }
 }
 

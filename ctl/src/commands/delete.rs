@@ -1,13 +1,13 @@
 //! `kctl delete`
 
-use crate::cluster::objects::{self, Item, Query, Selection};
+use crate::cluster::objects::{self, Item, Selection};
 use crate::cluster::until::until;
 use crate::cluster::{Call, Session};
 use crate::connect::connect;
 use crate::error::Error;
-use crate::flags::{DryRun, Files, Global, parse_duration};
+use crate::flags::{DryRun, Global, parse_duration};
 use crate::output;
-use crate::select::Selector;
+use crate::select::Targets;
 use http::Method;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -21,16 +21,8 @@ use std::time::Duration;
   kctl delete pods --all
   kctl delete pod web-1 --now")]
 pub struct Args {
-    /// What to delete: TYPE NAME…, TYPE/NAME… or TYPE with -l or --all
-    #[arg(value_name = "TYPE[/NAME]")]
-    words: Vec<String>,
     #[command(flatten)]
-    files: Files,
-    #[command(flatten)]
-    selector: Selector,
-    /// All objects of the types in the namespace
-    #[arg(long)]
-    all: bool,
+    targets: Targets,
     /// What becomes of the objects that these own: deleted later (background), before (foreground), or kept (orphan)
     #[arg(long, value_name = "HOW", default_value = "background", num_args = 0..=1, require_equals = true,
           default_missing_value = "background", value_parser = ["background", "foreground", "orphan"])]
@@ -90,18 +82,16 @@ fn grace(args: &Args) -> Result<Grace, Error> {
 
 pub async fn run(args: Args, global: &Global) -> Result<(), Error> {
     let grace = grace(&args)?;
-    if args.all && args.selector.selector.is_some() {
+    if args.targets.all && args.targets.selector.selector.is_some() {
         return Err(Error::usage("cannot set --all and --selector at the same time"));
     }
-    if args.words.is_empty() && args.files.filename.is_empty() {
+    if args.targets.is_empty() {
         return Err(Error::usage(
             "You must provide one or more resources by argument or filename.\nSee 'kctl delete -h' for help and examples",
         ));
     }
     let session = connect(global).await?;
-    let query =
-        Query { words: &args.words, files: Some(&args.files), selector: &args.selector, all: args.all, read: false };
-    let Selection { items, mut errors } = objects::select(&session, query).await?;
+    let Selection { items, mut errors } = objects::select(&session, args.targets.query(false)).await?;
     if items.is_empty() && errors.is_empty() && !args.ignore_not_found {
         output::line("No resources found")?;
     }

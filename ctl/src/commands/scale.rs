@@ -1,13 +1,13 @@
 //! `kctl scale`
 
-use crate::cluster::objects::{self, Item, Query, Selection};
+use crate::cluster::objects::{self, Item, Selection};
 use crate::cluster::until::until;
 use crate::cluster::{Call, Session};
 use crate::connect::connect;
 use crate::error::Error;
-use crate::flags::{DryRun, Files, Global, parse_duration};
+use crate::flags::{DryRun, Global, parse_duration};
 use crate::output;
-use crate::select::Selector;
+use crate::select::Targets;
 use serde_json::json;
 use std::time::Duration;
 
@@ -18,16 +18,8 @@ use std::time::Duration;
   kctl scale deployment web api --replicas=0
   kctl scale deployment/web --current-replicas=3 --replicas=5")]
 pub struct Args {
-    /// What to scale: TYPE/NAME… or TYPE NAME…
-    #[arg(value_name = "TYPE[/NAME]")]
-    words: Vec<String>,
     #[command(flatten)]
-    files: Files,
-    #[command(flatten)]
-    selector: Selector,
-    /// All objects of the types in the namespace
-    #[arg(long)]
-    all: bool,
+    targets: Targets,
     /// How many replicas there should be
     #[arg(long, value_name = "N")]
     replicas: Option<u32>,
@@ -52,9 +44,7 @@ pub async fn run(args: Args, global: &Global) -> Result<(), Error> {
         ));
     };
     let session = connect(global).await?;
-    let query =
-        Query { words: &args.words, files: Some(&args.files), selector: &args.selector, all: args.all, read: false };
-    let Selection { items, mut errors } = objects::select(&session, query).await?;
+    let Selection { items, mut errors } = objects::select(&session, args.targets.query(false)).await?;
     if items.is_empty() && errors.is_empty() {
         return Err(Error::usage("no objects passed to scale"));
     }

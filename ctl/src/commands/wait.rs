@@ -1,13 +1,13 @@
 //! `kctl wait`
 
-use crate::cluster::objects::{self, Item, Query, Selection};
+use crate::cluster::objects::{self, Item, Selection};
 use crate::cluster::until::until;
 use crate::connect::connect;
 use crate::error::Error;
-use crate::flags::{Files, Global, parse_duration};
+use crate::flags::{Global, parse_duration};
 use crate::output;
 use crate::print::jsonpath::Template;
-use crate::select::Selector;
+use crate::select::Targets;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -20,16 +20,8 @@ use std::time::Duration;
   kctl wait --for=jsonpath='{.status.phase}'=Running pod/web-1
   kctl wait --for=create configmap/settings")]
 pub struct Args {
-    /// What to wait for: TYPE/NAME…, TYPE NAME…, or TYPE with -l or --all
-    #[arg(value_name = "TYPE[/NAME]")]
-    words: Vec<String>,
     #[command(flatten)]
-    files: Files,
-    #[command(flatten)]
-    selector: Selector,
-    /// All objects of the types in the namespace
-    #[arg(long)]
-    all: bool,
+    targets: Targets,
     /// condition=NAME[=VALUE], jsonpath='{PATH}'[=VALUE], create or delete
     #[arg(long = "for", value_name = "WHAT")]
     until: String,
@@ -130,19 +122,12 @@ fn has_condition(object: &Value, name: &str, value: &str) -> bool {
 
 pub async fn run(args: Args, global: &Global) -> Result<(), Error> {
     let goal = Goal::parse(&args.until)?;
-    if args.words.is_empty() && args.files.filename.is_empty() {
+    if args.targets.is_empty() {
         return Err(Error::usage("Required resource not specified.\nSee 'kctl wait -h' for help and examples"));
     }
     let session = connect(global).await?;
     let may_be_missing = matches!(goal, Goal::Deleted | Goal::Created);
-    let query = Query {
-        words: &args.words,
-        files: Some(&args.files),
-        selector: &args.selector,
-        all: args.all,
-        read: !may_be_missing,
-    };
-    let Selection { items, mut errors } = objects::select(&session, query).await?;
+    let Selection { items, mut errors } = objects::select(&session, args.targets.query(!may_be_missing)).await?;
     if items.is_empty() && errors.is_empty() && !matches!(goal, Goal::Deleted) {
         return Err(Error::usage("no matching resources found"));
     }

@@ -9,7 +9,6 @@ use rcgen::{
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
-const DAY: Duration = Duration::from_secs(24 * 3600);
 /// A CA lives ten years, what it signs one year, as kubeadm has it.
 const CA_LIFE: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 const LEAF_LIFE: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -122,7 +121,7 @@ fn still_good(pem: &str, subject: &Subject) -> bool {
     let Ok((_, block)) = x509_parser::pem::parse_x509_pem(pem.as_bytes()) else { return false };
     let Ok(certificate) = block.parse_x509() else { return false };
     let left = certificate.validity().time_to_expiration().map(|d| d.unsigned_abs()).unwrap_or_default();
-    if left < RENEW_BEFORE.max(DAY) {
+    if left < RENEW_BEFORE {
         return false;
     }
     let Ok(Some(names)) = certificate.subject_alternative_name() else { return subject.names.is_empty() };
