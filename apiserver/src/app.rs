@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::agents::Agents;
 use crate::auth::Tokens;
+use crate::auth::service_account::ServiceAccounts;
 use crate::identity::Identity;
 use crate::kinds::Kinds;
 use crate::metrics::Metrics;
@@ -17,6 +18,7 @@ pub struct App {
     pub store: Store,
     pub kinds: Kinds,
     pub tokens: Tokens,
+    pub service_accounts: ServiceAccounts,
     pub anonymous: Arc<Identity>,
     pub metrics: Metrics,
     pub agents: Agents,

@@ -24,6 +24,8 @@ pub struct PkiPaths {
     /// The certificate that node agents accept, for logs.
     pub kubelet_client_cert: PathBuf,
     pub kubelet_client_key: PathBuf,
+    /// The key (PEM, PKCS#8, EC P-256) that signs service account tokens; a missing file means that none are made.
+    pub service_account_key: PathBuf,
     /// Lines of `token,user,uid,"group1,group2"`; a missing file means no tokens.
     pub tokens: PathBuf,
 }
@@ -38,6 +40,7 @@ impl PkiPaths {
             serving_key: dir.join("apiserver.key"),
             kubelet_client_cert: dir.join("apiserver-kubelet-client.crt"),
             kubelet_client_key: dir.join("apiserver-kubelet-client.key"),
+            service_account_key: dir.join("sa.key"),
             tokens: dir.join("tokens.csv"),
         }
     }

@@ -1,11 +1,15 @@
 //! Who a request comes from.
 
+use std::collections::BTreeMap;
+
 /// A user and its groups, as certificates (`CN`, `O`) and tokens give them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     pub user: String,
     pub uid: String,
     pub groups: Vec<String>,
+    /// What else is known, such as the pod that a service account token is bound to.
+    pub extra: BTreeMap<String, Vec<String>>,
 }
 
 pub const ANONYMOUS: &str = "system:anonymous";
@@ -23,11 +27,16 @@ impl Identity {
         if !groups.iter().any(|g| g == AUTHENTICATED) {
             groups.push(AUTHENTICATED.to_string());
         }
-        Identity { user: user.into(), uid: String::new(), groups }
+        Identity { user: user.into(), uid: String::new(), groups, extra: BTreeMap::new() }
     }
 
     pub fn anonymous() -> Identity {
-        Identity { user: ANONYMOUS.to_string(), uid: String::new(), groups: vec![UNAUTHENTICATED.to_string()] }
+        Identity {
+            user: ANONYMOUS.to_string(),
+            uid: String::new(),
+            groups: vec![UNAUTHENTICATED.to_string()],
+            extra: BTreeMap::new(),
+        }
     }
 
     pub fn admin() -> Identity {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use k8s_openapi::api::{apps, autoscaling, coordination, core, events};
+use k8s_openapi::api::{apps, authentication, autoscaling, coordination, core, events};
 use k8s_openapi::apimachinery::pkg::apis::meta;
 use k8s_openapi::apimachinery::pkg::runtime::RawExtension;
 use k8s_openapi::{ListableResource, Resource};
@@ -50,6 +50,7 @@ pub(super) static ROOTS: &[Root] = &[
     listed::<coordination::v1::Lease>(),
     listed::<events::v1::Event>(),
     single::<core::v1::Binding>(),
+    single::<authentication::v1::TokenRequest>(),
     single::<autoscaling::v1::Scale>(),
     single::<meta::v1::Status>(),
     every_group::<meta::v1::DeleteOptions>("DeleteOptions"),

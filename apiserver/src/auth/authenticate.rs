@@ -9,6 +9,7 @@ use http::header;
 use timonier_api::status::Status;
 
 use crate::app::App;
+use crate::auth::service_account;
 use crate::identity::Identity;
 use crate::respond;
 
@@ -22,7 +23,12 @@ pub struct PeerIdentity(pub Arc<Identity>);
 
 /// Client certificate first, then bearer token; neither means anonymous, and a token that nobody knows means 401.
 pub async fn layer(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
-    match identify(&app, &request) {
+    let identity = match claim(&app, &request) {
+        Claim::Identity(identity) => Some(identity),
+        Claim::Token(token) => of_token(&app, &token).await,
+        Claim::Malformed => None,
+    };
+    match identity {
         Some(identity) => {
             request.extensions_mut().insert(identity);
             next.run(request).await
@@ -31,19 +37,35 @@ pub async fn layer(State(app): State<Arc<App>>, mut request: Request, next: Next
     }
 }
 
-fn identify(app: &App, request: &Request) -> Option<Arc<Identity>> {
+/// What a request shows of who it comes from.
+enum Claim {
+    Identity(Arc<Identity>),
+    Token(String),
+    Malformed,
+}
+
+fn claim(app: &App, request: &Request) -> Claim {
     if let Some(Fixed(identity)) = request.extensions().get::<Fixed>() {
-        return Some(identity.clone());
+        return Claim::Identity(identity.clone());
     }
     if let Some(PeerIdentity(identity)) = request.extensions().get::<PeerIdentity>() {
-        return Some(identity.clone());
+        return Claim::Identity(identity.clone());
     }
     let Some(authorization) = request.headers().get(header::AUTHORIZATION) else {
-        return Some(app.anonymous.clone());
+        return Claim::Identity(app.anonymous.clone());
     };
-    let (scheme, token) = authorization.to_str().ok()?.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return None;
+    match authorization.to_str().ok().and_then(|text| text.split_once(' ')) {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Claim::Token(token.trim().to_string()),
+        _ => Claim::Malformed,
     }
-    app.tokens.find(token.trim()).map(|identity| Arc::new(identity.clone()))
+}
+
+/// Static tokens first, then those of service accounts.
+async fn of_token(app: &App, token: &str) -> Option<Arc<Identity>> {
+    if let Some(identity) = app.tokens.find(token) {
+        return Some(Arc::new(identity.clone()));
+    }
+    let audiences = [service_account::ISSUER.to_string()];
+    let account = app.service_accounts.authenticate(&app.store, token, &audiences).await;
+    account.map(|(identity, _)| Arc::new(identity))
 }

@@ -3,6 +3,7 @@
 mod authenticate;
 mod certificate;
 mod policy;
+pub mod service_account;
 mod tokens;
 
 pub use authenticate::{Fixed, PeerIdentity, layer as authenticate};

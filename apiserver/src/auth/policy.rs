@@ -57,7 +57,7 @@ fn may_path(identity: &Identity, info: &RequestInfo) -> bool {
     if matches!(first, "healthz" | "livez" | "readyz" | "version") {
         return true;
     }
-    !identity.is_anonymous() && matches!(first, "api" | "apis" | "openapi")
+    !identity.is_anonymous() && matches!(first, "api" | "apis" | "openapi" | "openid" | ".well-known")
 }
 
 /// What the agent of `node` needs. Writes to objects of others are refused in admission.
@@ -70,6 +70,8 @@ fn node_may(node: &str, info: &RequestInfo) -> bool {
         ("", "pods", "") => read || info.verb == "delete",
         ("", "pods", "status") => matches!(info.verb, "get" | "update" | "patch"),
         ("", "services" | "configmaps" | "secrets" | "namespaces" | "serviceaccounts", "") => read,
+        // Only for pods of its own, which the registry sees to.
+        ("", "serviceaccounts", "token") => info.verb == "create",
         ("coordination.k8s.io", "leases", "") => {
             info.namespace == "kube-node-lease"
                 && (info.verb == "create" || (info.name == node && (read || write || info.verb == "delete")))

@@ -2,6 +2,7 @@
 
 mod aggregated;
 mod legacy;
+mod openid;
 
 use std::sync::Arc;
 
@@ -29,12 +30,14 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/api/{version}", get(core_version))
         .route("/apis/{group}", get(group))
         .route("/apis/{group}/{version}", get(group_version))
+        .merge(openid::routes())
 }
 
 /// Every path at which something can be found.
 async fn paths(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let table = app.kinds.current();
     let mut paths: Vec<String> = [
+        "/.well-known/openid-configuration",
         "/api",
         "/api/v1",
         "/apis",
@@ -43,6 +46,7 @@ async fn paths(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
         "/metrics",
         "/openapi/v2",
         "/openapi/v3",
+        "/openid/v1/jwks",
         "/readyz",
         "/version",
     ]
@@ -139,6 +143,7 @@ fn subresource(row: &Row, subresource: Subresource) -> ((String, String, String)
         Subresource::Finalize => (own, &["update"]),
         Subresource::Log => (own, &["get"]),
         Subresource::Scale => (("autoscaling".into(), "v1".into(), "Scale".into()), &["get", "patch", "update"]),
+        Subresource::Token => (("authentication.k8s.io".into(), "v1".into(), "TokenRequest".into()), &["create"]),
         Subresource::Binding => (("".into(), "v1".into(), "Binding".into()), &["create"]),
     }
 }

@@ -53,6 +53,8 @@ pub enum Subresource {
     Scale,
     Binding,
     Log,
+    /// A service account's tokens.
+    Token,
     /// A namespace's spec.finalizers, written by the namespace controller.
     Finalize,
 }
@@ -65,6 +67,7 @@ impl Subresource {
             Subresource::Scale => "scale",
             Subresource::Binding => "binding",
             Subresource::Log => "log",
+            Subresource::Token => "token",
             Subresource::Finalize => "finalize",
         }
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use parking_lot::RwLock;
 use timonier_api::kind::{GroupResource, Kind};
 
-use super::Subresource::{self, Binding, Finalize, Log, Scale, Status};
+use super::Subresource::{self, Binding, Finalize, Log, Scale, Status, Token};
 use super::{
     Column, Hooks, Row, configmap, deployment, event, lease, namespace, node, pod, replicaset, secret, service,
     serviceaccount,
@@ -210,6 +210,7 @@ fn builtin() -> Vec<Row> {
         Spec {
             short_names: &["sa"],
             columns: serviceaccount::COLUMNS,
+            subresources: &[Token],
             ..Spec::core("ServiceAccount", "serviceaccounts", serviceaccount::ServiceAccount)
         },
         event(false),

@@ -1,7 +1,7 @@
 //! The resources: one verb a file. [`dispatch`] is where a request arrives after the layers.
 //!
 //! Reading order: `call` (what a verb is given), `select`, `get`, `list`, `watch`; `decode` and `write` (what all writing
-//! shares), `create`, `update`, `patch`, `delete`, `delete_collection`; then the subresources `scale`, `binding`, `log`.
+//! shares), `create`, `update`, `patch`, `delete`, `delete_collection`; then the subresources `scale`, `binding`, `token`, `log`.
 
 mod binding;
 mod call;
@@ -18,6 +18,7 @@ mod scale;
 mod select;
 mod shape;
 mod table;
+mod token;
 mod update;
 mod watch;
 mod write;
@@ -77,6 +78,7 @@ async fn answer(call: &mut Call, body: Body) -> Result<Response, Status> {
         (Subresource::Scale, "update") => scale::update(call, body).await,
         (Subresource::Scale, "patch") => scale::patch(call, body).await,
         (Subresource::Binding, "create") => binding::bind(call, body).await,
+        (Subresource::Token, "create") => token::create(call, body).await,
         (Subresource::Log, "get") => log::log(call).await,
         _ => Err(unsupported(call)),
     }

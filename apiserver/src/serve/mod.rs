@@ -22,6 +22,7 @@ pub use local::Local;
 
 use crate::agents::Agents;
 use crate::app::App;
+use crate::auth::service_account::{ServiceAccounts, Signer};
 use crate::auth::{self, Tokens};
 use crate::config::{Config, StartError};
 use crate::identity::Identity;
@@ -45,6 +46,7 @@ impl Server {
     pub async fn start(config: Config) -> Result<Server, StartError> {
         let tls = tls::config(&config.pki)?;
         let tokens = Tokens::read(&config.pki.tokens)?;
+        let service_accounts = ServiceAccounts::new(Signer::read(&config.pki.service_account_key)?);
         let agents = Agents::new(&config.pki)?;
         let kinds = Kinds::default();
         bootstrap::first_namespaces(&config.store, &kinds.current()).await?;
@@ -55,6 +57,7 @@ impl Server {
             store: config.store,
             kinds,
             tokens,
+            service_accounts,
             anonymous: Arc::new(Identity::anonymous()),
             metrics: Metrics::new(),
             agents,

@@ -72,6 +72,11 @@ impl Cluster {
         self.client(As::Admin, Protocol::Http1)
     }
 
+    /// A client with a token that was made during the test.
+    pub fn bearer(&self, token: &str) -> Client {
+        Client { token: Some(token.to_string()), ..self.client(As::Anonymous, Protocol::Http1) }
+    }
+
     pub fn client(&self, who: As, protocol: Protocol) -> Client {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut roots = RootCertStore::empty();
@@ -99,8 +104,8 @@ impl Cluster {
             .http2_only(protocol == Protocol::Http2)
             .build(connector);
         let token = match who {
-            As::Admin => Some("admin-token"),
-            As::Token(token) => Some(token),
+            As::Admin => Some("admin-token".to_string()),
+            As::Token(token) => Some(token.to_string()),
             As::Anonymous | As::Certificate(..) => None,
         };
         Client { http, base: format!("https://{}", self.address), token }
@@ -111,7 +116,7 @@ impl Cluster {
 pub struct Client {
     http: hyper_util::client::legacy::Client<HttpsConnector<HttpConnector>, Body>,
     base: String,
-    token: Option<&'static str>,
+    token: Option<String>,
 }
 
 /// A whole answer.
@@ -164,7 +169,7 @@ impl Client {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        if let Some(token) = self.token {
+        if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
         let request = request.body(Body::from(body.to_string())).expect("a request");
@@ -275,6 +280,7 @@ fn credentials(dir: &Path) {
     let ca = authority().self_signed(&key).expect("a CA");
     write("ca.crt", &ca.pem());
     write("ca.key", &key.serialize_pem());
+    write("sa.key", &KeyPair::generate().expect("a key").serialize_pem());
     for (file, name, group) in
         [("apiserver", "apiserver", ""), ("apiserver-kubelet-client", "timonier-apiserver", "timonier:apiservers")]
     {

@@ -12,6 +12,7 @@ mod logs;
 mod protocols;
 mod subresources;
 mod tables;
+mod tokens;
 mod updating;
 mod watching;
 
