@@ -2,11 +2,21 @@
 
 use timonier_client::leader::LeaseName;
 
-use crate::nodeipam::ClusterCidr;
+use crate::{flags::NodeFlags, nodeipam::ClusterCidr};
 
 /// The controllers by name, as `--only` takes them.
-pub const NAMES: &[&str] =
-    &["deployment", "replicaset", "garbage-collector", "namespace", "serviceaccount", "nodeipam", "scheduler"];
+pub const NAMES: &[&str] = &[
+    "deployment",
+    "replicaset",
+    "garbage-collector",
+    "namespace",
+    "serviceaccount",
+    "nodeipam",
+    "node-lifecycle",
+    "taint-eviction",
+    "pod-garbage-collector",
+    "scheduler",
+];
 
 pub struct Config {
     /// The identity of the controllers.
@@ -19,6 +29,8 @@ pub struct Config {
     pub leader_election: Option<LeaderElection>,
     /// `10.244.0.0/16`: each node gets a /24 of it.
     pub cluster_cidr: String,
+    /// How patient the controllers are with nodes.
+    pub nodes: NodeFlags,
 }
 
 /// Takes part in an election before acting.

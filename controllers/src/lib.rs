@@ -7,25 +7,32 @@
 //! - A key is not planned again before the watches have shown what its last step wrote.
 //!
 //! Reading order: [`config`], this file, `start` (what each controller watches), then a folder a controller:
-//! `deployment`, `replicaset`, `garbage`, `namespace`, `serviceaccount`, `nodeipam`, [`scheduler`].
+//! `deployment`, `replicaset`, `garbage`, `namespace`, `serviceaccount`, `nodeipam`, [`scheduler`]; for nodes that fail,
+//! `vigil`, `nodelifecycle`, `tainteviction`, `podgc`.
 
 pub mod config;
 mod copies;
 mod deployment;
 mod discovery;
+pub mod flags;
 mod garbage;
 mod namespace;
 mod nodeipam;
+mod nodelifecycle;
 mod objects;
 mod owners;
+mod podgc;
 mod refusal;
 mod replicaset;
 pub mod scheduler;
 mod serviceaccount;
 mod start;
 mod supervise;
+mod tainteviction;
+mod vigil;
 
 pub use config::{Config, Error, LeaderElection};
+pub use flags::NodeFlags;
 
 use std::sync::Arc;
 
@@ -65,7 +72,7 @@ async fn work(
 ) {
     let client = config.controllers.clone();
     let copies = copies::Copies::new(client.clone(), shutdown.clone());
-    let ground = Arc::new(Ground { client, copies, cluster_cidr });
+    let ground = Arc::new(Ground::new(client, copies, cluster_cidr, config.nodes.clone(), shutdown.clone()));
     let mut controllers = JoinSet::new();
     for name in chosen.iter().copied() {
         let (ground, stop) = (ground.clone(), shutdown.clone());
@@ -80,6 +87,9 @@ async fn work(
                     "namespace" => start::namespace(ground, stop).await,
                     "serviceaccount" => start::serviceaccount(ground, stop).await,
                     "nodeipam" => start::nodeipam(ground, stop).await,
+                    "node-lifecycle" => start::node_lifecycle(ground, stop).await,
+                    "taint-eviction" => start::taint_eviction(ground, stop).await,
+                    "pod-garbage-collector" => start::pod_garbage_collector(ground, stop).await,
                     "scheduler" => scheduler::run(scheduler, stop).await,
                     unknown => unreachable!("{unknown} is not in config::NAMES"),
                 }

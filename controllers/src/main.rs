@@ -5,13 +5,13 @@ use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
 use anyhow::Context;
 use clap::Parser;
 use timonier_client::{ConnectOptions, connect, leader::LeaseName};
-use timonier_controllers::{Config, LeaderElection, config::NAMES, run};
+use timonier_controllers::{Config, LeaderElection, NodeFlags, config::NAMES, run};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 /// Brings the cluster to what its objects ask for: deployments, replica sets, garbage collection, namespaces,
-/// service accounts, node address ranges and scheduling.
+/// service accounts, node address ranges, nodes that fail, and scheduling.
 #[derive(Debug, Parser)]
 #[command(name = "timonier-controllers", version)]
 struct Arguments {
@@ -39,6 +39,9 @@ struct Arguments {
     /// IPv4 range of all pods; each node gets a /24 of it
     #[arg(long, env = "TIMONIER_CLUSTER_CIDR", value_name = "RANGE", default_value = "10.244.0.0/16")]
     cluster_cidr: String,
+
+    #[command(flatten)]
+    nodes: NodeFlags,
 
     /// What to log: error, warn, info, debug, trace, or module=level pairs
     #[arg(long, env = "TIMONIER_LOG", value_name = "FILTER", default_value = "info")]
@@ -79,8 +82,14 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     });
     let shutdown = CancellationToken::new();
     stop_on_signals(shutdown.clone())?;
-    let config =
-        Config { controllers, scheduler, only: arguments.only, leader_election, cluster_cidr: arguments.cluster_cidr };
+    let config = Config {
+        controllers,
+        scheduler,
+        only: arguments.only,
+        leader_election,
+        cluster_cidr: arguments.cluster_cidr,
+        nodes: arguments.nodes,
+    };
     Ok(run(config, shutdown).await?)
 }
 

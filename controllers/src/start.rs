@@ -7,30 +7,56 @@ use std::{
 
 use kube::Client;
 use parking_lot::Mutex;
-use timonier_client::{Object, Runner, events::Recorder};
+use timonier_client::{Object, ObjectKey, Runner, events::Recorder};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     copies::Copies,
     deployment::{self, Deployments},
+    flags::NodeFlags,
     garbage::{Collector, Watches},
     namespace::Namespaces,
     nodeipam::{ClusterCidr, NodeRanges},
+    nodelifecycle::{NodeLifecycle, NodeTaints},
+    podgc::{Missings, PodGarbage},
     replicaset::{self, ReplicaSets},
     serviceaccount::ServiceAccounts,
+    tainteviction::TaintEviction,
+    vigil::Vigil,
 };
 
 /// Bursts of events about one key, such as pods becoming ready, are taken together for this long.
 const PAUSE: Duration = Duration::from_millis(20);
+/// Each run reads all pods of a node.
+const EVICTION_PAUSE: Duration = Duration::from_millis(200);
 
 /// What every controller is given.
 pub struct Ground {
     pub client: Client,
     pub copies: Copies,
     pub cluster_cidr: ClusterCidr,
+    nodes: NodeFlags,
+    vigil: OnceLock<Arc<Vigil>>,
+    shutdown: CancellationToken,
 }
 
 impl Ground {
+    pub fn new(
+        client: Client,
+        copies: Copies,
+        cluster_cidr: ClusterCidr,
+        nodes: NodeFlags,
+        shutdown: CancellationToken,
+    ) -> Ground {
+        Ground { client, copies, cluster_cidr, nodes, vigil: OnceLock::new(), shutdown }
+    }
+
+    /// The one look at heartbeats that all share, begun when first needed.
+    fn vigil(&self) -> Arc<Vigil> {
+        let start = || Arc::new(Vigil::start(self.client.clone(), &self.nodes, self.shutdown.clone()));
+        self.vigil.get_or_init(start).clone()
+    }
+
     fn recorder(&self, component: &str, shutdown: &CancellationToken) -> Recorder {
         Recorder::new(self.client.clone(), component, None, shutdown.clone())
     }
@@ -140,4 +166,72 @@ pub async fn nodeipam(ground: Arc<Ground>, shutdown: CancellationToken) {
         .primary(&nodes, |node| node.spec.pod_cidr.is_empty().then_some(()))
         .run(shutdown)
         .await;
+}
+
+pub async fn node_lifecycle(ground: Arc<Ground>, shutdown: CancellationToken) {
+    let (nodes, pods) = (ground.copies.nodes(), ground.copies.pods());
+    let mut sightings = ground.vigil().sightings();
+    let reconciler = NodeLifecycle {
+        nodes: nodes.clone(),
+        pods: pods.clone(),
+        sightings: sightings.clone(),
+        flags: ground.nodes.clone(),
+        state: NodeLifecycle::state(),
+        events: ground.recorder("node-controller", &shutdown),
+    };
+    let all = Runner::new("node-lifecycle", ground.client.clone(), Arc::new(reconciler))
+        .watch(&nodes, |_, _| {})
+        .watch(&pods, |_, _| {});
+    let queue = all.queue();
+    let look = async {
+        while sightings.changed().await.is_ok() {
+            queue.add(());
+        }
+    };
+    let each = Runner::new("node-taints", ground.client.clone(), Arc::new(NodeTaints { nodes: nodes.clone() }))
+        .primary(&nodes, |node| Some(node.meta().key()));
+    tokio::join!(all.run(shutdown.clone()), each.run(shutdown.clone()), async {
+        shutdown.run_until_cancelled(look).await
+    });
+}
+
+pub async fn taint_eviction(ground: Arc<Ground>, shutdown: CancellationToken) {
+    let (nodes, pods) = (ground.copies.nodes(), ground.copies.pods());
+    let reconciler = TaintEviction {
+        nodes: nodes.clone(),
+        vigil: ground.vigil(),
+        grace: ground.nodes.node_monitor_grace_period,
+        waiting: Mutex::default(),
+        events: ground.recorder("taint-eviction-controller", &shutdown),
+    };
+    let tainted = nodes.clone();
+    Runner::new("taint-eviction", ground.client.clone(), Arc::new(reconciler))
+        .pause(EVICTION_PAUSE)
+        .primary(&nodes, |node| Some(node.meta().key()))
+        .watch(&pods, move |change, queue| {
+            let node = change.new.and_then(|pod| pod.spec.node_name.clone()).map(ObjectKey::cluster);
+            // Only a tainted node's pods matter, and nearly none are.
+            let matters = |key: &ObjectKey| tainted.get(key).is_some_and(|node| !node.spec.taints.is_empty());
+            if let Some(key) = node.filter(matters) {
+                queue.add(key);
+            }
+        })
+        .run(shutdown)
+        .await;
+}
+
+pub async fn pod_garbage_collector(ground: Arc<Ground>, shutdown: CancellationToken) {
+    let (pods, nodes) = (ground.copies.pods(), ground.copies.nodes());
+    let reconciler = PodGarbage {
+        pods: pods.clone(),
+        nodes: nodes.clone(),
+        vigil: ground.vigil(),
+        terminated_threshold: ground.nodes.terminated_pod_gc_threshold,
+        missing: Missings::default(),
+    };
+    let runner = Runner::new("pod-garbage-collector", ground.client.clone(), Arc::new(reconciler))
+        .watch(&pods, |_, _| {})
+        .watch(&nodes, |_, _| {});
+    runner.queue().add(());
+    runner.run(shutdown).await;
 }

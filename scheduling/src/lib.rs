@@ -33,6 +33,7 @@ pub use node::Node;
 pub use pipeline::{Decision, Scheduler, Unschedulable};
 pub use pod::Pod;
 pub use resource::Resources;
+pub use taint::{Effect, Toleration};
 
 #[cfg(test)]
 mod fixtures;

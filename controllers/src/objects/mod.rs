@@ -14,7 +14,7 @@ mod service_account;
 pub use condition::{Condition, ConditionStatus, condition, whole_seconds};
 pub use deployment::{Deployment, DeploymentStatus, IntOrPercent};
 pub use namespace::Namespace;
-pub use node::Node;
+pub use node::{Node, Taint};
 pub use pod::Pod;
 pub use replicaset::{ReplicaSet, ReplicaSetStatus};
 pub use service_account::ServiceAccount;

@@ -10,7 +10,7 @@ use kube::Client;
 use serde_json::{Value, json};
 use timonier_apiserver::{Config as ServerConfig, Identity, PkiPaths, Server};
 use timonier_client::{Resource, connect::install_crypto, local};
-use timonier_controllers::{Config, LeaderElection, run};
+use timonier_controllers::{Config, LeaderElection, NodeFlags, run};
 use timonier_store::{Options, Store, StoreUrl};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -68,6 +68,10 @@ impl Cluster {
 
     /// The named controllers; leader election under the identity, if one is given.
     pub fn controllers(&self, only: &[&str], election: Option<LeaderElection>) -> Running {
+        self.patient_controllers(only, election, NodeFlags::default())
+    }
+
+    pub fn patient_controllers(&self, only: &[&str], election: Option<LeaderElection>, nodes: NodeFlags) -> Running {
         let shutdown = CancellationToken::new();
         let config = Config {
             controllers: local(self.server.local(Identity::controller_manager())),
@@ -75,6 +79,7 @@ impl Cluster {
             only: Some(only.iter().map(|name| name.to_string()).collect()),
             leader_election: election,
             cluster_cidr: "10.244.0.0/16".into(),
+            nodes,
         };
         Running { task: tokio::spawn(run(config, shutdown.clone())), shutdown }
     }

@@ -6,3 +6,4 @@ mod elections;
 mod garbage;
 mod harness;
 mod namespaces;
+mod nodes;

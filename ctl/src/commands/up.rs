@@ -50,6 +50,8 @@ pub struct Args {
     /// How long to wait for the nodes, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     pub timeout: u64,
+    #[command(flatten)]
+    pub node_flags: timonier_controllers::NodeFlags,
     /// Set by --detach for the process in the background
     #[arg(long, hide = true)]
     pub background: bool,
@@ -87,7 +89,7 @@ async fn foreground(args: &Args, dir: &StateDir) -> Result<(), ClusterError> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let mut hangup = signal(SignalKind::hangup()).map_err(failed)?;
 
-    let mut cluster = Cluster::start(dir, &args.wishes()).await?;
+    let mut cluster = Cluster::start(dir, &args.wishes(), args.node_flags.clone()).await?;
     let settings = cluster.settings.clone();
     let announce = async {
         let client = ready::admin(dir).await?;
@@ -144,6 +146,7 @@ impl Args {
         flag("--docker-host", self.docker_host.clone());
         flag("--store", self.store.clone());
         flag("--timeout", Some(self.timeout.to_string()));
+        arguments.extend(self.node_flags.arguments());
         arguments
     }
 }

@@ -28,7 +28,11 @@ pub struct Cluster {
 
 impl Cluster {
     /// Starts every part. The cluster answers when this returns; its nodes report a moment later.
-    pub async fn start(dir: &StateDir, wishes: &Wishes) -> Result<Cluster, ClusterError> {
+    pub async fn start(
+        dir: &StateDir,
+        wishes: &Wishes,
+        nodes: timonier_controllers::NodeFlags,
+    ) -> Result<Cluster, ClusterError> {
         let lock = dir.lock()?;
         let mut settings = Settings::resolve(Settings::load(dir)?, wishes)?;
         settings.port = free_port(settings.bind_address, settings.port)?;
@@ -50,11 +54,16 @@ impl Cluster {
         .await?;
         let mut cluster =
             Cluster { settings, server, shutdown: CancellationToken::new(), parts: JoinSet::new(), _lock: lock };
-        cluster.start_parts(dir, &pki).await?;
+        cluster.start_parts(dir, &pki, nodes).await?;
         Ok(cluster)
     }
 
-    async fn start_parts(&mut self, dir: &StateDir, pki: &layout::Layout) -> Result<(), ClusterError> {
+    async fn start_parts(
+        &mut self,
+        dir: &StateDir,
+        pki: &layout::Layout,
+        nodes: timonier_controllers::NodeFlags,
+    ) -> Result<(), ClusterError> {
         let cluster_id = self.cluster_id().await?;
         self.settings.cluster_id = Some(cluster_id.clone());
         let addresses = match self.settings.addresses.clone() {
@@ -70,6 +79,7 @@ impl Cluster {
             only: None,
             leader_election: None,
             cluster_cidr: addresses.pod_cidr(),
+            nodes,
         };
         let shutdown = self.shutdown.clone();
         self.spawn("controllers", async move { timonier_controllers::run(controllers, shutdown).await });
