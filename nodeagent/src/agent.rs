@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     config::{Config, Runtime as Choice},
     error::Error,
+    followed::Watches,
     node::{self, Description, FIRST_RETRY, LAST_RETRY},
     pods::{self, Directory},
     runtime::{Network, Runtime, docker::DockerRuntime, hollow::HollowRuntime},
@@ -84,6 +85,7 @@ async fn work<R: Runtime>(config: &Config, runtime: R, shutdown: CancellationTok
         facts,
         timings: config.timings.clone(),
         reports: Arc::new(Semaphore::new(REPORTS_AT_ONCE)),
+        watches: Watches::new(config.client.clone()),
     });
     let worked = async {
         prepare(config, &*runtime).await;

@@ -15,6 +15,7 @@ mod agent;
 mod config;
 mod desired;
 mod error;
+mod followed;
 mod labels;
 mod memory;
 mod node;

@@ -1,7 +1,7 @@
 //! What the agent knows of a pod and the runtime can't tell: what failed and when to try again, who is being stopped,
 //! what the probes say. Lost with the agent, at the price of a retry.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -11,12 +11,16 @@ use crate::config::Timings;
 pub struct Memory {
     pub volumes_ready: bool,
     pub volumes: Option<Retry>,
+    /// Directories of the volumes that are not the pod's own.
+    pub volume_roots: BTreeMap<String, PathBuf>,
     pub sandbox: Option<Retry>,
     pub containers: BTreeMap<String, ContainerMemory>,
     /// By the runtime's id.
     pub stopping: BTreeMap<String, Stopping>,
     /// The pod failed as a whole, e.g. its deadline passed.
     pub failed: Option<Failure>,
+    /// Seconds that its containers get to end then, if not the pod's own grace.
+    pub failed_grace: Option<i64>,
     /// The end was reported: nothing that follows may change the pod's status.
     pub end_reported: bool,
     pub released: bool,

@@ -110,7 +110,7 @@ pub fn wish(pod: &Pod, memory: &Memory) -> Wish {
     }
     let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
     match phase {
-        _ if memory.failed.is_some() => Wish::Halt { grace },
+        _ if memory.failed.is_some() => Wish::Halt { grace: memory.failed_grace.unwrap_or(grace) },
         Some("Succeeded" | "Failed") => Wish::Halt { grace },
         _ => Wish::Run,
     }

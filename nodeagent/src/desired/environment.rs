@@ -93,7 +93,7 @@ mod tests {
         let sources = Sources {
             namespace: "default".into(),
             config_maps: [("settings".to_owned(), Some(settings)), ("gone".to_owned(), None)].into(),
-            secrets: Default::default(),
+            ..Sources::default()
         };
         let node = HostFacts::default();
         let around = Surroundings {

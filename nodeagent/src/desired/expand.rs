@@ -24,9 +24,33 @@ pub fn expand(text: &str, env: &[(String, String)]) -> String {
     out
 }
 
+/// The same, but a name that `env` does not know is an error: the name.
+pub fn try_expand(text: &str, env: &[(String, String)]) -> Result<String, String> {
+    let mut rest = text;
+    while let Some(at) = rest.find('$') {
+        rest = &rest[at + 1..];
+        if let Some(after) = rest.strip_prefix('$') {
+            rest = after;
+        } else if let Some((name, after)) = rest.strip_prefix('(').and_then(|inner| inner.split_once(')')) {
+            if !env.iter().any(|(known, _)| known == name) {
+                return Err(name.to_owned());
+            }
+            rest = after;
+        }
+    }
+    Ok(expand(text, env))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::expand;
+    use super::{expand, try_expand};
+
+    #[test]
+    fn where_every_name_must_be_known_the_missing_one_is_told() {
+        let env = [("A".to_owned(), "1".to_owned())];
+        assert_eq!(try_expand("x/$(A)/$$(B)", &env), Ok("x/1/$(B)".to_owned()));
+        assert_eq!(try_expand("$(A)$(B)", &env), Err("B".to_owned()));
+    }
 
     #[test]
     fn known_names_are_replaced_and_the_rest_stays() {

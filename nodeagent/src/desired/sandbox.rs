@@ -5,7 +5,10 @@ use std::net::IpAddr;
 use k8s_openapi::api::core::v1::Pod;
 
 use super::{ConfigError, grace, identity, resources, spec};
-use crate::runtime::{PortMapping, SandboxSpec, spec::MemoryVolume};
+use crate::{
+    runtime::{PortMapping, SandboxSpec, spec::MemoryVolume},
+    volumes,
+};
 
 /// The longest name that the kernel takes for a host.
 const HOSTNAME_LIMIT: usize = 63;
@@ -77,7 +80,8 @@ fn memory_volumes(pod: &Pod) -> Result<Vec<MemoryVolume>, ConfigError> {
         .map(|(name, limit)| {
             let field = format!("volumes[{name}].emptyDir.sizeLimit");
             let size_bytes = limit.map(|limit| resources::bytes(limit, &field)).transpose()?;
-            Ok(MemoryVolume { name, size_bytes: size_bytes.filter(|bytes| *bytes > 0) })
+            let gid = volumes::fs_group(pod).map(|group| group.gid);
+            Ok(MemoryVolume { name, size_bytes: size_bytes.filter(|bytes| *bytes > 0), gid })
         })
         .collect()
 }
@@ -117,8 +121,11 @@ mod tests {
 
     #[test]
     fn memory_volumes_keep_their_limit() {
-        let made = of(json!({"containers":[],"volumes":[
+        let made = of(json!({"containers":[],"securityContext":{"fsGroup":7},"volumes":[
             {"name":"fast","emptyDir":{"medium":"Memory","sizeLimit":"16Mi"}},{"name":"slow","emptyDir":{}}]}));
-        assert_eq!(made.memory_volumes, [MemoryVolume { name: "fast".into(), size_bytes: Some(16 << 20) }]);
+        assert_eq!(
+            made.memory_volumes,
+            [MemoryVolume { name: "fast".into(), size_bytes: Some(16 << 20), gid: Some(7) }]
+        );
     }
 }

@@ -1,17 +1,43 @@
-//! The ConfigMaps and Secrets that a pod refers to: which, and what they held.
+//! What a pod refers to: which ConfigMaps, Secrets, tokens and claims, and what they held.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use k8s_openapi::api::core::v1::{ConfigMap, Container, Pod, Secret};
+use k8s_openapi::api::core::v1::{
+    ConfigMap, Container, PersistentVolume, PersistentVolumeClaim, Pod, Secret, ServiceAccountTokenProjection,
+};
 
 use super::{ConfigError, spec};
+use crate::volumes::claim_name;
 
 /// Names in the pod's namespace.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct References {
     pub config_maps: BTreeSet<String>,
     pub secrets: BTreeSet<String>,
+    pub tokens: BTreeSet<Audience>,
+    pub claims: BTreeSet<String>,
 }
+
+/// A token of the pod's account: for whom, and for how many seconds.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Audience {
+    /// Empty: the API server itself.
+    pub audience: String,
+    pub seconds: i64,
+}
+
+impl Audience {
+    pub fn of(from: &ServiceAccountTokenProjection) -> Audience {
+        const HOUR: i64 = 3600;
+        Audience {
+            audience: from.audience.clone().unwrap_or_default(),
+            seconds: from.expiration_seconds.unwrap_or(HOUR),
+        }
+    }
+}
+
+/// A claim and the PersistentVolume that it is bound to.
+pub type Claim = (PersistentVolumeClaim, Option<PersistentVolume>);
 
 /// What was found under the names; `None`: there is none.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +45,8 @@ pub struct Sources {
     pub namespace: String,
     pub config_maps: BTreeMap<String, Option<ConfigMap>>,
     pub secrets: BTreeMap<String, Option<Secret>>,
+    pub tokens: BTreeMap<Audience, String>,
+    pub claims: BTreeMap<String, Option<Claim>>,
 }
 
 impl References {
@@ -43,7 +71,9 @@ impl References {
             names.config_maps.extend(volume.config_map.iter().map(|from| from.name.clone()));
             names.secrets.extend(volume.secret.iter().filter_map(|from| from.secret_name.clone()));
             let projected = volume.projected.iter().flat_map(|projected| projected.sources.iter().flatten());
+            names.claims.extend(claim_name(pod, volume));
             for source in projected {
+                names.tokens.extend(source.service_account_token.iter().map(Audience::of));
                 names.config_maps.extend(source.config_map.iter().map(|from| from.name.clone()));
                 names.secrets.extend(source.secret.iter().map(|from| from.name.clone()));
             }
@@ -64,6 +94,11 @@ impl Sources {
             None if optional => Ok(None),
             None => Err(ConfigError(format!("configmap {name:?} not found"))),
         }
+    }
+
+    pub fn token(&self, audience: &Audience) -> Result<&str, ConfigError> {
+        let token = self.tokens.get(audience).map(String::as_str);
+        token.ok_or_else(|| ConfigError("failed to fetch token".to_owned()))
     }
 
     /// The same for a Secret.

@@ -42,6 +42,7 @@ impl Agent {
             facts: HostFacts::default(),
             timings: Timings { backoff_base: Duration::from_millis(10), ..Timings::default() },
             reports: Arc::new(Semaphore::new(4)),
+            watches: crate::followed::Watches::new(api.client()),
         });
         let following = tokio::spawn(follow(shared, Directory::default(), shutdown.clone()));
         Agent { runtime, shutdown, following }

@@ -220,6 +220,10 @@ impl Runtime for HollowRuntime {
         Ok(())
     }
 
+    async fn memory_dir(&self, _uid: &str, _volume: &str) -> Result<Option<std::path::PathBuf>, RuntimeError> {
+        Ok(None)
+    }
+
     async fn release_memory(&self, _uid: &str) -> Result<(), RuntimeError> {
         Ok(())
     }

@@ -9,13 +9,13 @@ pub mod spec;
 #[cfg(test)]
 pub mod suite;
 
-use std::{future::Future, net::IpAddr, time::Duration};
+use std::{future::Future, net::IpAddr, path::PathBuf, time::Duration};
 
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use jiff::Timestamp;
 pub use session::{AttachRequest, ExecOutput, ExecRequest, Session};
-pub use spec::{ContainerSpec, Mount, MountSource, PortMapping, Resources, SandboxSpec, Security};
+pub use spec::{ContainerSpec, Mount, MountSource, PortMapping, Propagation, Resources, SandboxSpec, Security};
 
 use tokio::net::TcpStream;
 
@@ -123,6 +123,9 @@ pub trait Runtime: Send + Sync + 'static {
     fn signal(&self, id: &str, signal: Signal) -> impl Future<Output = Result<(), RuntimeError>> + Send;
     /// Kills it if it runs. Succeeds if it is gone.
     fn remove(&self, id: &str) -> impl Future<Output = Result<(), RuntimeError>> + Send;
+    /// Where this machine sees a memory-backed volume of a pod whose sandbox runs; `None`: it can't be seen.
+    fn memory_dir(&self, uid: &str, volume: &str)
+    -> impl Future<Output = Result<Option<PathBuf>, RuntimeError>> + Send;
     /// Removes what [`MountSource::Memory`] made for a pod.
     fn release_memory(&self, uid: &str) -> impl Future<Output = Result<(), RuntimeError>> + Send;
 

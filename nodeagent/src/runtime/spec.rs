@@ -28,6 +28,8 @@ pub struct SandboxSpec {
 pub struct MemoryVolume {
     pub name: String,
     pub size_bytes: Option<i64>,
+    /// Whose it is: the pod's `fsGroup`.
+    pub gid: Option<u32>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +71,16 @@ pub struct Mount {
     pub source: MountSource,
     pub target: String,
     pub read_only: bool,
+    pub propagation: Propagation,
+}
+
+/// Which mounts that are made below a mount later on are seen on its other side, `volumeMounts[*].mountPropagation`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Propagation {
+    #[default]
+    None,
+    HostToContainer,
+    Bidirectional,
 }
 
 #[derive(Clone, Debug, PartialEq)]

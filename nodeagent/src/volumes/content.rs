@@ -4,8 +4,12 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use k8s_openapi::api::core::v1::{DownwardAPIVolumeFile, KeyToPath, Pod, ProjectedVolumeSource, Volume};
 
-use super::VolumeError;
-use crate::desired::{ConfigError, Surroundings, fields, resources, sources::Sources, spec};
+use super::{VolumeError, claim, ownership};
+use crate::desired::{
+    ConfigError, Surroundings, fields, resources,
+    sources::{Audience, Sources},
+    spec,
+};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
@@ -19,6 +23,11 @@ pub enum Content {
         path: PathBuf,
         kind: String,
     },
+    /// The directory of a PersistentVolume, which outlives the pod. `provisioned`: the agent makes it.
+    Local {
+        path: PathBuf,
+        provisioned: bool,
+    },
 }
 
 /// By path inside the volume.
@@ -28,20 +37,40 @@ pub type Files = BTreeMap<String, File>;
 pub struct File {
     pub bytes: Vec<u8>,
     pub mode: u32,
+    /// Root, unless it is said.
+    pub owner: Option<u32>,
 }
 
 const DEFAULT_MODE: i32 = 0o644;
 
-/// Every volume of the pod, or what the first one lacks.
-pub fn contents(pod: &Pod, sources: &Sources, around: Surroundings<'_>) -> Result<Vec<(String, Content)>, VolumeError> {
+/// Every volume of the pod, or those whose files the agent writes; or what the first one lacks.
+pub fn contents(
+    pod: &Pod,
+    sources: &Sources,
+    around: Surroundings<'_>,
+    all: bool,
+) -> Result<Vec<(String, Content)>, VolumeError> {
     let volumes = spec(pod).volumes.iter().flatten();
     volumes
+        .filter(|volume| all || is_files(volume))
         .map(|volume| {
             let content = content(pod, volume, sources, around);
             let content = content.map_err(|error| VolumeError { volume: volume.name.clone(), message: error.0 })?;
             Ok((volume.name.clone(), content))
         })
         .collect()
+}
+
+/// Whether the pod has volumes whose files the agent writes.
+pub fn has_files(pod: &Pod) -> bool {
+    spec(pod).volumes.iter().flatten().any(is_files)
+}
+
+pub fn is_files(volume: &Volume) -> bool {
+    volume.config_map.is_some()
+        || volume.secret.is_some()
+        || volume.downward_api.is_some()
+        || volume.projected.is_some()
 }
 
 fn content(pod: &Pod, volume: &Volume, sources: &Sources, around: Surroundings<'_>) -> Result<Content, ConfigError> {
@@ -71,6 +100,9 @@ fn content(pod: &Pod, volume: &Volume, sources: &Sources, around: Surroundings<'
     if let Some(from) = &volume.projected {
         return projected(pod, from, sources, around).map(Content::Files);
     }
+    if let Some(name) = claim::claim_name(pod, volume) {
+        return claim::content(pod, volume, &name, sources);
+    }
     Err(ConfigError("no node of this version can mount this kind of volume".to_owned()))
 }
 
@@ -93,6 +125,15 @@ fn projected(
             files.extend(select(data, from.items.as_deref(), optional, mode, "secret")?);
         } else if let Some(from) = &source.downward_api {
             files.extend(downward(pod, from.items.iter().flatten(), mode, around)?);
+        } else if let Some(from) = &source.service_account_token {
+            let token = sources.token(&Audience::of(from))?;
+            // Where the pod says who reads it, nobody else does.
+            let (owner, group) = (ownership::only_user(pod), ownership::fs_group(pod));
+            let mode = if owner.is_some() || group.is_some() { 0o600 } else { (mode as u32) & 0o777 };
+            if !is_inside(&from.path) {
+                return Err(ConfigError(format!("path {:?} must lie inside the volume", from.path)));
+            }
+            files.insert(from.path.clone(), File { bytes: token.as_bytes().to_vec(), mode, owner });
         } else {
             return Err(ConfigError("no node of this version can project this kind of source".to_owned()));
         }
@@ -109,7 +150,7 @@ fn select(
     kind: &str,
 ) -> Result<Files, ConfigError> {
     let mut data = data.unwrap_or_default();
-    let file = |bytes, mode: i32| File { bytes, mode: (mode as u32) & 0o777 };
+    let file = |bytes, mode: i32| File { bytes, mode: (mode as u32) & 0o777, owner: None };
     let Some(items) = items.filter(|items| !items.is_empty()) else {
         return Ok(data.into_iter().map(|(key, bytes)| (key, file(bytes, mode))).collect());
     };
@@ -144,7 +185,7 @@ fn downward<'a>(
                 (None, None) => String::new(),
             };
             let mode = (item.mode.unwrap_or(mode) as u32) & 0o777;
-            Ok((item.path.clone(), File { bytes: text.into_bytes(), mode }))
+            Ok((item.path.clone(), File { bytes: text.into_bytes(), mode, owner: None }))
         })
         .collect()
 }
@@ -176,7 +217,7 @@ mod tests {
     #[test]
     fn items_choose_rename_and_set_the_mode() {
         let files = select(data(), Some(&[item("b", "x/y", Some(0o600))]), false, 0o644, "config").expect("files");
-        assert_eq!(files, [("x/y".to_owned(), File { bytes: b"2".to_vec(), mode: 0o600 })].into());
+        assert_eq!(files, [("x/y".to_owned(), File { bytes: b"2".to_vec(), mode: 0o600, owner: None })].into());
     }
 
     #[test]

@@ -1,23 +1,24 @@
 //! Taking the step that `plan` chose: from nothing to running. What fails is remembered, so that the plan tries again
 //! in its time. What ends a pod is in `end`.
 
+use std::{collections::BTreeMap, path::PathBuf};
+
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{Container, Pod};
 
 use super::{Order, Worker, sources};
 use crate::{
-    desired::{self, ConfigError, Surroundings, environment, sources::References},
+    desired::{self, ConfigError, environment, sources::References},
     memory::{ImageState, Retry, next_rest, rest},
     node::in_time,
     observed::ObservedPod,
     plan::{self, Step},
     runtime::{ContainerSpec, Runtime, RuntimeError},
-    volumes::{self, VolumeError},
+    volumes,
 };
 
 /// First and longest time between two tries.
 type Pace = (SignedDuration, SignedDuration);
-const VOLUMES: Pace = (SignedDuration::from_millis(500), SignedDuration::from_secs(10));
 const SANDBOX: Pace = (SignedDuration::from_millis(500), SignedDuration::from_secs(15));
 const CONTAINER: Pace = (SignedDuration::from_secs(1), SignedDuration::from_secs(10));
 
@@ -67,45 +68,6 @@ impl<R: Runtime> Worker<R> {
     fn wanted(&self, name: &str) -> Option<Container> {
         let pod = self.pod.as_deref()?;
         desired::spec(pod).containers.iter().find(|container| container.name == name).cloned()
-    }
-
-    async fn prepare_volumes(&mut self) {
-        let Some(pod) = self.pod.clone() else { return };
-        if R::SIMULATED {
-            self.memory.volumes_ready = true;
-            return;
-        }
-        match self.write_volumes(&pod).await {
-            Ok(()) => {
-                self.memory.volumes_ready = true;
-                self.memory.volumes = None;
-            }
-            Err(message) => {
-                self.notices.warning("FailedMount", message.clone());
-                let retry = Retry::after(self.memory.volumes.as_ref(), Timestamp::now(), VOLUMES, "", message);
-                self.memory.volumes = Some(retry);
-            }
-        }
-    }
-
-    async fn write_volumes(&self, pod: &Pod) -> Result<(), String> {
-        let names = References::of_volumes(pod);
-        let sources = in_time(sources::fetch(&self.shared.client, &self.identity.namespace, names)).await;
-        let sources = sources.map_err(|error| format!("Unable to attach or mount volumes: {error}"))?;
-        let dir = volumes::volumes_dir(&self.shared.state_dir, &self.identity.uid);
-        let said = |error: VolumeError| error.to_string();
-        let contents = volumes::contents(pod, &sources, self.surroundings(None)).map_err(said)?;
-        let written = tokio::task::spawn_blocking(move || volumes::prepare(&dir, &contents)).await;
-        written.map_err(|error| error.to_string())?.map_err(said)
-    }
-
-    fn surroundings(&self, pod_ip: Option<std::net::IpAddr>) -> Surroundings<'_> {
-        Surroundings {
-            node_name: &self.shared.node_name,
-            host_ip: self.shared.runtime.host_address(),
-            pod_ip,
-            node: &self.shared.facts,
-        }
     }
 
     async fn create_sandbox(&mut self, attempt: u32, observed: &ObservedPod) {
@@ -205,8 +167,35 @@ impl<R: Runtime> Worker<R> {
             _ => observed.sandbox().and_then(|sandbox| sandbox.ip),
         };
         let env = environment::environment(pod, wanted, &sources, self.surroundings(pod_ip))?;
-        let mounts = volumes::mounts(pod, wanted, &dir, &env)?;
+        let roots = self.volume_roots(pod, wanted).await?;
+        let mounts = volumes::mounts(pod, wanted, volumes::Roots { dir: &dir, others: &roots }, &env)?;
         desired::container(pod, wanted, attempt, sandbox, env, mounts, &self.shared.facts)
+    }
+
+    /// Where volumes lie that have no directory of the pod.
+    async fn volume_roots(&self, pod: &Pod, wanted: &Container) -> Result<BTreeMap<String, PathBuf>, ConfigError> {
+        let mut roots = self.memory.volume_roots.clone();
+        let parts =
+            wanted.volume_mounts.iter().flatten().filter(|mount| {
+                [&mount.sub_path, &mount.sub_path_expr].into_iter().flatten().any(|path| !path.is_empty())
+            });
+        for mount in parts {
+            let volume = desired::spec(pod).volumes.iter().flatten().find(|volume| volume.name == mount.name);
+            if !volume.is_some_and(volumes::is_in_memory) {
+                continue;
+            }
+            let dir = self.shared.runtime.memory_dir(&self.identity.uid, &mount.name).await;
+            let dir = dir.map_err(|error| ConfigError(error.to_string()))?;
+            let dir = dir.ok_or_else(|| {
+                ConfigError(format!(
+                    "failed to prepare subPath for volumeMount {:?} of container {:?}: the runtime keeps this volume \
+                     where the agent can't see it",
+                    mount.name, wanted.name
+                ))
+            })?;
+            roots.insert(mount.name.clone(), dir);
+        }
+        Ok(roots)
     }
 
     async fn start_container(&mut self, name: &str, id: &str) {

@@ -84,7 +84,7 @@ impl<R: Runtime> Worker<R> {
             _ => None,
         });
         let deadline = self.pod.as_deref().and_then(|pod| self.deadline(pod));
-        pulls.chain(deadline).filter(|at| *at > now).collect()
+        pulls.chain(deadline).chain(self.upkeep.appointments()).filter(|at| *at > now).collect()
     }
 
     pub(super) fn announce_crashes(&mut self, observed: &ObservedPod) {

@@ -7,6 +7,8 @@ mod look;
 mod notices;
 mod report;
 mod sources;
+mod tokens;
+mod upkeep;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -20,9 +22,11 @@ use tokio::{
     sync::{Notify, Semaphore, mpsc, watch},
     time::{Instant, sleep_until},
 };
+use upkeep::Upkeep;
 
 use crate::{
     config::Timings,
+    followed::Watches,
     memory::{Memory, later},
     observed::{ObservedPod, PodIdentity},
     plan::{self, Step, Wish, plan, wish},
@@ -42,6 +46,8 @@ pub struct Shared<R> {
     pub timings: Timings,
     /// Status writes at once.
     pub reports: Arc<Semaphore>,
+    /// Of what mounted volumes show.
+    pub watches: Watches,
 }
 
 /// What the API server says of a worker's pod.
@@ -68,6 +74,7 @@ pub struct Worker<R> {
     notices: Notices,
     probers: Probers,
     outcomes: mpsc::UnboundedReceiver<Outcome>,
+    upkeep: Upkeep,
 }
 
 /// How long to leave a runtime alone that did not answer.
@@ -106,6 +113,7 @@ impl<R: Runtime> Worker<R> {
             notices,
             probers: Probers::new(tell),
             outcomes,
+            upkeep: Upkeep::default(),
         }
     }
 
@@ -136,6 +144,7 @@ impl<R: Runtime> Worker<R> {
             });
             match step {
                 Step::Done => return,
+                Step::Wait { .. } if self.keep_volumes(&observed, wish).await => {}
                 Step::Wait { until } => self.idle(until.into_iter().chain(self.appointments(now)).min()).await,
                 step => {
                     tracing::debug!(pod = self.identity.name, ?step, "step");

@@ -1,13 +1,13 @@
-//! Fetching the ConfigMaps and Secrets that a pod refers to.
+//! Fetching what a pod refers to, but for its tokens.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, TryStreamExt, stream};
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolume, PersistentVolumeClaim, Secret};
 use kube::{Api, Client};
 use serde::de::DeserializeOwned;
 
-use crate::desired::sources::{References, Sources};
+use crate::desired::sources::{Claim, References, Sources};
 
 /// Reads at once.
 const WIDTH: usize = 4;
@@ -17,7 +17,32 @@ pub async fn fetch(client: &Client, namespace: &str, names: References) -> Resul
         namespace: namespace.to_owned(),
         config_maps: all(&Api::<ConfigMap>::namespaced(client.clone(), namespace), names.config_maps).await?,
         secrets: all(&Api::<Secret>::namespaced(client.clone(), namespace), names.secrets).await?,
+        tokens: BTreeMap::new(),
+        claims: claims(client, namespace, names.claims).await?,
     })
+}
+
+async fn claims(
+    client: &Client,
+    namespace: &str,
+    names: BTreeSet<String>,
+) -> Result<BTreeMap<String, Option<Claim>>, kube::Error> {
+    let found = all(&Api::<PersistentVolumeClaim>::namespaced(client.clone(), namespace), names).await?;
+    let volumes: Api<PersistentVolume> = Api::all(client.clone());
+    let mut claims = BTreeMap::new();
+    for (name, claim) in found {
+        let Some(claim) = claim else {
+            claims.insert(name, None);
+            continue;
+        };
+        let volume = claim.spec.as_ref().and_then(|spec| spec.volume_name.as_deref()).filter(|name| !name.is_empty());
+        let volume = match volume {
+            Some(volume) => volumes.get_opt(volume).await?,
+            None => None,
+        };
+        claims.insert(name, Some((claim, volume)));
+    }
+    Ok(claims)
 }
 
 async fn all<K>(api: &Api<K>, names: BTreeSet<String>) -> Result<BTreeMap<String, Option<K>>, kube::Error>

@@ -3,8 +3,8 @@
 use std::{collections::HashMap, net::IpAddr, sync::LazyLock};
 
 use bollard::models::{
-    ContainerCreateBody, EndpointIpamConfig, EndpointSettings, HostConfig, Mount as DockerMount, MountType,
-    NetworkingConfig, PortBinding, VolumeCreateRequest,
+    ContainerCreateBody, EndpointIpamConfig, EndpointSettings, HostConfig, Mount as DockerMount, MountBindOptions,
+    MountBindOptionsPropagationEnum, MountType, NetworkingConfig, PortBinding, VolumeCreateRequest,
 };
 
 use super::sandbox_image;
@@ -12,7 +12,7 @@ use crate::{
     labels,
     observed::PodIdentity,
     runtime::{
-        ContainerSpec, MountSource, SandboxSpec,
+        ContainerSpec, MountSource, Propagation, SandboxSpec,
         spec::{MemoryVolume, Mount},
     },
 };
@@ -32,6 +32,7 @@ pub fn sandbox(spec: &SandboxSpec, cluster: &str, node: &str, address: Option<Ip
         source: MountSource::Memory(volume.name.clone()),
         target: format!("{HELD}/{}", volume.name),
         read_only: true,
+        propagation: Propagation::None,
     });
     let host_config = HostConfig {
         network_mode: Some(if spec.host_network { "host".to_owned() } else { network.clone() }),
@@ -130,7 +131,7 @@ pub fn container(spec: &ContainerSpec, cluster: &str, node: &str) -> ContainerCr
 
 /// A tmpfs that all the pod's containers can mount.
 pub fn memory_volume(volume: &MemoryVolume, cluster: &str, node: &str, pod: &PodIdentity) -> VolumeCreateRequest {
-    let mut options = vec!["mode=1777".to_owned()];
+    let mut options = vec![volume.gid.map_or("mode=0777".to_owned(), |gid| format!("mode=2777,gid={gid}"))];
     options.extend(volume.size_bytes.map(|bytes| format!("size={bytes}")));
     VolumeCreateRequest {
         name: Some(labels::volume_name(&volume.name, &pod.uid)),
@@ -150,11 +151,18 @@ fn mount(mount: &Mount, pod: &PodIdentity) -> DockerMount {
         MountSource::Host(path) => (MountType::BIND, path.to_string_lossy().into_owned()),
         MountSource::Memory(volume) => (MountType::VOLUME, labels::volume_name(volume, &pod.uid)),
     };
+    let propagation = match mount.propagation {
+        Propagation::None => None,
+        Propagation::HostToContainer => Some(MountBindOptionsPropagationEnum::RSLAVE),
+        Propagation::Bidirectional => Some(MountBindOptionsPropagationEnum::RSHARED),
+    };
     DockerMount {
         target: Some(mount.target.clone()),
         source: Some(source),
         typ: Some(typ),
         read_only: Some(mount.read_only),
+        bind_options: propagation
+            .map(|propagation| MountBindOptions { propagation: Some(propagation), ..MountBindOptions::default() }),
         ..DockerMount::default()
     }
 }

@@ -20,7 +20,12 @@ mod sandbox_image;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::HashMap, net::IpAddr};
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
 
 use bollard::{
     Docker,
@@ -270,6 +275,16 @@ impl Runtime for DockerRuntime {
             Err(RuntimeError::Conflict(_)) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    async fn memory_dir(&self, uid: &str, volume: &str) -> Result<Option<PathBuf>, RuntimeError> {
+        let name = labels::volume_name(volume, uid);
+        let found = self.docker.inspect_volume(&name).await.map_err(convert::error)?;
+        let dir = PathBuf::from(found.mountpoint);
+        // A daemon of another machine, or of another mount namespace, shows nothing, or an empty directory.
+        let device = |path: &Path| std::fs::metadata(path).map(|metadata| metadata.dev()).ok();
+        let is_mounted = dir.parent().is_some_and(|above| device(above).is_some() && device(above) != device(&dir));
+        Ok(is_mounted.then_some(dir))
     }
 
     async fn release_memory(&self, uid: &str) -> Result<(), RuntimeError> {

@@ -11,7 +11,7 @@ use futures::{StreamExt, TryStreamExt};
 
 use super::*;
 use crate::runtime::{
-    MountSource, PortMapping, Resources,
+    MountSource, PortMapping, Propagation, Resources,
     spec::{MemoryVolume, Mount},
     suite::{self, logs, observe_until, start, start_sandbox},
 };
@@ -225,12 +225,22 @@ async fn volumes_are_seen_and_memory_is_shared() {
     std::fs::write(dir.path().join("page"), "hello").expect("written");
     let pod = suite::pod(&uuid::Uuid::new_v4().to_string());
     let mut sandbox = suite::sandbox(&pod);
-    sandbox.memory_volumes = vec![MemoryVolume { name: "fast".into(), size_bytes: Some(1 << 20) }];
+    sandbox.memory_volumes = vec![MemoryVolume { name: "fast".into(), size_bytes: Some(1 << 20), gid: None }];
     let sandbox = start_sandbox(&cluster.runtime, &sandbox).await;
     let mounts = |read_only| {
         vec![
-            Mount { source: MountSource::Host(dir.path().to_owned()), target: "/page".into(), read_only },
-            Mount { source: MountSource::Memory("fast".into()), target: "/fast".into(), read_only: false },
+            Mount {
+                source: MountSource::Host(dir.path().to_owned()),
+                target: "/page".into(),
+                read_only,
+                propagation: Propagation::None,
+            },
+            Mount {
+                source: MountSource::Memory("fast".into()),
+                target: "/fast".into(),
+                read_only: false,
+                propagation: Propagation::None,
+            },
         ]
     };
     let mut writer = script(&pod, &sandbox, "cat /page/page; echo kept > /fast/file; echo no > /page/page || echo ro");
