@@ -8,13 +8,14 @@ mod case;
 mod process;
 mod seen;
 mod suite;
+mod volumes;
 
 use case::Case;
 use timonier_tests::cluster::{Store, Wish};
 use timonier_tests::scenario;
 
 /// Every file of cases.
-const FILES: &[fn() -> Vec<Case>] = &[process::cases];
+const FILES: &[fn() -> Vec<Case>] = &[process::cases, volumes::cases];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_field_of_a_pod_spec_is_found_in_its_containers() {
