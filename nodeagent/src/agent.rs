@@ -84,6 +84,7 @@ async fn work<R: Runtime>(config: &Config, runtime: R, shutdown: CancellationTok
         state_dir: config.state_dir.clone(),
         facts,
         timings: config.timings.clone(),
+        hosting: config.hosting.clone(),
         reports: Arc::new(Semaphore::new(REPORTS_AT_ONCE)),
         watches: Watches::new(config.client.clone()),
     });

@@ -1,5 +1,6 @@
 //! What an agent must be told to run: who it is, which runtime it drives, where it listens.
 
+use crate::hosting::Hosting;
 use std::{collections::BTreeMap, net::IpAddr, path::PathBuf, time::Duration};
 
 /// Everything one agent needs; one agent is one node.
@@ -24,6 +25,8 @@ pub struct Config {
     pub capacity_share: (u32, u32),
     /// Labels for the Node besides the well-known ones.
     pub labels: BTreeMap<String, String>,
+    /// How pods are hosted.
+    pub hosting: Hosting,
     pub timings: Timings,
 }
 

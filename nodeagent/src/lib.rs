@@ -16,6 +16,7 @@ mod config;
 mod desired;
 mod error;
 mod followed;
+mod hosting;
 mod labels;
 mod memory;
 mod node;
@@ -33,6 +34,7 @@ mod worker;
 pub use agent::run;
 pub use config::{AgentTls, Config, Runtime, Timings};
 pub use error::Error;
+pub use hosting::Hosting;
 pub use runtime::docker::purge;
 
 /// What [`purge`] removed.

@@ -5,7 +5,7 @@ use std::{net::IpAddr, path::PathBuf, process::ExitCode};
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
 use timonier_client::ConnectOptions;
-use timonier_nodeagent::{AgentTls, Config, Runtime, Timings};
+use timonier_nodeagent::{AgentTls, Config, Hosting, Runtime, Timings};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -49,6 +49,8 @@ struct Arguments {
     /// Labels for the Node, as KEY=VALUE; may be repeated.
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label)]
     labels: Vec<(String, String)>,
+    #[command(flatten)]
+    hosting: Hosting,
     /// What to log, e.g. `info` or `timonier_nodeagent=debug`.
     #[arg(long, env = "TIMONIER_LOG", default_value = "info")]
     log: String,
@@ -108,6 +110,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         bridge_subnet: arguments.bridge_subnet,
         capacity_share: arguments.capacity_share,
         labels: arguments.labels.into_iter().collect(),
+        hosting: arguments.hosting,
         timings: Timings::default(),
     };
     let shutdown = CancellationToken::new();

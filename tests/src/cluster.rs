@@ -32,6 +32,9 @@ pub struct Wish {
     pub hollow: bool,
 }
 
+/// Environment variables and their values.
+pub type Settings = &'static [(&'static str, &'static str)];
+
 /// Removed with this value, field by field in this order.
 pub struct Cluster {
     /// Process, containers, networks.
@@ -40,12 +43,18 @@ pub struct Cluster {
     etcd: Option<Etcd>,
     dir: TempDir,
     wish: Wish,
+    settings: Settings,
     client: Client,
     id: String,
 }
 
 impl Cluster {
     pub async fn up(wish: Wish) -> Result<Cluster> {
+        Cluster::up_with(wish, &[]).await
+    }
+
+    /// The same, with settings of its parts as environment variables.
+    pub async fn up_with(wish: Wish, settings: Settings) -> Result<Cluster> {
         let image = if wish.hollow { None } else { Some(Image::make()?) };
         let dir = tempfile::Builder::new().prefix("timonier-test-").tempdir()?;
         let etcd = match wish.store {
@@ -54,11 +63,11 @@ impl Cluster {
         };
         // From here on what was begun is undone, also when it comes to nothing.
         let mut purge = Purge { dir: dir.path().join("cluster"), id: None };
-        up(&purge.dir, wish, etcd.as_ref()).await?.ok()?;
+        up(&purge.dir, wish, settings, etcd.as_ref()).await?.ok()?;
         let client = connect(&purge.dir.join("kubeconfig")).await?;
         let id = cluster_id(&client).await?;
         purge.id = Some(id.clone());
-        Ok(Cluster { purge, image, etcd, dir, wish, client, id })
+        Ok(Cluster { purge, image, etcd, dir, wish, settings, client, id })
     }
 
     pub fn state_dir(&self) -> PathBuf {
@@ -154,7 +163,7 @@ impl Cluster {
 
     /// Starts it again in the same folder, with nothing said that the folder knows.
     pub async fn up_again(&self) -> Result<String> {
-        up(&self.state_dir(), self.wish, self.etcd.as_ref()).await?.ok()
+        up(&self.state_dir(), self.wish, self.settings, self.etcd.as_ref()).await?.ok()
     }
 
     /// Ids of the cluster's containers, running or not.
@@ -229,12 +238,15 @@ fn label(id: &str) -> String {
     format!("label=io.timonier.cluster={id}")
 }
 
-async fn up(dir: &Path, wish: Wish, etcd: Option<&Etcd>) -> Result<Said> {
+async fn up(dir: &Path, wish: Wish, settings: Settings, etcd: Option<&Etcd>) -> Result<Said> {
     let mut program = Program::new(binary("kctl")?).args(["up", "--detach", "--port", "0", "--state-dir"]).args([dir]);
     program = program.args(["--nodes", &wish.nodes.to_string()]);
     program = program.args(["--runtime", if wish.hollow { "hollow" } else { "docker" }]);
     if let Some(etcd) = etcd {
         program = program.args(["--store", &etcd.store_url("test")]);
+    }
+    for (name, value) in settings {
+        program = program.env(name, value);
     }
     program.run().await
 }

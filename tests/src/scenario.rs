@@ -5,14 +5,22 @@ use std::panic::AssertUnwindSafe;
 use anyhow::{Result, anyhow};
 use futures::FutureExt;
 
-use crate::cluster::{Cluster, Wish};
+use crate::cluster::{Cluster, Settings, Wish};
 
 /// Starts a cluster, runs the scenario, and removes the cluster whatever happened.
 ///
 /// # Panics
 /// When the scenario fails, with its error and a picture of the cluster.
 pub async fn on(wish: Wish, scenario: impl AsyncFnOnce(&Cluster) -> Result<()>) {
-    let cluster = match Cluster::up(wish).await {
+    with(wish, &[], scenario).await;
+}
+
+/// The same on a cluster with settings, given as environment variables.
+///
+/// # Panics
+/// When the scenario fails.
+pub async fn with(wish: Wish, settings: Settings, scenario: impl AsyncFnOnce(&Cluster) -> Result<()>) {
+    let cluster = match Cluster::up_with(wish, settings).await {
         Ok(cluster) => cluster,
         Err(error) => panic!("no cluster: {error:#}"),
     };

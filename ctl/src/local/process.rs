@@ -124,6 +124,8 @@ impl Cluster {
             bridge_subnet: Some(addresses.pod_cidr()),
             capacity_share: (number - 1, settings.nodes),
             labels: Default::default(),
+            hosting: nodeagent::Hosting::from_environment()
+                .map_err(|detail| ClusterError::Part { part: "agent".into(), detail })?,
             timings: nodeagent::Timings::default(),
             node_name,
         })

@@ -1,5 +1,6 @@
 //! What a pod's spec wants, in the runtime's terms. Pure: whatever must be fetched is handed in.
 
+pub mod admission;
 pub mod environment;
 pub mod expand;
 pub mod fields;
@@ -13,6 +14,7 @@ use std::net::IpAddr;
 
 use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
 pub use sandbox::sandbox;
+pub use security::{asks_the_image, user_of_image};
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -92,7 +94,7 @@ pub fn container(
         stdin: container.stdin.unwrap_or(false),
         stdin_once: container.stdin_once.unwrap_or(false),
         resources: resources::resources(pod, container, node)?,
-        security: security::security(pod_spec, container)?,
+        security: security::security(pod_spec, container),
         host_pid: pod_spec.host_pid.unwrap_or(false),
         share_process_namespace: pod_spec.share_process_namespace.unwrap_or(false),
         grace: grace(pod),

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use k8s_openapi::api::core::v1::Pod;
 
-use super::{ConfigError, grace, identity, resources, spec};
+use super::{ConfigError, admission::sysctl_name, grace, identity, resources, spec};
 use crate::{
     runtime::{PortMapping, SandboxSpec, spec::MemoryVolume},
     volumes,
@@ -27,6 +27,7 @@ pub fn sandbox(pod: &Pod, attempt: u32, node: IpAddr) -> Result<SandboxSpec, Con
         let name = option.name.as_deref()?;
         Some(option.value.as_ref().map_or_else(|| name.to_owned(), |value| format!("{name}:{value}")))
     });
+    let sysctls = pod_spec.security_context.iter().flat_map(|context| context.sysctls.iter().flatten());
     Ok(SandboxSpec {
         pod: identity(pod),
         attempt,
@@ -40,6 +41,7 @@ pub fn sandbox(pod: &Pod, attempt: u32, node: IpAddr) -> Result<SandboxSpec, Con
         dns_searches: list(dns.and_then(|dns| dns.searches.as_ref())),
         dns_options: options.collect(),
         memory_volumes: memory_volumes(pod)?,
+        sysctls: sysctls.map(|sysctl| (sysctl_name(&sysctl.name), sysctl.value.clone())).collect(),
         grace: grace(pod),
     })
 }

@@ -41,6 +41,7 @@ impl Agent {
             state_dir: "/nonexistent".into(),
             facts: HostFacts::default(),
             timings: Timings { backoff_base: Duration::from_millis(10), ..Timings::default() },
+            hosting: Default::default(),
             reports: Arc::new(Semaphore::new(4)),
             watches: crate::followed::Watches::new(api.client()),
         });

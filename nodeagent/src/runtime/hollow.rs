@@ -91,6 +91,7 @@ impl Runtime for HollowRuntime {
             operating_system: "linux".to_owned(),
             runtime_version: format!("hollow://{}", env!("CARGO_PKG_VERSION")),
             machine_id: "hollow".to_owned(),
+            app_armor: true,
         })
     }
 
@@ -229,11 +230,11 @@ impl Runtime for HollowRuntime {
     }
 
     async fn image(&self, name: &str) -> Result<Option<Image>, RuntimeError> {
-        Ok(Some(Image { id: format!("hollow://{name}"), size_bytes: 0 }))
+        Ok(Some(Image { id: format!("hollow://{name}"), size_bytes: 0, user: String::new() }))
     }
 
     async fn pull(&self, name: &str) -> Result<Image, RuntimeError> {
-        Ok(Image { id: format!("hollow://{name}"), size_bytes: 0 })
+        Ok(Image { id: format!("hollow://{name}"), size_bytes: 0, user: String::new() })
     }
 
     async fn logs(

@@ -15,7 +15,9 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 use jiff::Timestamp;
 pub use session::{AttachRequest, ExecOutput, ExecRequest, Session};
-pub use spec::{ContainerSpec, Mount, MountSource, PortMapping, Propagation, Resources, SandboxSpec, Security};
+pub use spec::{
+    ContainerSpec, Mount, MountSource, PortMapping, Profile, Propagation, Resources, SandboxSpec, Security,
+};
 
 use tokio::net::TcpStream;
 
@@ -49,6 +51,7 @@ pub struct HostFacts {
     /// As in `Node.status.nodeInfo.containerRuntimeVersion`, e.g. `docker://20.10.24`.
     pub runtime_version: String,
     pub machine_id: String,
+    pub app_armor: bool,
 }
 
 /// The node's part of the cluster's network.
@@ -64,6 +67,8 @@ pub struct Network {
 pub struct Image {
     pub id: String,
     pub size_bytes: i64,
+    /// Whom its containers run as, `user[:group]` by name or number; empty is root.
+    pub user: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,6 +20,8 @@ pub struct SandboxSpec {
     pub dns_options: Vec<String>,
     /// Memory-backed volumes, which live as long as the sandbox holds them.
     pub memory_volumes: Vec<MemoryVolume>,
+    /// Kernel parameters of the pod's own namespaces.
+    pub sysctls: Vec<(String, String)>,
     /// Seconds that the pod's containers get to end, kept for an agent that finds them without their pod.
     pub grace: i64,
 }
@@ -110,4 +112,19 @@ pub struct Security {
     pub no_new_privileges: bool,
     pub add_capabilities: Vec<String>,
     pub drop_capabilities: Vec<String>,
+    /// [`Profile::Local`] holds the profile itself when the runtime sees it, its file's name before.
+    pub seccomp: Profile,
+    pub app_armor: Profile,
+    /// Parts of the SELinux label (`user`, `role`, `type`, `level`) and their values.
+    pub selinux: Vec<(&'static str, String)>,
+}
+
+/// What confines a container's system calls, or its access.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Profile {
+    /// The runtime's own.
+    #[default]
+    Default,
+    Unconfined,
+    Local(String),
 }

@@ -27,6 +27,7 @@ pub fn sandbox(pod: &PodIdentity) -> SandboxSpec {
         dns_searches: vec![],
         dns_options: vec![],
         memory_volumes: vec![],
+        sysctls: vec![],
         grace: 7,
     }
 }

@@ -169,7 +169,9 @@ impl<R: Runtime> Worker<R> {
         let env = environment::environment(pod, wanted, &sources, self.surroundings(pod_ip))?;
         let roots = self.volume_roots(pod, wanted).await?;
         let mounts = volumes::mounts(pod, wanted, volumes::Roots { dir: &dir, others: &roots }, &env)?;
-        desired::container(pod, wanted, attempt, sandbox, env, mounts, &self.shared.facts)
+        let mut spec = desired::container(pod, wanted, attempt, sandbox, env, mounts, &self.shared.facts)?;
+        self.furnish(pod, wanted, &mut spec).await?;
+        Ok(spec)
     }
 
     /// Where volumes lie that have no directory of the pod.

@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::Pod;
 
 use super::{Worker, image};
 use crate::{
-    desired,
+    desired::{self, admission},
     memory::{Failure, ImageState, Probes, later},
     observed::{ObservedPod, PodIdentity},
     probes::{Kind, Outcome},
@@ -42,6 +42,16 @@ impl<R: Runtime> Worker<R> {
         } else {
             let host = self.shared.runtime.host_address();
             self.probers.sync(&pod, observed, &self.memory, host);
+        }
+    }
+
+    /// Rejects what this node can't do, before anything is made.
+    pub(super) fn admit(&mut self, pod: &Pod) {
+        let shared = &self.shared;
+        let refusal = admission::refusal(pod, &shared.facts, &shared.hosting.allowed_unsafe_sysctls);
+        if let Some(Failure { reason, message }) = refusal {
+            self.notices.warning(&reason, message.clone());
+            self.memory.failed = Some(Failure { reason, message: format!("Pod was rejected: {message}") });
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod act;
 mod end;
+mod furnish;
 mod image;
 mod look;
 mod notices;
@@ -27,6 +28,7 @@ use upkeep::Upkeep;
 use crate::{
     config::Timings,
     followed::Watches,
+    hosting::Hosting,
     memory::{Memory, later},
     observed::{ObservedPod, PodIdentity},
     plan::{self, Step, Wish, plan, wish},
@@ -44,6 +46,7 @@ pub struct Shared<R> {
     pub state_dir: PathBuf,
     pub facts: HostFacts,
     pub timings: Timings,
+    pub hosting: Hosting,
     /// Status writes at once.
     pub reports: Arc<Semaphore>,
     /// Of what mounted volumes show.
@@ -160,6 +163,10 @@ impl<R: Runtime> Worker<R> {
         self.take_order();
         let Some(pod) = self.pod.clone() else { return };
         self.said = pod.status.clone().unwrap_or_default();
+        // Whoever started it had admitted it.
+        if !R::SIMULATED && self.said.start_time.is_none() {
+            self.admit(&pod);
+        }
         for said in self.said.container_statuses.iter().flatten().filter(|said| said.container_id.is_some()) {
             let next = u32::try_from(said.restart_count).unwrap_or(0).saturating_add(1);
             self.memory.container(&said.name).restarts_before = Some(next);

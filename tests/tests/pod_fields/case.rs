@@ -21,6 +21,10 @@ pub struct Case {
     pub objects: Vec<Value>,
     pub until: Until,
     pub expected: Vec<Expected>,
+    /// Changes to the tests' image, as Dockerfile instructions.
+    pub image: Vec<&'static str>,
+    /// Fields of the spec that the case is about.
+    pub covers: Vec<&'static str>,
     pub check: Option<Box<dyn FnOnce(Seen) -> Looking>>,
 }
 
@@ -33,6 +37,8 @@ pub enum Until {
     Phase(&'static str),
     /// A container waits for this reason.
     Waiting(&'static str),
+    /// It is ready, or has failed.
+    Decided,
     /// An event with this reason tells of the pod.
     Event(&'static str),
 }
@@ -60,6 +66,8 @@ pub fn case(name: &'static str) -> Case {
         objects: vec![],
         until: Until::Ready,
         expected: vec![],
+        image: vec![],
+        covers: vec![],
         check: None,
     }
 }
@@ -94,6 +102,18 @@ impl Case {
     /// Makes these objects first, in the pod's namespace.
     pub fn objects(mut self, documents: &str) -> Case {
         self.objects.extend(parse_documents(documents, self.name).unwrap_or_else(|error| panic!("{error}")));
+        self
+    }
+
+    /// Gives the pod an image of its own, changed by Dockerfile instructions: `USER 7`.
+    pub fn image(mut self, changes: &[&'static str]) -> Case {
+        self.image.extend(changes);
+        self
+    }
+
+    /// Names the fields whose effect the case shows, such as `containers[*].workingDir`.
+    pub fn covers(mut self, fields: &[&'static str]) -> Case {
+        self.covers.extend(fields);
         self
     }
 

@@ -6,20 +6,24 @@
 
 mod case;
 mod process;
+mod security;
 mod seen;
 mod suite;
 mod volumes;
 
 use case::Case;
-use timonier_tests::cluster::{Store, Wish};
+use timonier_tests::cluster::{Settings, Store, Wish};
 use timonier_tests::scenario;
 
 /// Every file of cases.
-const FILES: &[fn() -> Vec<Case>] = &[process::cases, volumes::cases];
+const FILES: &[fn() -> Vec<Case>] = &[process::cases, security::cases, volumes::cases];
+
+/// What the agent is told, as environment variables.
+const SETTINGS: Settings = &[("TIMONIER_ALLOWED_UNSAFE_SYSCTLS", "net.ipv4.tcp_max_*,kernel.msgmni")];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_field_of_a_pod_spec_is_found_in_its_containers() {
     let wish = Wish { store: Store::Embedded, nodes: 1, hollow: false };
     let cases = FILES.iter().flat_map(|cases| cases()).collect();
-    scenario::on(wish, async |cluster| suite::run(cluster, cases).await).await;
+    scenario::with(wish, SETTINGS, async |cluster| suite::run(cluster, cases).await).await;
 }

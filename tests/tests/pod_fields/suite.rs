@@ -61,7 +61,10 @@ async fn one(cluster: &Cluster, namespace: &str, case: Case) -> Result<()> {
         create(cluster, namespace, object).await?;
     }
     let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
-    let manifest = case.pod(cluster.image());
+    let own =
+        if case.image.is_empty() { None } else { Some(Changed::make(cluster.image(), namespace, &case.image).await?) };
+    let image = own.as_ref().map_or(cluster.image(), |own| &own.name);
+    let manifest = case.pod(image);
     let made: Pod = serde_json::from_value(manifest.clone()).context("the case's pod")?;
     // As JSON: what the typed pod does not know would be lost.
     let request = http::Request::post(format!("/api/v1/namespaces/{namespace}/pods"))
@@ -73,7 +76,7 @@ async fn one(cluster: &Cluster, namespace: &str, case: Case) -> Result<()> {
         namespace: namespace.into(),
         uid: created.uid().context("a pod without uid")?,
         kubeconfig: cluster.kubeconfig(),
-        image: cluster.image().into(),
+        image: image.into(),
     };
     if let Err(error) = look(&pods, &seen, case).await {
         // Left as it is until the cluster goes: the picture of the cluster shows it.
@@ -86,6 +89,32 @@ async fn one(cluster: &Cluster, namespace: &str, case: Case) -> Result<()> {
         Ok(())
     })
     .await
+}
+
+/// The tests' image with changes, removed with this value.
+struct Changed {
+    name: String,
+}
+
+impl Changed {
+    async fn make(image: &str, namespace: &str, changes: &[&str]) -> Result<Changed> {
+        let name = format!("{image}-{namespace}");
+        let made = docker(&["create", image]).await?.ok()?;
+        let changes: Vec<_> = changes.iter().flat_map(|change| ["--change", change]).collect();
+        let committed = docker(&[&["commit"], changes.as_slice(), &[made.trim(), &name]].concat()).await?;
+        docker(&["rm", made.trim()]).await?.ok()?;
+        committed.ok()?;
+        Ok(Changed { name })
+    }
+}
+
+impl Drop for Changed {
+    fn drop(&mut self) {
+        let removed = std::process::Command::new("docker").args(["image", "rm", "--force", &self.name]).output();
+        if let Err(error) = removed {
+            eprintln!("cannot remove image {}: {error}", self.name);
+        }
+    }
 }
 
 async fn create(cluster: &Cluster, namespace: &str, object: &Value) -> Result<()> {
@@ -113,12 +142,11 @@ async fn reached(pods: &Api<Pod>, seen: &Seen, until: &Until) -> Result<()> {
     let containers: Vec<_> =
         status.container_statuses.iter().chain(&status.init_container_statuses).flatten().collect();
     let waiting = || containers.iter().filter_map(|one| one.state.as_ref()?.waiting.as_ref()?.reason.as_deref());
+    let conditions = status.conditions.iter().flatten();
+    let ready = conditions.filter(|condition| condition.type_ == "Ready").any(|ready| ready.status == "True");
     match until {
-        Until::Ready => {
-            let conditions = status.conditions.iter().flatten();
-            let ready = conditions.filter(|condition| condition.type_ == "Ready").any(|ready| ready.status == "True");
-            ensure!(ready, "it is not ready: {status:?}");
-        }
+        Until::Ready => ensure!(ready, "it is not ready: {status:?}"),
+        Until::Decided => ensure!(ready || status.phase.as_deref() == Some("Failed"), "{status:?}"),
         Until::Phase(phase) => ensure!(status.phase.as_deref() == Some(phase), "{status:?}"),
         Until::Waiting(reason) => ensure!(waiting().any(|waits| waits == *reason), "{status:?}"),
         Until::Event(reason) => ensure!(!seen.events(reason).await?.is_empty(), "no such event"),

@@ -7,7 +7,7 @@ use bollard::models::{
     MountBindOptionsPropagationEnum, MountType, NetworkingConfig, PortBinding, VolumeCreateRequest,
 };
 
-use super::sandbox_image;
+use super::{confinement, sandbox_image};
 use crate::{
     labels,
     observed::PodIdentity,
@@ -48,6 +48,7 @@ pub fn sandbox(spec: &SandboxSpec, cluster: &str, node: &str, address: Option<Ip
         mounts: some(held.map(|held| mount(&held, &spec.pod)).collect()),
         oom_score_adj: Some(oom_score(SANDBOX_OOM_SCORE)),
         security_opt: Some(vec!["no-new-privileges".to_owned()]),
+        sysctls: (!spec.sysctls.is_empty()).then(|| spec.sysctls.iter().cloned().collect()),
         ..HostConfig::default()
     };
     ContainerCreateBody {
@@ -105,7 +106,7 @@ pub fn container(spec: &ContainerSpec, cluster: &str, node: &str) -> ContainerCr
         cap_add: some(security.add_capabilities.clone()),
         cap_drop: some(security.drop_capabilities.clone()),
         group_add: some(security.groups.clone()),
-        security_opt: security.no_new_privileges.then(|| vec!["no-new-privileges".to_owned()]),
+        security_opt: some(confinement::security_options(security)),
         ..HostConfig::default()
     };
     ContainerCreateBody {

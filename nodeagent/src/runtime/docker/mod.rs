@@ -4,6 +4,7 @@
 //! node, so that several agents share one daemon and strangers' containers are never touched.
 
 mod attach;
+mod confinement;
 mod connect;
 mod convert;
 mod create;
@@ -170,6 +171,7 @@ impl Runtime for DockerRuntime {
             operating_system: info.os_type.unwrap_or_else(|| "linux".to_owned()),
             runtime_version: format!("docker://{}", info.server_version.unwrap_or_default()),
             machine_id: info.id.unwrap_or_default(),
+            app_armor: info.security_options.iter().flatten().any(|option| option.starts_with("name=apparmor")),
         })
     }
 
@@ -301,7 +303,11 @@ impl Runtime for DockerRuntime {
 
     async fn image(&self, name: &str) -> Result<Option<Image>, RuntimeError> {
         match self.docker.inspect_image(name).await {
-            Ok(image) => Ok(Some(Image { id: image.id.unwrap_or_default(), size_bytes: image.size.unwrap_or(0) })),
+            Ok(image) => Ok(Some(Image {
+                id: image.id.unwrap_or_default(),
+                size_bytes: image.size.unwrap_or(0),
+                user: image.config.and_then(|config| config.user).unwrap_or_default(),
+            })),
             Err(error) if convert::is_missing(&error) => Ok(None),
             Err(error) => Err(convert::error(error)),
         }
