@@ -259,23 +259,19 @@ fn what_has_no_effect_yet_is_said_and_nothing_else() {
         "hostname": "h", "hostNetwork": false, "nodeSelector": {"a": "b"}, "restartPolicy": "Never",
         "terminationGracePeriodSeconds": 1}}));
     assert_eq!(Pod.warnings(&plain), Vec::<String>::new());
-    let wide = created(json!({"spec": {"containers": [
-        {"name": "c", "startupProbe": {"httpGet": {"port": 1}}},
-        {"name": "d", "livenessProbe": {"exec": {"command": ["a"]}}, "volumeMounts": [{"name": "v", "subPath": "a"}]}],
-        "initContainers": [{"name": "i"}], "securityContext": {"runAsUser": 1}, "hostNetwork": true,
-        "volumes": [{"name": "p", "projected": {"sources": [{"secret": {"name": "s"}}]}}]}}));
+    // Fields of other systems, which stay what they are.
+    let wide = created(json!({"spec": {
+        "containers": [{"name": "c"}, {"name": "d", "securityContext": {"windowsOptions": {"hostProcess": true}}}],
+        "securityContext": {"runAsUser": 1}, "hostUsers": false,
+        "volumes": [{"name": "v"}, {"name": "s", "scaleIO": {"gateway": "g"}}]}}));
     let mut found = Pod.warnings(&wide);
     found.sort();
     assert_eq!(
         found,
         [
-            "spec.containers[0].startupProbe is not enforced by this version",
-            "spec.containers[1].livenessProbe.exec is not enforced by this version",
-            "spec.containers[1].volumeMounts[0].subPath is not enforced by this version",
-            "spec.hostNetwork is not enforced by this version",
-            "spec.initContainers is not enforced by this version",
-            "spec.securityContext is not enforced by this version",
-            "spec.volumes[0].projected is not enforced by this version",
+            "spec.containers[1].securityContext.windowsOptions is not enforced by this version",
+            "spec.hostUsers is not enforced by this version",
+            "spec.volumes[1].scaleIO is not enforced by this version",
         ]
     );
 }
