@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use timonier_store::Store;
 
+pub use crate::kinds::pod::Patience;
+
 /// Everything a server needs. The store is handed over open, so that one process may share it and tests may use any engine.
 pub struct Config {
     /// Address to listen on; port 0 takes a free one.
@@ -13,6 +15,8 @@ pub struct Config {
     pub store: Store,
     /// Address that is told to clients in discovery; the bound address when unset.
     pub advertise: Option<SocketAddr>,
+    /// What pods tolerate of their nodes unless they say otherwise.
+    pub patience: Patience,
 }
 
 /// Where the credentials are (PEM files, and the token file in Kubernetes' `--token-auth-file` form).

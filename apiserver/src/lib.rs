@@ -33,6 +33,6 @@ mod respond;
 mod serve;
 mod sweeper;
 
-pub use config::{Config, PkiPaths, StartError};
+pub use config::{Config, Patience, PkiPaths, StartError};
 pub use identity::Identity;
 pub use serve::{Local, Server};

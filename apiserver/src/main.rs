@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
-use timonier_apiserver::{Config, PkiPaths, Server};
+use timonier_apiserver::{Config, Patience, PkiPaths, Server};
 use timonier_store::{Options, Store, StoreUrl};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -32,6 +32,9 @@ struct Flags {
     /// Address and port that discovery tells clients, when it is not the one above
     #[arg(long, env = "TIMONIER_ADVERTISE", value_name = "ADDRESS:PORT")]
     advertise: Option<SocketAddr>,
+
+    #[command(flatten)]
+    patience: Patience,
 
     /// What to log to standard error: error, warn, info, debug, trace, or a filter like timonier_store=debug
     #[arg(long, env = "TIMONIER_LOG", default_value = "info")]
@@ -64,6 +67,7 @@ fn run(flags: Flags) -> anyhow::Result<()> {
             pki: PkiPaths::in_dir(&flags.pki),
             store: store.clone(),
             advertise: flags.advertise,
+            patience: flags.patience,
         })
         .await?;
         tokio::select! {

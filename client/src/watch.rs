@@ -115,6 +115,14 @@ impl<T: Watched> Watcher<T> {
         Watcher { source: Source { client, resource, scope }, state: State::Unknown, failures: 0, pause: None }
     }
 
+    /// Opens the stream anew from where it is: after a cut, an old connection may be dead without anybody saying so.
+    pub fn reopen(&mut self) {
+        if let State::Streaming(reached, _) = &self.state {
+            self.state = State::Known(*reached);
+        }
+        self.pause = None;
+    }
+
     /// The next step. Cancel-safe: dropping the future loses no step.
     pub async fn next(&mut self) -> Step<T> {
         loop {

@@ -58,6 +58,12 @@ enum Command {
     Label(commands::label::Args),
     /// Set and remove annotations
     Annotate(commands::label::Args),
+    /// Keep new pods away from nodes
+    Cordon(commands::cordon::Args),
+    /// Let new pods come to nodes again
+    Uncordon(commands::cordon::Args),
+    Drain(commands::drain::Args),
+    Taint(commands::taint::Args),
     /// Change some fields of an object
     Patch(commands::patch::Args),
     /// Show the types that the server knows
@@ -91,6 +97,10 @@ impl Command {
             Command::Wait(args) => commands::wait::run(args, global).await,
             Command::Label(args) => commands::label::run(Field::Labels, args, global).await,
             Command::Annotate(args) => commands::label::run(Field::Annotations, args, global).await,
+            Command::Cordon(args) => commands::cordon::run(true, args, global).await,
+            Command::Uncordon(args) => commands::cordon::run(false, args, global).await,
+            Command::Drain(args) => commands::drain::run(args, global).await,
+            Command::Taint(args) => commands::taint::run(args, global).await,
             Command::Patch(args) => commands::patch::run(args, global).await,
             Command::ApiResources(args) => commands::api_resources::run(args, global).await,
             Command::ApiVersions(args) => commands::api_resources::run_versions(args, global).await,

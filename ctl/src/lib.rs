@@ -13,6 +13,7 @@ mod cluster;
 mod commands;
 mod connect;
 mod describe;
+mod drain;
 mod error;
 mod flags;
 mod local;
@@ -22,5 +23,6 @@ mod pki;
 mod print;
 mod rollout;
 mod select;
+mod taints;
 
 pub use error::Error;

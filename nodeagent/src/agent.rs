@@ -68,12 +68,14 @@ async fn work<R: Runtime>(config: &Config, runtime: R, shutdown: CancellationTok
     tracing::info!(node = config.node_name, address = %config.address, port, "node registered");
 
     let (network_ready, watched) = tokio::sync::watch::channel(false);
+    let (back, returned) = tokio::sync::watch::channel(0);
     let maintained = node::maintain(
         runtime.clone(),
         config.client.clone(),
         description,
         config.timings.clone(),
         watched,
+        back,
         shutdown.clone(),
     );
     let shared = Arc::new(Shared {
@@ -91,7 +93,7 @@ async fn work<R: Runtime>(config: &Config, runtime: R, shutdown: CancellationTok
     let worked = async {
         prepare(config, &*runtime).await;
         network_ready.send_replace(true);
-        pods::follow(shared, directory, shutdown.clone()).await;
+        pods::follow(shared, directory, returned, shutdown.clone()).await;
     };
     tokio::join!(maintained, worked);
     Ok(())

@@ -112,8 +112,14 @@ struct Pods<R> {
     subjects: HashMap<task::Id, PodIdentity>,
 }
 
-/// Follows the node's pods and the runtime's changes until `shutdown`. Containers keep running afterwards.
-pub async fn follow<R: Runtime>(shared: Arc<Shared<R>>, directory: Directory, shutdown: CancellationToken) {
+/// Follows the node's pods and the runtime's changes until `shutdown`. Containers keep running afterwards. `back` changes
+/// when the API server can be reached again.
+pub async fn follow<R: Runtime>(
+    shared: Arc<Shared<R>>,
+    directory: Directory,
+    mut back: watch::Receiver<u64>,
+    shutdown: CancellationToken,
+) {
     let scope = Scope { field_selector: Some(format!("spec.nodeName={}", shared.node_name)), ..Scope::default() };
     let mut watcher: Watcher<BoundPod> = Watcher::new(shared.client.clone(), BoundPod::RESOURCE, scope);
     let mut changes = shared.runtime.changes();
@@ -133,6 +139,7 @@ pub async fn follow<R: Runtime>(shared: Arc<Shared<R>>, directory: Directory, sh
                     first_list = Some(listed);
                 }
             }
+            Ok(()) = back.changed() => watcher.reopen(),
             Some(change) = changes.next() => {
                 pods.wake(&change);
                 if let (Change::Everything, Some(listed), false) = (change, &first_list, orphans_sought) {

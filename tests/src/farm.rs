@@ -34,10 +34,15 @@ pub struct Farm {
 impl Farm {
     /// Starts everything but the nodes.
     pub async fn new(store: Store) -> Result<Farm> {
+        Farm::with(store, &[]).await
+    }
+
+    /// The same with further flags for the controllers.
+    pub async fn with(store: Store, flags: &[&str]) -> Result<Farm> {
         let (image, lan) = (Image::make()?, Lan::new()?);
         let mut ground = Ground::at(store, lan.gateway()).await?;
         let server = ground.api_server("server").await?;
-        let controllers = ground.controllers("controllers", &server)?;
+        let controllers = ground.controllers_with("controllers", &server, flags)?;
         let client = server.client().await?;
         Ok(Farm { machines: Vec::new(), controllers, server, client, image, ground, lan })
     }

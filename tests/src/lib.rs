@@ -8,7 +8,7 @@
 //!
 //! Reading order: [`binaries`], [`command`], [`wait`] (the basics), [`etcd`], [`image`], [`hosts`] (what a cluster needs),
 //! [`cluster`] (`kctl up`), [`processes`] (the same as separate processes), [`farm`] (nodes that are hosts of their own),
-//! [`scenario`] (running a test on both stores), [`watching`] and [`pages`] (what tests look at).
+//! [`scenario`] (running a test on both stores), [`watching`], [`replicas`] and [`pages`] (what tests look at).
 
 pub mod binaries;
 pub mod cluster;
@@ -19,6 +19,7 @@ pub mod hosts;
 pub mod image;
 pub mod pages;
 pub mod processes;
+pub mod replicas;
 pub mod scenario;
 pub mod wait;
 pub mod watching;

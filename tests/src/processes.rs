@@ -140,10 +140,15 @@ impl Ground {
 
     /// Controllers and scheduler, one of any number of replicas.
     pub fn controllers(&self, name: &str, server: &ApiServer) -> Result<Process> {
+        self.controllers_with(name, server, &[])
+    }
+
+    /// The same with further flags.
+    pub fn controllers_with(&self, name: &str, server: &ApiServer, more: &[&str]) -> Result<Process> {
         let [all, scheduler] = ["controller-manager", "scheduler"].map(|identity| server.kubeconfig(identity));
         let (all, scheduler) = (all?, scheduler?);
         let args = ["--leader-elect", "--kubeconfig", &all, "--scheduler-kubeconfig", &scheduler];
-        let args = [&args[..], &["--cluster-cidr", &self.pod_network]].concat();
+        let args = [&args[..], &["--cluster-cidr", &self.pod_network], more].concat();
         Process::start(name, "timonier-controllers", self.dir.path(), &args)
     }
 

@@ -144,6 +144,7 @@ fn subresource(row: &Row, subresource: Subresource) -> ((String, String, String)
         Subresource::Log => (own, &["get"]),
         Subresource::Scale => (("autoscaling".into(), "v1".into(), "Scale".into()), &["get", "patch", "update"]),
         Subresource::Token => (("authentication.k8s.io".into(), "v1".into(), "TokenRequest".into()), &["create"]),
+        Subresource::Eviction => (("policy".into(), "v1".into(), "Eviction".into()), &["create"]),
         Subresource::Binding => (("".into(), "v1".into(), "Binding".into()), &["create"]),
     }
 }

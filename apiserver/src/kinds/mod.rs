@@ -52,6 +52,8 @@ pub enum Subresource {
     Status,
     Scale,
     Binding,
+    /// A deletion that may be refused for the sake of those who use the pod.
+    Eviction,
     Log,
     /// A service account's tokens.
     Token,
@@ -66,6 +68,7 @@ impl Subresource {
             Subresource::Status => "status",
             Subresource::Scale => "scale",
             Subresource::Binding => "binding",
+            Subresource::Eviction => "eviction",
             Subresource::Log => "log",
             Subresource::Token => "token",
             Subresource::Finalize => "finalize",

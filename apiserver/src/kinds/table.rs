@@ -8,7 +8,7 @@ use std::time::Duration;
 use parking_lot::RwLock;
 use timonier_api::kind::{GroupResource, Kind};
 
-use super::Subresource::{self, Binding, Finalize, Log, Scale, Status, Token};
+use super::Subresource::{self, Binding, Eviction, Finalize, Log, Scale, Status, Token};
 use super::{
     Column, Hooks, Row, configmap, deployment, event, lease, namespace, node, pod, replicaset, secret, service,
     serviceaccount,
@@ -33,7 +33,12 @@ impl Table {
 
     /// The kinds that every server knows.
     pub fn builtin() -> Table {
-        Table::new(builtin())
+        Table::builtin_with(pod::Patience::default())
+    }
+
+    /// The same; pods without a word of their own are so patient with their nodes.
+    pub fn builtin_with(patience: pod::Patience) -> Table {
+        Table::new(builtin(patience))
     }
 
     fn add(&mut self, row: Arc<Row>) {
@@ -161,7 +166,7 @@ impl Spec {
 /// How long an Event is kept after its last write.
 const EVENT_TTL: Duration = Duration::from_secs(3600);
 
-fn builtin() -> Vec<Row> {
+fn builtin(patience: pod::Patience) -> Vec<Row> {
     let all = &["all"][..];
     let apps =
         |spec: Spec| Spec { group: "apps", package: "apps", categories: all, subresources: &[Status, Scale], ..spec };
@@ -190,8 +195,8 @@ fn builtin() -> Vec<Row> {
             short_names: &["po"],
             categories: all,
             columns: pod::COLUMNS,
-            subresources: &[Status, Binding, Log],
-            ..Spec::core("Pod", "pods", pod::Pod)
+            subresources: &[Status, Binding, Eviction, Log],
+            ..Spec::core("Pod", "pods", pod::Pod { patience })
         },
         Spec {
             short_names: &["cm"],

@@ -1,7 +1,7 @@
 //! The resources: one verb a file. [`dispatch`] is where a request arrives after the layers.
 //!
 //! Reading order: `call` (what a verb is given), `select`, `get`, `list`, `watch`; `decode` and `write` (what all writing
-//! shares), `create`, `update`, `patch`, `delete`, `delete_collection`; then the subresources `scale`, `binding`, `token`, `log`.
+//! shares), `create`, `update`, `patch`, `delete`, `delete_collection`; then the subresources `scale`, `binding`, `eviction`, `token`, `log`.
 
 mod binding;
 mod call;
@@ -9,6 +9,7 @@ mod create;
 mod decode;
 mod delete;
 mod delete_collection;
+mod eviction;
 mod get;
 pub mod keys;
 mod list;
@@ -79,6 +80,7 @@ async fn answer(call: &mut Call, body: Body) -> Result<Response, Status> {
         (Subresource::Scale, "patch") => scale::patch(call, body).await,
         (Subresource::Binding, "create") => binding::bind(call, body).await,
         (Subresource::Token, "create") => token::create(call, body).await,
+        (Subresource::Eviction, "create") => eviction::evict(call, body).await,
         (Subresource::Log, "get") => log::log(call).await,
         _ => Err(unsupported(call)),
     }

@@ -26,7 +26,7 @@ use crate::auth::service_account::{ServiceAccounts, Signer};
 use crate::auth::{self, Tokens};
 use crate::config::{Config, StartError};
 use crate::identity::Identity;
-use crate::kinds::Kinds;
+use crate::kinds::{Kinds, Table};
 use crate::metrics::{self, Metrics};
 use crate::{bootstrap, discovery, health, openapi, registry, request, respond, sweeper};
 
@@ -48,7 +48,7 @@ impl Server {
         let tokens = Tokens::read(&config.pki.tokens)?;
         let service_accounts = ServiceAccounts::new(Signer::read(&config.pki.service_account_key)?);
         let agents = Agents::new(&config.pki)?;
-        let kinds = Kinds::default();
+        let kinds = Kinds::new(Table::builtin_with(config.patience));
         bootstrap::first_namespaces(&config.store, &kinds.current()).await?;
         let bind = |source| StartError::Bind { address: config.bind, source };
         let listener = TcpListener::bind(config.bind).await.map_err(bind)?;

@@ -63,6 +63,7 @@ impl Cluster {
             pki: PkiPaths::in_dir(pki.path()),
             store: store.clone(),
             advertise: None,
+            patience: Default::default(),
         };
         let server = Server::start(config).await.expect("the server starts");
         Cluster { address: server.address(), server, store, pki }

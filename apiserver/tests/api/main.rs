@@ -5,6 +5,7 @@ mod applying;
 mod creating;
 mod deleting;
 mod discovery;
+mod evicting;
 mod fixture;
 mod kube_client;
 mod listing;

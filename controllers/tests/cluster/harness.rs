@@ -60,6 +60,7 @@ impl Cluster {
             pki: PkiPaths::in_dir(pki.path()),
             store,
             advertise: None,
+            patience: Default::default(),
         };
         let server = Server::start(config).await.expect("the server starts");
         let admin = local(server.local(Identity::admin()));

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::local::detach::Detached;
-use crate::local::process::Cluster;
+use crate::local::process::{Cluster, Patience};
 use crate::local::settings::{RuntimeKind, Settings, Wishes};
 use crate::local::state_dir::StateDir;
 use crate::local::{ClusterError, ready};
@@ -51,7 +51,7 @@ pub struct Args {
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     pub timeout: u64,
     #[command(flatten)]
-    pub node_flags: timonier_controllers::NodeFlags,
+    pub patience: Patience,
     /// Set by --detach for the process in the background
     #[arg(long, hide = true)]
     pub background: bool,
@@ -89,7 +89,7 @@ async fn foreground(args: &Args, dir: &StateDir) -> Result<(), ClusterError> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let mut hangup = signal(SignalKind::hangup()).map_err(failed)?;
 
-    let mut cluster = Cluster::start(dir, &args.wishes(), args.node_flags.clone()).await?;
+    let mut cluster = Cluster::start(dir, &args.wishes(), args.patience.clone()).await?;
     let settings = cluster.settings.clone();
     let announce = async {
         let client = ready::admin(dir).await?;
@@ -146,7 +146,8 @@ impl Args {
         flag("--docker-host", self.docker_host.clone());
         flag("--store", self.store.clone());
         flag("--timeout", Some(self.timeout.to_string()));
-        arguments.extend(self.node_flags.arguments());
+        arguments.extend(self.patience.nodes.arguments());
+        arguments.extend(self.patience.pods.arguments());
         arguments
     }
 }

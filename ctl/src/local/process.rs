@@ -17,6 +17,15 @@ use timonier_store::{Options, Store, StoreUrl};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+/// How long nodes may be silent, and pods stay on those that are.
+#[derive(clap::Args, Clone, Debug, PartialEq, Default)]
+pub struct Patience {
+    #[command(flatten)]
+    pub nodes: timonier_controllers::NodeFlags,
+    #[command(flatten)]
+    pub pods: timonier_apiserver::Patience,
+}
+
 /// A running cluster.
 pub struct Cluster {
     pub settings: Settings,
@@ -28,11 +37,7 @@ pub struct Cluster {
 
 impl Cluster {
     /// Starts every part. The cluster answers when this returns; its nodes report a moment later.
-    pub async fn start(
-        dir: &StateDir,
-        wishes: &Wishes,
-        nodes: timonier_controllers::NodeFlags,
-    ) -> Result<Cluster, ClusterError> {
+    pub async fn start(dir: &StateDir, wishes: &Wishes, patience: Patience) -> Result<Cluster, ClusterError> {
         let lock = dir.lock()?;
         let mut settings = Settings::resolve(Settings::load(dir)?, wishes)?;
         settings.port = free_port(settings.bind_address, settings.port)?;
@@ -50,11 +55,12 @@ impl Cluster {
             pki: PkiPaths::in_dir(pki.dir()),
             store: open_store(dir, &settings).await?,
             advertise: None,
+            patience: patience.pods,
         })
         .await?;
         let mut cluster =
             Cluster { settings, server, shutdown: CancellationToken::new(), parts: JoinSet::new(), _lock: lock };
-        cluster.start_parts(dir, &pki, nodes).await?;
+        cluster.start_parts(dir, &pki, patience.nodes).await?;
         Ok(cluster)
     }
 

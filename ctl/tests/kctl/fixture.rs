@@ -50,8 +50,13 @@ impl Cluster {
         let made = made.expect("kctl runs");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let store = Store::open(&StoreUrl::Memory, Options::default()).await.expect("the store opens");
-        let config =
-            Config { bind: SocketAddr::from(([127, 0, 0, 1], 0)), pki: PkiPaths::in_dir(&pki), store, advertise: None };
+        let config = Config {
+            bind: SocketAddr::from(([127, 0, 0, 1], 0)),
+            pki: PkiPaths::in_dir(&pki),
+            store,
+            advertise: None,
+            patience: Default::default(),
+        };
         let server = Server::start(config).await.expect("the server starts");
         // Both kctl and kubectl read where the server is from the file.
         let path = pki.join("admin.kubeconfig");

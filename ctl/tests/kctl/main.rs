@@ -4,6 +4,7 @@
 
 mod applying;
 mod deleting;
+mod draining;
 mod fixture;
 mod like_kubectl;
 mod reading;

@@ -7,7 +7,10 @@ use kube::{
     api::{Patch, PostParams},
 };
 use serde_json::{from_value, json};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::{
+    sync::watch,
+    time::{MissedTickBehavior, interval},
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{FIELD_MANAGER, FIRST_RETRY, WriteError, in_time, manager};
@@ -15,11 +18,19 @@ use crate::config::Timings;
 
 const NAMESPACE: &str = "kube-node-lease";
 
-pub async fn renew(client: Client, node: String, timings: Timings, shutdown: CancellationToken) {
+/// `back`: counts how often the server has heard us again after it had not.
+pub async fn renew(
+    client: Client,
+    node: String,
+    timings: Timings,
+    back: watch::Sender<u64>,
+    shutdown: CancellationToken,
+) {
     let leases: Api<Lease> = Api::namespaced(client.clone(), NAMESPACE);
     let nodes: Api<Node> = Api::all(client);
     let mut turns = interval(timings.lease_renew);
     turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut cut_off = false;
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return,
@@ -39,9 +50,17 @@ pub async fn renew(client: Client, node: String, timings: Timings, shutdown: Can
             }
             other => other.map(drop),
         };
-        if let Err(error) = renewed {
-            tracing::warn!(%error, node, "lease not renewed");
-            turns.reset_after(FIRST_RETRY.max(timings.lease_renew / 10));
+        match renewed {
+            Ok(()) => {
+                if std::mem::take(&mut cut_off) {
+                    back.send_modify(|times| *times += 1);
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, node, "lease not renewed");
+                cut_off = true;
+                turns.reset_after(FIRST_RETRY.max(timings.lease_renew / 10));
+            }
         }
     }
 }

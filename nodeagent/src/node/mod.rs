@@ -3,6 +3,7 @@
 mod lease;
 mod object;
 mod register;
+mod standing;
 
 use std::{future::Future, path::Path, sync::Arc, time::Duration};
 
@@ -14,7 +15,10 @@ use kube::{
 };
 pub use object::Description;
 use serde_json::json;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::{
+    sync::watch,
+    time::{Instant, MissedTickBehavior, interval},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{config::Timings, runtime::Runtime};
@@ -48,18 +52,21 @@ fn manager() -> PatchParams {
     PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() }
 }
 
-/// Keeps the Node's status and Lease fresh until `shutdown`. `network_ready` turns true when pods can be given addresses.
+/// Keeps the Node's status and Lease fresh until `shutdown`. `network_ready` turns true when pods can be given addresses;
+/// `back` counts how often the API server has heard the node again after it had not.
 pub async fn maintain<R: Runtime>(
     runtime: Arc<R>,
     client: Client,
     description: Description,
     timings: Timings,
-    network_ready: tokio::sync::watch::Receiver<bool>,
+    network_ready: watch::Receiver<bool>,
+    back: watch::Sender<u64>,
     shutdown: CancellationToken,
 ) {
     let name = description.name.clone();
-    let lease = lease::renew(client.clone(), name, timings.clone(), shutdown.clone());
-    let status = report(runtime, client, description, timings, network_ready, shutdown);
+    let returned = back.subscribe();
+    let lease = lease::renew(client.clone(), name, timings.clone(), back, shutdown.clone());
+    let status = report(runtime, client, description, timings, network_ready, returned, shutdown);
     tokio::join!(lease, status);
 }
 
@@ -68,19 +75,23 @@ async fn report<R: Runtime>(
     client: Client,
     description: Description,
     timings: Timings,
-    mut network_ready: tokio::sync::watch::Receiver<bool>,
+    mut network_ready: watch::Receiver<bool>,
+    mut back: watch::Receiver<u64>,
     shutdown: CancellationToken,
 ) {
-    let nodes: Api<Node> = Api::all(client);
+    let nodes: Api<Node> = Api::all(client.clone());
     let mut turns = interval(timings.node_check);
     turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut said: Option<(Vec<NodeCondition>, Instant)> = None;
     let mut previous = Vec::new();
+    // An agent that just started may have been away for as long as one that was cut off.
+    let mut away = true;
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return,
             _ = turns.tick() => {}
             Ok(()) = network_ready.changed() => {}
+            Ok(()) = back.changed() => {}
         }
         let health = match runtime.alive().await {
             Err(error) => Err(format!("container runtime is down: {error}")),
@@ -90,11 +101,29 @@ async fn report<R: Runtime>(
             Ok(_) => Ok(()),
         };
         let conditions = object::conditions(&health, &previous, Timestamp::now());
-        let due = said
+        // Others may have said something else of a node that they did not hear.
+        let told = in_time(nodes.get_opt(&description.name)).await.ok();
+        let told = told.as_ref().map(|node| object::statuses(node.as_ref()));
+        away |= told
             .as_ref()
-            .is_none_or(|(said, at)| object::differ(said, &conditions) || at.elapsed() >= timings.node_report);
+            .is_some_and(|told| told.iter().all(|(kind, status)| *kind != "Ready" || *status == "Unknown"));
+        let contradicted = told.is_some_and(|told| object::contradicts(&told, &conditions));
+        let due = contradicted
+            || said
+                .as_ref()
+                .is_none_or(|(said, at)| object::differ(said, &conditions) || at.elapsed() >= timings.node_report);
         if !due {
             continue;
+        }
+        if away && health.is_ok() {
+            match standing::leftovers(&*runtime, &client, &description.name).await {
+                Ok(leftovers) if leftovers.is_empty() => away = false,
+                unfit => {
+                    tracing::info!(node = description.name, ?unfit, "not ready before these have ended");
+                    turns.reset_after(FIRST_RETRY);
+                    continue;
+                }
+            }
         }
         let mut status = description.status();
         status["conditions"] = json!(conditions);

@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, net::IpAddr};
 
 use jiff::Timestamp;
-use k8s_openapi::{api::core::v1::NodeCondition, apimachinery::pkg::apis::meta::v1::Time};
+use k8s_openapi::{
+    api::core::v1::{Node, NodeCondition},
+    apimachinery::pkg::apis::meta::v1::Time,
+};
 use serde_json::{Value, json};
 
 use crate::runtime::HostFacts;
@@ -129,6 +132,18 @@ pub fn conditions(health: &Result<(), String>, previous: &[NodeCondition], now: 
         .collect()
 }
 
+/// Type and status of each condition that a Node has.
+pub fn statuses(node: Option<&Node>) -> Vec<(String, String)> {
+    let conditions = node.and_then(|node| node.status.as_ref()?.conditions.as_ref()).into_iter().flatten();
+    conditions.map(|condition| (condition.type_.clone(), condition.status.clone())).collect()
+}
+
+/// Whether what the API server has of our conditions is not what they are.
+pub fn contradicts(told: &[(String, String)], ours: &[NodeCondition]) -> bool {
+    let agrees = |ours: &NodeCondition| told.iter().any(|(kind, status)| *kind == ours.type_ && *status == ours.status);
+    !ours.iter().all(agrees)
+}
+
 /// Whether anything but the time changed.
 pub fn differ(a: &[NodeCondition], b: &[NodeCondition]) -> bool {
     let essence = |condition: &NodeCondition| {
@@ -167,6 +182,18 @@ mod tests {
     fn a_hollow_node_says_so() {
         assert_eq!(description(true).labels().get(HOLLOW_LABEL).map(String::as_str), Some(""));
         assert!(!description(false).labels().contains_key(HOLLOW_LABEL));
+    }
+
+    #[test]
+    fn what_others_say_of_us_is_contradicted() {
+        let ours = conditions(&Ok(()), &[], Timestamp::UNIX_EPOCH);
+        let told = |ready: &str| -> Vec<(String, String)> {
+            let same = ours.iter().map(|condition| (condition.type_.clone(), condition.status.clone()));
+            same.map(|(kind, status)| if kind == "Ready" { (kind, ready.to_owned()) } else { (kind, status) }).collect()
+        };
+        assert!(!contradicts(&told("True"), &ours));
+        assert!(contradicts(&told("Unknown"), &ours));
+        assert!(contradicts(&[], &ours));
     }
 
     #[test]

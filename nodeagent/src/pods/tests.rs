@@ -45,7 +45,7 @@ impl Agent {
             reports: Arc::new(Semaphore::new(4)),
             watches: crate::followed::Watches::new(api.client()),
         });
-        let following = tokio::spawn(follow(shared, Directory::default(), shutdown.clone()));
+        let following = tokio::spawn(follow(shared, Directory::default(), watch::channel(0).1, shutdown.clone()));
         Agent { runtime, shutdown, following }
     }
 

@@ -1,20 +1,16 @@
-//! What Kubernetes' standard admission adds to a pod: an account, a priority, and five minutes' patience with its node.
+//! What Kubernetes' standard admission adds to a pod: an account, a priority, and some patience with its node.
 
 use serde_json::{Value, json};
 
-use super::defaults;
+use super::{Patience, defaults};
 use crate::kinds::json;
 
-/// Taints of a node that is not ready or not reachable.
-const NODE_TROUBLES: [&str; 2] = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"];
-/// How long a pod stays on such a node, in seconds.
-const PATIENCE: i64 = 300;
 /// The priority classes that every cluster has.
 pub const SYSTEM_CLASSES: [(&str, i64); 2] =
     [("system-cluster-critical", 2_000_000_000), ("system-node-critical", 2_000_001_000)];
 
 /// Admission of a new pod.
-pub fn mutate(o: &mut Value) {
+pub fn mutate(o: &mut Value, patience: Patience) {
     let Some(spec) = json::object_mut(o, "spec") else {
         return;
     };
@@ -24,11 +20,11 @@ pub fn mutate(o: &mut Value) {
     let priority = SYSTEM_CLASSES.iter().find(|(name, _)| *name == class);
     json::set(spec, "priority", priority.map_or(0, |(_, priority)| *priority));
     json::fill_text(spec, "preemptionPolicy", "PreemptLowerPriority");
-    tolerate_node_troubles(spec);
+    tolerate_node_troubles(spec, patience);
 }
 
 /// Admission of a changed pod: what was added on creation need not be repeated by the writer.
-pub fn mutate_update(new: &mut Value, old: &Value) {
+pub fn mutate_update(new: &mut Value, old: &Value, patience: Patience) {
     let old = json::get(old, "spec");
     let Some(spec) = json::object_mut(new, "spec") else {
         return;
@@ -38,20 +34,23 @@ pub fn mutate_update(new: &mut Value, old: &Value) {
             json::fill(spec, field, json::get(old, field).clone());
         }
     }
-    tolerate_node_troubles(spec);
+    tolerate_node_troubles(spec, patience);
 }
 
-fn tolerate_node_troubles(spec: &mut Value) {
+fn tolerate_node_troubles(spec: &mut Value, patience: Patience) {
     let tolerates = |taint: &str| {
         json::list(spec, "tolerations").iter().any(|toleration| {
             let (key, effect) = (json::text(toleration, "key"), json::text(toleration, "effect"));
             (key.is_empty() || key == taint) && (effect.is_empty() || effect == "NoExecute")
         })
     };
-    let missing: Vec<Value> = NODE_TROUBLES
+    let missing: Vec<Value> = patience
+        .by_taint()
         .into_iter()
-        .filter(|taint| !tolerates(taint))
-        .map(|taint| json!({"key": taint, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": PATIENCE}))
+        .filter(|(taint, _)| !tolerates(taint))
+        .map(|(taint, seconds)| {
+            json!({"key": taint, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": seconds})
+        })
         .collect();
     if missing.is_empty() {
         return;

@@ -11,15 +11,19 @@ mod columns;
 pub mod defaults;
 mod fields;
 mod not_enforced;
+mod patience;
 pub mod qos;
 mod update;
 pub mod validate;
 
 pub use columns::status_word;
 pub use not_enforced::warnings_of_spec;
+pub use patience::Patience;
 
 /// Hooks of `v1 Pod`.
-pub struct Pod;
+pub struct Pod {
+    pub patience: Patience,
+}
 
 pub const COLUMNS: &[Column] = columns::COLUMNS;
 
@@ -29,7 +33,7 @@ impl Hooks for Pod {
     }
 
     fn prepare_create(&self, o: &mut Value) {
-        admission::mutate(o);
+        admission::mutate(o, self.patience);
         let mut status = json!({"phase": "Pending", "qosClass": qos::class(json::get(o, "spec"))});
         if !json::list(json::get(o, "spec"), "schedulingGates").is_empty() {
             let gated = json!({"type": "PodScheduled", "status": "False", "reason": "SchedulingGated",
@@ -41,7 +45,7 @@ impl Hooks for Pod {
 
     fn prepare_update(&self, new: &mut Value, old: &Value) {
         metadata::keep_status(new, old);
-        admission::mutate_update(new, old);
+        admission::mutate_update(new, old, self.patience);
     }
 
     fn prepare_status_update(&self, new: &mut Value, old: &Value) {

@@ -5,6 +5,8 @@ use super::*;
 mod columns_tests;
 mod validate_tests;
 
+const POD: Pod = Pod { patience: Patience::KUBERNETES };
+
 /// A pod with one container, and more in its spec.
 fn pod(more: Value) -> Value {
     let mut o = json!({"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "web:1"}]}});
@@ -24,16 +26,16 @@ fn with_container(more: Value) -> Value {
 }
 
 fn defaulted(mut o: Value) -> Value {
-    Pod.default(&mut o);
+    POD.default(&mut o);
     let once = o.clone();
-    Pod.default(&mut o);
+    POD.default(&mut o);
     assert_eq!(o, once, "defaults are idempotent");
     o
 }
 
 fn created(o: Value) -> Value {
     let mut o = defaulted(o);
-    Pod.prepare_create(&mut o);
+    POD.prepare_create(&mut o);
     o
 }
 
@@ -210,7 +212,7 @@ fn grace_is_the_pods_own_unless_asked_and_none_where_nothing_runs() {
         (json!({"spec": {}, "status": {"phase": "Pending"}}), None, 0),
     ];
     for (o, requested, expected) in cases {
-        assert_eq!(Pod.grace_period(&o, requested), Some(expected), "{o} {requested:?}");
+        assert_eq!(POD.grace_period(&o, requested), Some(expected), "{o} {requested:?}");
     }
 }
 
@@ -218,7 +220,7 @@ fn grace_is_the_pods_own_unless_asked_and_none_where_nothing_runs() {
 fn a_status_update_leaves_the_rest_and_keeps_the_quality() {
     let old = created(pod(json!({"nodeName": "n"})));
     let mut new = json!({"metadata": {"name": "p"}, "spec": {}, "status": {"phase": "Running"}});
-    Pod.prepare_status_update(&mut new, &old);
+    POD.prepare_status_update(&mut new, &old);
     assert_eq!(new["spec"], old["spec"]);
     assert_eq!(new["status"], json!({"phase": "Running", "qosClass": "BestEffort"}));
 }
@@ -227,28 +229,28 @@ fn a_status_update_leaves_the_rest_and_keeps_the_quality() {
 fn an_update_keeps_status_and_what_admission_added() {
     let old = created(pod(json!({})));
     let mut new = defaulted(pod(json!({"serviceAccountName": "default"})));
-    Pod.prepare_update(&mut new, &old);
+    POD.prepare_update(&mut new, &old);
     assert_eq!(new, old);
-    assert_eq!(Pod.validate_update(&new, &old), vec![]);
+    assert_eq!(POD.validate_update(&new, &old), vec![]);
 }
 
 #[test]
 fn selectors_and_watchers_find_a_pod_by_its_node() {
     let mut o = created(pod(json!({"nodeName": "n1"})));
     o["status"]["podIPs"] = json!([{"ip": "10.0.0.1"}]);
-    let fields: std::collections::BTreeMap<_, _> = Pod.fields(&o).into_iter().collect();
+    let fields: std::collections::BTreeMap<_, _> = POD.fields(&o).into_iter().collect();
     assert_eq!(fields["spec.nodeName"], "n1");
     assert_eq!(fields["status.phase"], "Pending");
     assert_eq!(fields["status.podIP"], "10.0.0.1");
     assert_eq!(fields["spec.hostNetwork"], "false");
     assert_eq!(fields["spec.schedulerName"], "default-scheduler");
-    assert_eq!(Pod.tag(&o).as_deref(), Some("n1"));
-    assert_eq!(Pod.tag(&pod(json!({}))), None);
+    assert_eq!(POD.tag(&o).as_deref(), Some("n1"));
+    assert_eq!(POD.tag(&pod(json!({}))), None);
 }
 
 #[test]
 fn what_has_no_effect_yet_is_said_and_nothing_else() {
-    assert_eq!(Pod.warnings(&created(pod(json!({})))), Vec::<String>::new());
+    assert_eq!(POD.warnings(&created(pod(json!({})))), Vec::<String>::new());
     let plain = created(json!({"spec": {
         "containers": [{"name": "c", "image": "i", "command": ["a"], "args": ["b"], "env": [{"name": "A", "value": "b"}],
             "envFrom": [{"configMapRef": {"name": "c"}}], "ports": [{"containerPort": 80, "hostPort": 80}],
@@ -258,13 +260,13 @@ fn what_has_no_effect_yet_is_said_and_nothing_else() {
         "volumes": [{"name": "v"}, {"name": "w", "hostPath": {"path": "/"}}, {"name": "x", "secret": {"secretName": "s"}}],
         "hostname": "h", "hostNetwork": false, "nodeSelector": {"a": "b"}, "restartPolicy": "Never",
         "terminationGracePeriodSeconds": 1}}));
-    assert_eq!(Pod.warnings(&plain), Vec::<String>::new());
+    assert_eq!(POD.warnings(&plain), Vec::<String>::new());
     // Fields of other systems, which stay what they are.
     let wide = created(json!({"spec": {
         "containers": [{"name": "c"}, {"name": "d", "securityContext": {"windowsOptions": {"hostProcess": true}}}],
         "securityContext": {"runAsUser": 1}, "hostUsers": false,
         "volumes": [{"name": "v"}, {"name": "s", "scaleIO": {"gateway": "g"}}]}}));
-    let mut found = Pod.warnings(&wide);
+    let mut found = POD.warnings(&wide);
     found.sort();
     assert_eq!(
         found,

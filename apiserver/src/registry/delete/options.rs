@@ -32,6 +32,11 @@ impl DeleteOptions {
         let bytes = body::read(body).await?;
         let given =
             if bytes.is_empty() { Value::Null } else { body::decode(body::media_type(&call.headers), &bytes)?.value };
+        DeleteOptions::of(call, &given)
+    }
+
+    /// Options that were read already, completed by the query.
+    pub fn of(call: &mut Call, given: &Value) -> Result<DeleteOptions, Status> {
         if given["dryRun"].as_array().is_some_and(|list| !list.is_empty()) {
             let value = given["dryRun"][0].as_str().unwrap_or("");
             call.query.set("dryRun", value);

@@ -6,7 +6,7 @@ fn shown(spec: Value, status: Value, deleted: bool) -> (String, String, String) 
         o["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
     }
     let now = "2026-01-01T00:10:00Z".parse().unwrap();
-    let cells = Pod.cells(&o, now);
+    let cells = POD.cells(&o, now);
     assert_eq!(cells.len(), COLUMNS.len());
     let text = |i: usize| cells[i].as_str().unwrap().to_owned();
     assert_eq!(text(2), status_word(&o));
@@ -127,8 +127,8 @@ fn wide_cells_name_address_node_and_gates() {
     let o = json!({"metadata": {"name": "p"},
         "spec": {"nodeName": "n", "readinessGates": [{"conditionType": "a.b/c"}, {"conditionType": "d"}]},
         "status": {"podIP": "10.0.0.1", "conditions": [{"type": "d", "status": "True"}]}});
-    let cells = Pod.cells(&o, Timestamp::UNIX_EPOCH);
+    let cells = POD.cells(&o, Timestamp::UNIX_EPOCH);
     assert_eq!(cells[5..], [json!("10.0.0.1"), json!("n"), json!("<none>"), json!("1/2")]);
-    let bare = Pod.cells(&json!({}), Timestamp::UNIX_EPOCH);
+    let bare = POD.cells(&json!({}), Timestamp::UNIX_EPOCH);
     assert_eq!(bare[5..], [json!("<none>"), json!("<none>"), json!("<none>"), json!("<none>")]);
 }

@@ -2,7 +2,7 @@ use super::*;
 
 fn faults(o: Value) -> Vec<String> {
     let o = defaulted(o);
-    Pod.validate(&o).iter().map(|e| e.to_string()).collect()
+    POD.validate(&o).iter().map(|e| e.to_string()).collect()
 }
 
 /// Each object has the expected fault (that begins so) and no other.
@@ -381,7 +381,7 @@ fn hardly_anything_of_a_pod_may_change() {
             Value::Array(list) => list.push(value),
             parent => parent[key] = value,
         }
-        let found: Vec<String> = Pod.validate_update(&new, &old).iter().map(|e| e.to_string()).collect();
+        let found: Vec<String> = POD.validate_update(&new, &old).iter().map(|e| e.to_string()).collect();
         found
     };
     let none = Vec::<String>::new();
@@ -394,7 +394,7 @@ fn hardly_anything_of_a_pod_may_change() {
         let mut new = old.clone();
         new["spec"]["containers"][0]["env"][0]["value"] = "2".into();
         new["spec"]["hostname"] = "h".into();
-        Pod.validate_update(&new, &old)[0].to_string()
+        POD.validate_update(&new, &old)[0].to_string()
     };
     assert!(
         found[0]
@@ -415,7 +415,7 @@ fn hardly_anything_of_a_pod_may_change() {
 fn a_deadline_only_comes_nearer() {
     let old = json!({"spec": {"activeDeadlineSeconds": 10}});
     let found = |spec: Value| -> Vec<String> {
-        Pod.validate_update(&json!({ "spec": spec }), &old).iter().map(|e| e.to_string()).collect()
+        POD.validate_update(&json!({ "spec": spec }), &old).iter().map(|e| e.to_string()).collect()
     };
     assert_eq!(found(json!({"activeDeadlineSeconds": 9})), Vec::<String>::new());
     assert_eq!(
@@ -433,7 +433,7 @@ fn a_container_that_ended_for_good_stays_ended() {
     let of = |policy: &str, state: Value| json!({"spec": {"restartPolicy": policy}, "status": {"containerStatuses": [{"name": "c", "state": state}]}});
     let ended = |code: i64| json!({"terminated": {"exitCode": code}});
     let count = |policy: &str, code: i64| {
-        Pod.validate_status_update(&of(policy, json!({"running": {}})), &of(policy, ended(code))).len()
+        POD.validate_status_update(&of(policy, json!({"running": {}})), &of(policy, ended(code))).len()
     };
     assert_eq!(count("Never", 1), 1);
     assert_eq!(count("OnFailure", 0), 1);
