@@ -3,12 +3,13 @@
 //! Pure: no I/O, no clock, no HTTP. Input never panics; what is wrong with it comes back as data, worded as Kubernetes
 //! words it. YAML is read in one module only.
 //!
-//! In reading order: [`kind`], [`names`], [`field`], [`status`], [`selector`], [`quantity`], [`duration`], [`yaml`], [`schema`].
+//! In reading order: [`kind`], [`names`], [`field`], [`status`], [`selector`], [`quantity`], [`duration`], [`yaml`], [`schema`], [`protobuf`].
 
 pub mod duration;
 pub mod field;
 pub mod kind;
 pub mod names;
+pub mod protobuf;
 pub mod quantity;
 pub mod schema;
 pub mod selector;
