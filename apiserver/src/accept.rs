@@ -1,11 +1,13 @@
 //! Content negotiation: which encoding and which shape a client would like, of those that we have.
 
+use timonier_api::protobuf::envelope;
 use timonier_api::status::Status;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
     Json,
     Yaml,
+    Protobuf,
 }
 
 impl Encoding {
@@ -13,6 +15,7 @@ impl Encoding {
         match self {
             Encoding::Json => "application/json",
             Encoding::Yaml => "application/yaml",
+            Encoding::Protobuf => envelope::MEDIA_TYPE,
         }
     }
 }
@@ -35,14 +38,19 @@ impl Accept {
     pub const JSON: Accept = Accept { encoding: Encoding::Json, shape: Shape::Object };
 
     /// The first clause that we can serve. Quality values are ignored, as Kubernetes' clients order by preference.
-    pub fn parse(header: Option<&str>) -> Result<Accept, Status> {
+    /// `protobuf`: whether whole objects of this kind can be protobuf; those of custom resources cannot.
+    pub fn parse(header: Option<&str>, protobuf: bool) -> Result<Accept, Status> {
         let Some(header) = header.filter(|h| !h.trim().is_empty()) else {
             return Ok(Accept::JSON);
         };
         header
             .split(',')
-            .find_map(clause)
-            .ok_or_else(|| Status::not_acceptable(&["application/json", "application/yaml"]))
+            .filter_map(clause)
+            .find(|accept| accept.encoding != Encoding::Protobuf || protobuf || accept.shape == Shape::Metadata)
+            .ok_or_else(|| {
+                let all = ["application/json", "application/yaml", envelope::MEDIA_TYPE];
+                Status::not_acceptable(if protobuf { &all } else { &all[..2] })
+            })
     }
 }
 
@@ -51,6 +59,7 @@ fn clause(text: &str) -> Option<Accept> {
     let encoding = match parts.next()? {
         "application/json" | "*/*" | "application/*" => Encoding::Json,
         "application/yaml" => Encoding::Yaml,
+        envelope::MEDIA_TYPE => Encoding::Protobuf,
         _ => return None,
     };
     let (mut wanted, mut group, mut version) = (None, None, None);
@@ -70,6 +79,8 @@ fn clause(text: &str) -> Option<Accept> {
                 return None;
             }
             match wanted {
+                // There is no protobuf of a Table.
+                "Table" if encoding == Encoding::Protobuf => return None,
                 "Table" => Shape::Table,
                 "PartialObjectMetadata" | "PartialObjectMetadataList" => Shape::Metadata,
                 _ => return None,
@@ -86,9 +97,20 @@ mod tests {
     #[test]
     fn the_first_clause_that_can_be_served_wins() {
         let json = |shape| Some(Accept { encoding: Encoding::Json, shape });
+        let protobuf = |shape| Some(Accept { encoding: Encoding::Protobuf, shape });
         let cases = [
-            ("application/vnd.kubernetes.protobuf, application/json", json(Shape::Object)),
-            ("application/vnd.kubernetes.protobuf", None),
+            ("application/vnd.kubernetes.protobuf, application/json", protobuf(Shape::Object)),
+            ("application/vnd.kubernetes.protobuf;stream=watch", protobuf(Shape::Object)),
+            ("application/json, application/vnd.kubernetes.protobuf", json(Shape::Object)),
+            (
+                "application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json",
+                protobuf(Shape::Metadata),
+            ),
+            (
+                "application/vnd.kubernetes.protobuf;as=Table;g=meta.k8s.io;v=v1,application/json;as=Table;g=meta.k8s.io;v=v1",
+                json(Shape::Table),
+            ),
+            ("application/cbor", None),
             (
                 "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json",
                 json(Shape::Table),
@@ -98,7 +120,16 @@ mod tests {
             ("text/html,*/*;q=0.8", json(Shape::Object)),
         ];
         for (header, expected) in cases {
-            assert_eq!(Accept::parse(Some(header)).ok(), expected, "{header}");
+            assert_eq!(Accept::parse(Some(header), true).ok(), expected, "{header}");
         }
+    }
+
+    #[test]
+    fn kinds_without_protobuf_are_json_and_their_metadata_is_protobuf_all_the_same() {
+        let encoding = |header| Accept::parse(Some(header), false).map(|accept| accept.encoding).ok();
+        assert_eq!(encoding("application/vnd.kubernetes.protobuf,application/json"), Some(Encoding::Json));
+        assert_eq!(encoding("application/vnd.kubernetes.protobuf"), None);
+        let metadata = "application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
+        assert_eq!(encoding(metadata), Some(Encoding::Protobuf));
     }
 }

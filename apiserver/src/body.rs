@@ -1,4 +1,4 @@
-//! Request bodies: at most 3 MiB of JSON or YAML, decoded once, with every duplicate key noted.
+//! Request bodies: at most 3 MiB of JSON, YAML or protobuf, decoded once, with every duplicate key noted.
 
 mod json;
 
@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::{HeaderMap, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::Value;
+use timonier_api::protobuf::envelope::{self, ObjectError};
 use timonier_api::status::Status;
 
 pub use json::parse as parse_json;
@@ -16,7 +17,7 @@ pub use json::parse as parse_json;
 /// The largest body that is read, in bytes.
 pub const LIMIT: usize = 3 << 20;
 
-const ACCEPTED: [&str; 2] = ["application/json", "application/yaml"];
+const ACCEPTED: [&str; 3] = ["application/json", "application/yaml", envelope::MEDIA_TYPE];
 
 /// A decoded body.
 #[derive(Debug)]
@@ -68,12 +69,18 @@ pub fn decode(media_type: &str, body: &Bytes) -> Result<Decoded, Status> {
     match media_type {
         "application/json" => json(body),
         "application/yaml" => yaml(body),
-        "application/vnd.kubernetes.protobuf" => Err(Status::failure(
-            415,
-            "UnsupportedMediaType",
-            "this version does not read application/vnd.kubernetes.protobuf bodies: send application/json or application/yaml",
-        )),
+        envelope::MEDIA_TYPE => protobuf(body),
         _ => Err(Status::unsupported_media_type(&ACCEPTED)),
+    }
+}
+
+/// Decodes protobuf, by the kind that it names. Fields that nobody knows are passed over, whatever the client wishes.
+fn protobuf(body: &[u8]) -> Result<Decoded, Status> {
+    match envelope::decode(body) {
+        Ok(value) => Ok(Decoded { value, duplicates: vec![] }),
+        // A custom resource: its clients speak JSON.
+        Err(error @ ObjectError::UnknownKind { .. }) => Err(Status::bad_request(error.to_string())),
+        Err(error) => Err(Status::bad_request(format!("the object provided is not valid protobuf: {error}"))),
     }
 }
 

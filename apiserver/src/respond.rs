@@ -1,10 +1,12 @@
-//! Making responses: JSON or YAML bodies, `Status` objects, warnings.
+//! Making responses: JSON, YAML or protobuf bodies, `Status` objects, warnings.
 
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
+use serde::Deserialize;
 use serde_json::Value;
+use timonier_api::protobuf::{Message, envelope};
 use timonier_api::status::Status;
 
 use crate::accept::Encoding;
@@ -17,7 +19,26 @@ pub fn bytes(code: StatusCode, encoding: Encoding, json: Bytes) -> Response {
             Ok(parsed) => value(code, encoding, &parsed),
             Err(error) => status(Status::internal(error)),
         },
+        Encoding::Protobuf => match protobuf(&json) {
+            Ok(body) => typed(code, encoding.content_type(), Body::from(body)),
+            Err(error) => status(error),
+        },
     }
+}
+
+/// A JSON object of a kind that has protobuf, as that.
+pub fn protobuf(json: &[u8]) -> Result<Vec<u8>, Status> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct TypeMeta {
+        api_version: String,
+        kind: String,
+    }
+    let TypeMeta { api_version, kind } = serde_json::from_slice(json).map_err(Status::internal)?;
+    let message = Message::of_kind(&api_version, &kind)
+        .ok_or_else(|| Status::internal(format!("{kind} of {api_version} has no protobuf")))?;
+    let raw = message.encode(json).map_err(Status::internal)?;
+    Ok(envelope::wrap(&api_version, &kind, &raw))
 }
 
 /// A decoded value, encoded.
@@ -25,6 +46,7 @@ pub fn value(code: StatusCode, encoding: Encoding, value: &Value) -> Response {
     let body = match encoding {
         Encoding::Json => Body::from(value.to_string()),
         Encoding::Yaml => Body::from(timonier_api::yaml::to_string(value)),
+        Encoding::Protobuf => return bytes(code, encoding, value.to_string().into()),
     };
     typed(code, encoding.content_type(), body)
 }
@@ -42,11 +64,16 @@ pub fn text(code: StatusCode, body: impl Into<Body>) -> Response {
     typed(code, "text/plain; charset=utf-8", body.into())
 }
 
-/// A `Status` with the HTTP code that it names.
+/// A `Status` with the HTTP code that it names, as JSON: for clients that could not say yet what they like.
 pub fn status(status: Status) -> Response {
+    status_as(Encoding::Json, status)
+}
+
+/// The same in the encoding that was asked for.
+pub fn status_as(encoding: Encoding, status: Status) -> Response {
     let code = StatusCode::from_u16(status.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let body = serde_json::to_vec(&status).unwrap_or_default();
-    let mut response = typed(code, Encoding::Json.content_type(), Body::from(body));
+    let mut response = bytes(code, encoding, body.into());
     if let Some(details) = &status.details
         && details.retry_after_seconds > 0
     {

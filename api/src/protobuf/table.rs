@@ -95,7 +95,9 @@ impl Message {
     pub fn of_kind(api_version: &str, kind: &str) -> Option<&'static Message> {
         let (group, version) = crate::kind::split_api_version(api_version)?;
         // What every group has.
-        if matches!(kind, "DeleteOptions" | "WatchEvent" | "Status") || group == "meta.k8s.io" {
+        let everywhere =
+            ["APIGroup", "APIGroupList", "APIResourceList", "APIVersions", "DeleteOptions", "Status", "WatchEvent"];
+        if group == "meta.k8s.io" || everywhere.contains(&kind) {
             return Message::of(&format!("io.k8s.apimachinery.pkg.apis.meta.v1.{kind}"));
         }
         Message::of(&match group {
@@ -256,6 +258,7 @@ mod tests {
                 "PartialObjectMetadata",
                 Some("io.k8s.apimachinery.pkg.apis.meta.v1.PartialObjectMetadata"),
             ),
+            ("v1", "APIResourceList", Some("io.k8s.apimachinery.pkg.apis.meta.v1.APIResourceList")),
             ("v1", "Status", Some("io.k8s.apimachinery.pkg.apis.meta.v1.Status")),
             ("apps.example.com/v1", "Deployment", None),
             ("v1", "Podd", None),

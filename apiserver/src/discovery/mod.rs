@@ -100,7 +100,7 @@ fn found(headers: &HeaderMap, document: Option<Value>) -> Response {
 }
 
 fn plain(headers: &HeaderMap, document: &Value) -> Response {
-    match Accept::parse(headers.get(header::ACCEPT).and_then(|v| v.to_str().ok())) {
+    match Accept::parse(headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()), true) {
         Ok(accept) => respond::value(StatusCode::OK, accept.encoding, document),
         Err(status) => respond::status(status),
     }

@@ -17,6 +17,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use serde_json::Value;
+use timonier_api::protobuf::Message;
 use timonier_api::status::Status;
 use timonier_store::{Entry, Revision};
 
@@ -35,6 +36,7 @@ pub struct Object {
     json: Bytes,
     splice: usize,
     served: OnceLock<Bytes>,
+    protobuf: OnceLock<Bytes>,
 }
 
 impl Object {
@@ -66,12 +68,28 @@ impl Object {
             return Err("the value is cut short".to_string());
         }
         let index = Index::decode(&stored[FIXED..FIXED + length])?;
-        Ok(Arc::new(Object { index, revision, json: stored.slice(FIXED + length..), splice, served: OnceLock::new() }))
+        Ok(Arc::new(Object {
+            index,
+            revision,
+            json: stored.slice(FIXED + length..),
+            splice,
+            served: OnceLock::new(),
+            protobuf: OnceLock::new(),
+        }))
     }
 
     /// The JSON that clients see, `resourceVersion` included.
     pub fn served(&self) -> &Bytes {
         self.served.get_or_init(|| self.at_revision(self.revision))
+    }
+
+    /// The protobuf that clients see, without an envelope; `message` is that of the stored kind.
+    pub fn protobuf(&self, message: &'static Message) -> Result<&Bytes, Status> {
+        if let Some(made) = self.protobuf.get() {
+            return Ok(made);
+        }
+        let made = message.encode(self.served()).map_err(Status::internal)?;
+        Ok(self.protobuf.get_or_init(|| made.into()))
     }
 
     /// The same with another revision: a deleted object carries the revision of its deletion.

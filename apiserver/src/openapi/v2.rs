@@ -82,7 +82,7 @@ fn describe(row: &Row, operation: &Operation) -> Value {
         "tags": [tag(row)],
         "schemes": ["https"],
         "consumes": consumes,
-        "produces": ["application/json", "application/yaml"],
+        "produces": ["application/json", "application/yaml", "application/vnd.kubernetes.protobuf"],
         "parameters": parameters,
         "responses": {code: {"description": "OK", "schema": schema(&operation.answer)}},
         "x-kubernetes-action": operation.action,

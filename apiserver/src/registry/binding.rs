@@ -27,7 +27,7 @@ pub async fn bind(call: &mut Call, body: Body) -> Result<Response, Status> {
     .await?;
     let mut status = Status::success(&GroupResource::new("", ""), "", "");
     status.code = 201;
-    Ok(respond::status(status))
+    Ok(respond::status_as(call.accept.encoding, status))
 }
 
 fn target(binding: &Value, name: &str) -> Result<String, Status> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::request::Parts;
 use http::{HeaderMap, header};
 use timonier_api::kind::GroupResource;
+use timonier_api::protobuf::Message;
 use timonier_api::schema::Schema;
 use timonier_api::status::Status;
 use timonier_store::{Entry, Key, ReadError, Revision, Snapshot};
@@ -52,7 +53,10 @@ impl Call {
         let accept = match info.subresource.as_str() {
             // A log is text whatever was asked for.
             "log" => Accept::JSON,
-            _ => Accept::parse(parts.headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()))?,
+            _ => {
+                let header = parts.headers.get(header::ACCEPT).and_then(|v| v.to_str().ok());
+                Accept::parse(header, Message::of(&row.kind.definition).is_some())?
+            }
         };
         Ok(Call { app, identity, info, query, headers: parts.headers, accept, row, storage, warnings: vec![] })
     }

@@ -15,6 +15,7 @@ pub mod keys;
 mod list;
 mod log;
 mod patch;
+mod protobuf;
 mod scale;
 mod select;
 mod shape;
@@ -45,7 +46,10 @@ pub async fn dispatch(State(app): State<Arc<App>>, request: Request) -> Response
         Ok(call) => call,
         Err(status) => return respond::status(status),
     };
-    let mut response = answer(&mut call, body).await.unwrap_or_else(respond::status);
+    let mut response = match answer(&mut call, body).await {
+        Ok(response) => response,
+        Err(status) => respond::status_as(call.accept.encoding, status),
+    };
     respond::warn(&mut response, &call.warnings);
     response
 }

@@ -7,13 +7,17 @@ use serde_json::{Value, json};
 use timonier_api::status::Status;
 use timonier_store::Revision;
 
-use super::{Call, table};
-use crate::accept::Shape;
+use super::{Call, protobuf, table};
+use crate::accept::{Encoding, Shape};
 use crate::object::Object;
 use crate::respond;
 
 /// The response that holds one object.
 pub fn one(call: &Call, code: StatusCode, object: &Object) -> Result<Response, Status> {
+    if call.accept.encoding == Encoding::Protobuf && call.accept.shape == Shape::Object {
+        let body = protobuf::object(call, object, object.revision)?;
+        return Ok(respond::typed(code, Encoding::Protobuf.content_type(), body.into()));
+    }
     let body = bytes(call, object, object.revision, true)?;
     Ok(respond::bytes(code, call.accept.encoding, body))
 }

@@ -33,7 +33,7 @@ pub async fn delete(call: &mut Call, body: Body) -> Result<Response, Status> {
         Deleted::Gone(object) if call.storage.kind.plural != "pods" => {
             let uid = object.stored_value()?;
             let status = Status::success(&call.resource(), &name, meta::text(&uid, "uid"));
-            Ok(respond::status(status))
+            Ok(respond::status_as(call.accept.encoding, status))
         }
         Deleted::Gone(object) | Deleted::Ending(object) => shape::one(call, StatusCode::OK, &object),
     }

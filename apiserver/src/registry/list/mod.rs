@@ -16,7 +16,7 @@ use timonier_store::{ReadError, Revision, Snapshot};
 
 use super::call::{Call, parse_revision, read_error};
 use super::select::Selection;
-use super::{shape, table};
+use super::{protobuf, shape, table};
 use crate::accept::{Encoding, Shape};
 use crate::object::Object;
 use crate::respond;
@@ -128,6 +128,10 @@ pub fn answer(call: &Call, revision: Revision, page: Page) -> Result<Response, S
         let table = table::table(call, rows?, metadata, true);
         return Ok(respond::value(StatusCode::OK, call.accept.encoding, &table));
     }
+    let whole = call.accept.shape == Shape::Object && !call.row.converts();
+    if whole && call.accept.encoding == Encoding::Protobuf {
+        return protobuf::list(call, &metadata, &page.objects);
+    }
     let kind = &call.row.kind;
     let (api_version, list_kind) = match call.accept.shape {
         Shape::Metadata => ("meta.k8s.io/v1".to_string(), "PartialObjectMetadataList".to_string()),
@@ -135,7 +139,7 @@ pub fn answer(call: &Call, revision: Revision, page: Page) -> Result<Response, S
     };
     let head =
         format!("{{\"kind\":\"{list_kind}\",\"apiVersion\":\"{api_version}\",\"metadata\":{metadata},\"items\":[");
-    if call.accept.encoding == Encoding::Json && call.accept.shape == Shape::Object && !call.row.converts() {
+    if whole && call.accept.encoding == Encoding::Json {
         return Ok(joined(head, page.objects));
     }
     let mut body = BytesMut::from(head.as_bytes());

@@ -88,7 +88,10 @@ impl Feed {
             Ok(None) => return None,
             Err(status) => {
                 self.ended = true;
-                frame::error(&status)
+                match frame::error(self.call.accept.encoding, &status) {
+                    Ok(bytes) => bytes,
+                    Err(_) => return None,
+                }
             }
         };
         Some((Ok(bytes), self))
@@ -110,11 +113,11 @@ impl Feed {
                     }
                     // So that the client can go on exactly here.
                     self.ended = true;
-                    frame::bookmark(&mut out, &self.call, self.watch.progress(), false);
+                    frame::bookmark(&mut out, &self.call, self.watch.progress(), false)?;
                 }
                 () = sleep_until(self.next_bookmark), if self.bookmarks => {
                     self.next_bookmark = Instant::now() + BOOKMARK;
-                    frame::bookmark(&mut out, &self.call, self.watch.progress(), false);
+                    frame::bookmark(&mut out, &self.call, self.watch.progress(), false)?;
                 }
                 batch = self.watch.next() => self.write(&mut out, batch)?,
             }
@@ -153,7 +156,7 @@ impl Feed {
         while out.len() < CHUNK {
             let Some(object) = initial.objects.next() else {
                 if initial.announce_end {
-                    frame::bookmark(&mut out, &self.call, initial.revision, true);
+                    frame::bookmark(&mut out, &self.call, initial.revision, true)?;
                 }
                 self.initial = None;
                 break;

@@ -1,16 +1,18 @@
-//! Events as bytes: prefix, object, suffix.
+//! Events as bytes: prefix, object, suffix; or as protobuf, with their length before them.
 
 use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use serde_json::json;
+use timonier_api::protobuf::envelope;
 use timonier_api::status::Status;
 use timonier_store::{Entry, Event, Revision};
 
-use crate::accept::Shape;
+use crate::accept::{Encoding, Shape};
 use crate::object::Object;
 use crate::registry::select::Selection;
-use crate::registry::{Call, shape};
+use crate::registry::{Call, protobuf, shape};
+use crate::respond;
 
 /// Appends what a change means to this watcher: an object that starts or stops matching is ADDED or DELETED.
 /// Returns whether anything was appended.
@@ -32,18 +34,32 @@ pub fn change(
         // As it last matched, at the revision of the change.
         (Some(object), None) => ("DELETED", object),
     };
-    put(out, kind, &shape::bytes(call, object, event.revision, header)?);
+    put_object(out, call, kind, object, event.revision, header)?;
     Ok(true)
 }
 
 /// Appends an object that was there when the watch began.
 pub fn added(out: &mut BytesMut, call: &Call, object: &Object, header: bool) -> Result<(), Status> {
-    put(out, "ADDED", &shape::bytes(call, object, object.revision, header)?);
-    Ok(())
+    put_object(out, call, "ADDED", object, object.revision, header)
+}
+
+fn put_object(
+    out: &mut BytesMut,
+    call: &Call,
+    kind: &str,
+    object: &Object,
+    revision: Revision,
+    header: bool,
+) -> Result<(), Status> {
+    if call.accept.encoding == Encoding::Protobuf && call.accept.shape == Shape::Object {
+        put_protobuf(out, kind, &protobuf::object(call, object, revision)?);
+        return Ok(());
+    }
+    put(out, call.accept.encoding, kind, &shape::bytes(call, object, revision, header)?)
 }
 
 /// Appends a bookmark: everything up to `revision` has been sent.
-pub fn bookmark(out: &mut BytesMut, call: &Call, revision: Revision, initial_events_end: bool) {
+pub fn bookmark(out: &mut BytesMut, call: &Call, revision: Revision, initial_events_end: bool) -> Result<(), Status> {
     let mut metadata = json!({"resourceVersion": revision.to_string(), "creationTimestamp": null});
     if initial_events_end {
         metadata["annotations"] = json!({"k8s.io/initial-events-end": "true"});
@@ -59,21 +75,40 @@ pub fn bookmark(out: &mut BytesMut, call: &Call, revision: Revision, initial_eve
         Shape::Table => json!({"kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": metadata,
             "columnDefinitions": [], "rows": []}),
     };
-    put(out, "BOOKMARK", object.to_string().as_bytes());
+    put(out, call.accept.encoding, "BOOKMARK", object.to_string().as_bytes())
 }
 
 /// The last event of a watch that cannot go on.
-pub fn error(status: &Status) -> Bytes {
+pub fn error(encoding: Encoding, status: &Status) -> Result<Bytes, Status> {
     let mut out = BytesMut::new();
-    put(&mut out, "ERROR", &serde_json::to_vec(status).unwrap_or_default());
-    out.freeze()
+    put(&mut out, encoding, "ERROR", &serde_json::to_vec(status).unwrap_or_default())?;
+    Ok(out.freeze())
 }
 
-fn put(out: &mut BytesMut, kind: &str, object: &[u8]) {
+/// What a stream of events is called.
+pub fn content_type(encoding: Encoding) -> &'static str {
+    match encoding {
+        Encoding::Protobuf => envelope::WATCH_MEDIA_TYPE,
+        Encoding::Json | Encoding::Yaml => Encoding::Json.content_type(),
+    }
+}
+
+fn put_protobuf(out: &mut BytesMut, kind: &str, object: &[u8]) {
+    let mut event = vec![];
+    envelope::put_event(&mut event, kind, object);
+    out.put_slice(&event);
+}
+
+fn put(out: &mut BytesMut, encoding: Encoding, kind: &str, object: &[u8]) -> Result<(), Status> {
+    if encoding == Encoding::Protobuf {
+        put_protobuf(out, kind, &respond::protobuf(object)?);
+        return Ok(());
+    }
     out.reserve(object.len() + 40);
     out.put_slice(b"{\"type\":\"");
     out.put_slice(kind.as_bytes());
     out.put_slice(b"\",\"object\":");
     out.put_slice(object);
     out.put_slice(b"}\n");
+    Ok(())
 }

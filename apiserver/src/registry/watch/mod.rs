@@ -1,4 +1,4 @@
-//! `watch`: a collection as a stream of changes, JSON events one a line.
+//! `watch`: a collection as a stream of changes; JSON events one a line, protobuf events with their length.
 
 mod feed;
 mod frame;
@@ -17,7 +17,6 @@ use tokio::time::Instant;
 use super::call::{Call, parse_revision, read_error};
 use super::list::at_error;
 use super::select::Selection;
-use crate::accept::Encoding;
 use crate::respond;
 use feed::{Feed, Initial};
 
@@ -38,7 +37,7 @@ pub async fn watch(call: &mut Call) -> Result<Response, Status> {
     };
     let watch = match call.app.store.watch(after, selection.filter()) {
         Ok(watch) => watch,
-        Err(ReadError::Compacted { oldest }) => return Ok(expired(after, oldest)),
+        Err(ReadError::Compacted { oldest }) => return expired(call, after, oldest),
         Err(error) => return Err(at_error(after, error)),
     };
     let initial = match start {
@@ -50,7 +49,7 @@ pub async fn watch(call: &mut Call) -> Result<Response, Status> {
     let deadline = Instant::now() + Duration::from_secs(seconds);
     let feed = Feed::new(call.clone(), selection, watch, initial, bookmarks, deadline);
     let body = Body::from_stream(stream::unfold(feed, Feed::step));
-    Ok(respond::typed(StatusCode::OK, Encoding::Json.content_type(), body))
+    Ok(respond::typed(StatusCode::OK, frame::content_type(call.accept.encoding), body))
 }
 
 /// Where a watch begins.
@@ -96,8 +95,8 @@ async fn start(call: &Call) -> Result<Start, Status> {
 }
 
 /// What clients expect when history does not reach back: a stream with one ERROR.
-fn expired(asked: Revision, oldest: Revision) -> Response {
+fn expired(call: &Call, asked: Revision, oldest: Revision) -> Result<Response, Status> {
     let status = Status::expired(format!("too old resource version: {asked} ({oldest})"));
-    let body = Body::from(frame::error(&status));
-    respond::typed(StatusCode::OK, Encoding::Json.content_type(), body)
+    let body = Body::from(frame::error(call.accept.encoding, &status)?);
+    Ok(respond::typed(StatusCode::OK, frame::content_type(call.accept.encoding), body))
 }
