@@ -64,7 +64,7 @@ fn describe(row: &Row, operation: &Operation) -> Value {
         "operationId": operation.id,
         "tags": [tag(row)],
         "parameters": parameters(operation),
-        "responses": {code: {"description": "OK", "content": {"application/json": schema(&operation.answer)}}},
+        "responses": {code: {"description": "OK", "content": answers(schema(&operation.answer))}},
         "x-kubernetes-action": operation.action,
         "x-kubernetes-group-version-kind": {"group": kind.group, "version": kind.version, "kind": kind.kind},
     });
@@ -72,6 +72,10 @@ fn describe(row: &Row, operation: &Operation) -> Value {
         described["requestBody"] = json!({"content": media_types(operation, schema(body))});
     }
     described
+}
+
+fn answers(schema: Value) -> Value {
+    json!({"application/json": schema, "application/yaml": schema, "application/vnd.kubernetes.protobuf": schema})
 }
 
 fn media_types(operation: &Operation, schema: Value) -> Value {

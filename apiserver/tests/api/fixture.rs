@@ -166,6 +166,16 @@ impl Client {
         headers: &[(&str, &str)],
         body: &str,
     ) -> http::Response<Incoming> {
+        self.open_bytes(method, path, headers, body.to_string().into()).await
+    }
+
+    async fn open_bytes(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> http::Response<Incoming> {
         let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base));
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -173,13 +183,23 @@ impl Client {
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
-        let request = request.body(Body::from(body.to_string())).expect("a request");
+        let request = request.body(Body::from(body)).expect("a request");
         let answer = tokio::time::timeout(PATIENCE, self.http.request(request)).await;
         answer.expect("an answer in time").expect("an answer")
     }
 
     pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-        let (head, body) = self.open(method, path, headers, body).await.into_parts();
+        self.send_bytes(method, path, headers, body.to_string()).await
+    }
+
+    pub async fn send_bytes(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Answer {
+        let (head, body) = self.open_bytes(method, path, headers, body.into()).await.into_parts();
         let body = tokio::time::timeout(PATIENCE, body.collect()).await.expect("a body in time").expect("a body");
         Answer { code: head.status, headers: head.headers, body: body.to_bytes() }
     }

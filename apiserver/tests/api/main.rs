@@ -10,6 +10,7 @@ mod fixture;
 mod kube_client;
 mod listing;
 mod logs;
+mod protobuf;
 mod protocols;
 mod subresources;
 mod tables;

@@ -3,55 +3,45 @@
 //! Only what our own documents contain is written. Field numbers are those of gnostic's `OpenAPIv2.proto`.
 
 use serde_json::{Map, Value};
+use timonier_api::protobuf::wire;
 
 /// A message under construction.
 #[derive(Default)]
 struct Message(Vec<u8>);
 
 impl Message {
-    fn varint(&mut self, mut number: u64) {
-        while number >= 0x80 {
-            self.0.push((number as u8 & 0x7f) | 0x80);
-            number >>= 7;
-        }
-        self.0.push(number as u8);
-    }
-
-    fn bytes(&mut self, field: u64, bytes: &[u8]) -> &mut Message {
-        self.varint(field << 3 | 2);
-        self.varint(bytes.len() as u64);
-        self.0.extend_from_slice(bytes);
+    fn bytes(&mut self, field: u32, bytes: &[u8]) -> &mut Message {
+        wire::put_bytes(&mut self.0, field, bytes);
         self
     }
 
-    fn message(&mut self, field: u64, message: &Message) -> &mut Message {
+    fn message(&mut self, field: u32, message: &Message) -> &mut Message {
         self.bytes(field, &message.0)
     }
 
-    fn text(&mut self, field: u64, value: &Value) -> &mut Message {
+    fn text(&mut self, field: u32, value: &Value) -> &mut Message {
         match value.as_str() {
             Some(text) if !text.is_empty() => self.bytes(field, text.as_bytes()),
             _ => self,
         }
     }
 
-    fn texts(&mut self, field: u64, value: &Value) -> &mut Message {
+    fn texts(&mut self, field: u32, value: &Value) -> &mut Message {
         for text in value.as_array().into_iter().flatten() {
             self.text(field, text);
         }
         self
     }
 
-    fn flag(&mut self, field: u64, value: &Value) -> &mut Message {
+    fn flag(&mut self, field: u32, value: &Value) -> &mut Message {
         if value.as_bool() == Some(true) {
-            self.varint(field << 3);
-            self.varint(1);
+            wire::put_number(&mut self.0, field, 1);
         }
         self
     }
 
     /// `x-…` members as named values, which are YAML texts (and JSON is YAML).
-    fn extensions(&mut self, field: u64, object: &Value) -> &mut Message {
+    fn extensions(&mut self, field: u32, object: &Value) -> &mut Message {
         for (name, value) in members(object).filter(|(name, _)| name.starts_with("x-")) {
             self.message(field, &named(name, &any(value)));
         }
@@ -69,7 +59,7 @@ fn build(make: impl FnOnce(&mut Message)) -> Message {
     message
 }
 
-fn wrap(field: u64, inner: &Message) -> Message {
+fn wrap(field: u32, inner: &Message) -> Message {
     build(|m| {
         m.message(field, inner);
     })
@@ -199,7 +189,7 @@ fn operation(value: &Value) -> Message {
     })
 }
 
-fn parameters(message: &mut Message, field: u64, list: &Value) {
+fn parameters(message: &mut Message, field: u32, list: &Value) {
     for value in list.as_array().into_iter().flatten() {
         message.message(field, &wrap(1, &parameter(value)));
     }
