@@ -53,7 +53,8 @@ async fn bad_input_is_answered_with_a_status_and_never_breaks_the_server() {
         (Method::POST, CONFIG_MAPS, "application/json", "{\"metadata\":{\"name\":7}}", 400),
         (Method::POST, CONFIG_MAPS, "application/json", "{\"kind\":\"Pod\"}", 400),
         (Method::POST, CONFIG_MAPS, "application/json", &long, 413),
-        (Method::POST, CONFIG_MAPS, "application/vnd.kubernetes.protobuf", "k8s\0", 415),
+        (Method::POST, CONFIG_MAPS, "application/vnd.kubernetes.protobuf", "k8s\0", 400),
+        (Method::POST, CONFIG_MAPS, "application/cbor", "{}", 415),
         (Method::POST, CONFIG_MAPS, "text/plain", "{}", 415),
         (Method::PATCH, "/api/v1/namespaces/default/configmaps/x", "application/json", "{}", 415),
         (Method::GET, "/api/v1/nothings", "application/json", "", 404),
@@ -75,12 +76,13 @@ async fn bad_input_is_answered_with_a_status_and_never_breaks_the_server() {
 }
 
 #[tokio::test]
-async fn accept_chooses_json_where_protobuf_is_only_one_of_the_wishes() {
+async fn accept_chooses_the_first_that_can_be_served() {
     let cluster = Cluster::start().await;
     let admin = cluster.admin();
     let cases = [
-        ("application/vnd.kubernetes.protobuf,application/json", 200, "application/json"),
-        ("application/vnd.kubernetes.protobuf", 406, "application/json"),
+        ("application/vnd.kubernetes.protobuf,application/json", 200, "application/vnd.kubernetes.protobuf"),
+        ("application/cbor,application/json", 200, "application/json"),
+        ("application/cbor", 406, "application/json"),
         ("application/yaml", 200, "application/yaml"),
         ("*/*", 200, "application/json"),
     ];
