@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client};
-use timonier_client::events::Recorder;
+use timonier_client::{Informer, events::Recorder, watch::Scope};
 use tokio::{sync::Semaphore, time::sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -78,6 +78,10 @@ async fn work<R: Runtime>(config: &Config, runtime: R, shutdown: CancellationTok
         back,
         shutdown.clone(),
     );
+    let services = Informer::new();
+    if !R::SIMULATED {
+        services.start(config.client.clone(), Scope::default(), shutdown.clone());
+    }
     let shared = Arc::new(Shared {
         runtime: runtime.clone(),
         client: config.client.clone(),
@@ -87,6 +91,7 @@ async fn work<R: Runtime>(config: &Config, runtime: R, shutdown: CancellationTok
         facts,
         timings: config.timings.clone(),
         hosting: config.hosting.clone(),
+        services,
         reports: Arc::new(Semaphore::new(REPORTS_AT_ONCE)),
         watches: Watches::new(config.client.clone()),
     });

@@ -4,14 +4,14 @@ use k8s_openapi::api::core::v1::{Container, EnvVarSource, Pod};
 
 use super::{ConfigError, Surroundings, expand::expand, fields, resources, sources::Sources};
 
-/// `envFrom` first, then `env`, later mentions replacing earlier ones; `$(NAME)` sees what came before.
+/// What tells of Services first, then `envFrom`, then `env`, later mentions replacing earlier ones; `$(NAME)` sees what came before.
 pub fn environment(
     pod: &Pod,
     container: &Container,
     sources: &Sources,
     around: Surroundings<'_>,
 ) -> Result<Vec<(String, String)>, ConfigError> {
-    let mut env: Vec<(String, String)> = Vec::new();
+    let mut env = sources.service_links.clone();
     for from in container.env_from.iter().flatten() {
         let prefix = from.prefix.as_deref().unwrap_or_default();
         let data = match (&from.config_map_ref, &from.secret_ref) {

@@ -5,14 +5,18 @@ pub mod environment;
 pub mod expand;
 pub mod fields;
 pub mod image_name;
+pub mod names;
+pub mod resolver;
 pub mod resources;
 mod sandbox;
 mod security;
+pub mod service_links;
 pub mod sources;
 
 use std::net::IpAddr;
 
 use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
+pub use names::Name;
 pub use sandbox::sandbox;
 pub use security::{asks_the_image, user_of_image};
 use sha2::{Digest, Sha256};
@@ -95,6 +99,7 @@ pub fn container(
         stdin_once: container.stdin_once.unwrap_or(false),
         resources: resources::resources(pod, container, node)?,
         security: security::security(pod_spec, container),
+        host_ipc: pod_spec.host_ipc.unwrap_or(false),
         host_pid: pod_spec.host_pid.unwrap_or(false),
         share_process_namespace: pod_spec.share_process_namespace.unwrap_or(false),
         grace: grace(pod),

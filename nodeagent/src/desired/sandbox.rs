@@ -4,52 +4,28 @@ use std::net::IpAddr;
 
 use k8s_openapi::api::core::v1::Pod;
 
-use super::{ConfigError, admission::sysctl_name, grace, identity, resources, spec};
+use super::{ConfigError, Name, admission::sysctl_name, grace, identity, resources, spec};
 use crate::{
     runtime::{PortMapping, SandboxSpec, spec::MemoryVolume},
     volumes,
 };
 
-/// The longest name that the kernel takes for a host.
-const HOSTNAME_LIMIT: usize = 63;
-
 /// `node`: the node's address, which host ports without an address of their own are bound to.
-pub fn sandbox(pod: &Pod, attempt: u32, node: IpAddr) -> Result<SandboxSpec, ConfigError> {
+pub fn sandbox(pod: &Pod, attempt: u32, node: IpAddr, cluster_domain: &str) -> Result<SandboxSpec, ConfigError> {
     let pod_spec = spec(pod);
-    let dns = pod_spec.dns_config.as_ref();
-    let list = |list: Option<&Vec<String>>| list.cloned().unwrap_or_default();
-    let aliases = pod_spec.host_aliases.iter().flatten();
-    let extra_hosts = aliases.flat_map(|alias| {
-        let address = alias.ip.parse::<IpAddr>().ok();
-        alias.hostnames.iter().flatten().filter_map(move |name| Some((address?, name.clone())))
-    });
-    let options = dns.and_then(|dns| dns.options.as_ref()).into_iter().flatten().filter_map(|option| {
-        let name = option.name.as_deref()?;
-        Some(option.value.as_ref().map_or_else(|| name.to_owned(), |value| format!("{name}:{value}")))
-    });
     let sysctls = pod_spec.security_context.iter().flat_map(|context| context.sysctls.iter().flatten());
     Ok(SandboxSpec {
         pod: identity(pod),
         attempt,
-        hostname: hostname(pod),
+        hostname: Name::of(pod, cluster_domain).of_kernel(pod)?,
         host_network: pod_spec.host_network.unwrap_or(false),
         host_pid: pod_spec.host_pid.unwrap_or(false),
         host_ipc: pod_spec.host_ipc.unwrap_or(false),
         ports: ports(pod, node),
-        extra_hosts: extra_hosts.collect(),
-        dns_servers: list(dns.and_then(|dns| dns.nameservers.as_ref())),
-        dns_searches: list(dns.and_then(|dns| dns.searches.as_ref())),
-        dns_options: options.collect(),
         memory_volumes: memory_volumes(pod)?,
         sysctls: sysctls.map(|sysctl| (sysctl_name(&sysctl.name), sysctl.value.clone())).collect(),
         grace: grace(pod),
     })
-}
-
-fn hostname(pod: &Pod) -> String {
-    let name = spec(pod).hostname.as_ref().filter(|name| !name.is_empty()).or(pod.metadata.name.as_ref());
-    let name: String = name.map(|name| name.chars().take(HOSTNAME_LIMIT).collect()).unwrap_or_default();
-    name.trim_end_matches(['-', '.']).to_owned()
 }
 
 fn ports(pod: &Pod, node: IpAddr) -> Vec<PortMapping> {
@@ -98,7 +74,7 @@ mod tests {
         let pod: Pod = serde_json::from_value(json!({
             "metadata":{"name":"web-1","namespace":"default","uid":"u"},"spec":spec}))
         .expect("a pod");
-        sandbox(&pod, 0, [127, 1, 2, 3].into()).expect("a sandbox")
+        sandbox(&pod, 0, [127, 1, 2, 3].into(), "cluster.local").expect("a sandbox")
     }
 
     #[test]
@@ -112,13 +88,6 @@ mod tests {
             made.ports.iter().map(|port| (port.host_ip.to_string(), port.host_port, port.protocol)).collect();
         let expected = [("127.1.2.3", 8080, "tcp"), ("127.0.0.5", 8081, "tcp"), ("127.1.2.3", 8082, "udp")];
         assert_eq!(bound, expected.map(|(ip, port, protocol)| (ip.to_owned(), port, protocol)));
-    }
-
-    #[test]
-    fn a_pod_is_called_by_its_hostname_or_its_name() {
-        assert_eq!(of(json!({"containers":[]})).hostname, "web-1");
-        assert_eq!(of(json!({"containers":[],"hostname":"db"})).hostname, "db");
-        assert_eq!(of(json!({"containers":[],"hostname":format!("{}-x", "a".repeat(62))})).hostname, "a".repeat(62));
     }
 
     #[test]

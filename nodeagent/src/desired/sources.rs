@@ -47,6 +47,8 @@ pub struct Sources {
     pub secrets: BTreeMap<String, Option<Secret>>,
     pub tokens: BTreeMap<Audience, String>,
     pub claims: BTreeMap<String, Option<Claim>>,
+    /// Variables that tell of Services.
+    pub service_links: Vec<(String, String)>,
 }
 
 impl References {

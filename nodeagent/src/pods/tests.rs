@@ -42,6 +42,7 @@ impl Agent {
             facts: HostFacts::default(),
             timings: Timings { backoff_base: Duration::from_millis(10), ..Timings::default() },
             hosting: Default::default(),
+            services: Default::default(),
             reports: Arc::new(Semaphore::new(4)),
             watches: crate::followed::Watches::new(api.client()),
         });

@@ -13,11 +13,6 @@ pub struct SandboxSpec {
     pub host_pid: bool,
     pub host_ipc: bool,
     pub ports: Vec<PortMapping>,
-    /// `address name` pairs for the hosts file.
-    pub extra_hosts: Vec<(IpAddr, String)>,
-    pub dns_servers: Vec<String>,
-    pub dns_searches: Vec<String>,
-    pub dns_options: Vec<String>,
     /// Memory-backed volumes, which live as long as the sandbox holds them.
     pub memory_volumes: Vec<MemoryVolume>,
     /// Kernel parameters of the pod's own namespaces.
@@ -63,6 +58,7 @@ pub struct ContainerSpec {
     pub stdin_once: bool,
     pub resources: Resources,
     pub security: Security,
+    pub host_ipc: bool,
     pub host_pid: bool,
     pub share_process_namespace: bool,
     pub grace: i64,

@@ -75,7 +75,12 @@ impl<R: Runtime> Worker<R> {
         if !observed.containers.is_empty() {
             self.notices.normal("SandboxChanged", "Pod sandbox changed, it will be killed and re-created.");
         }
-        let made = match desired::sandbox(&pod, attempt, self.shared.runtime.host_address()) {
+        let made = match desired::sandbox(
+            &pod,
+            attempt,
+            self.shared.runtime.host_address(),
+            &self.shared.hosting.cluster_domain,
+        ) {
             Ok(spec) => self.shared.runtime.create_sandbox(&spec).await.map(drop),
             Err(error) => Err(RuntimeError::Failed(error.to_string())),
         };
@@ -160,7 +165,8 @@ impl<R: Runtime> Worker<R> {
         }
         let names = References::of_environment(wanted);
         let sources = in_time(sources::fetch(&self.shared.client, &self.identity.namespace, names)).await;
-        let sources = sources.map_err(|error| ConfigError(error.to_string()))?;
+        let mut sources = sources.map_err(|error| ConfigError(error.to_string()))?;
+        sources.service_links = self.service_links(pod).await?;
         let dir = volumes::volumes_dir(&self.shared.state_dir, &self.identity.uid);
         let pod_ip = match desired::spec(pod).host_network {
             Some(true) => Some(self.shared.runtime.host_address()),
@@ -170,7 +176,7 @@ impl<R: Runtime> Worker<R> {
         let roots = self.volume_roots(pod, wanted).await?;
         let mounts = volumes::mounts(pod, wanted, volumes::Roots { dir: &dir, others: &roots }, &env)?;
         let mut spec = desired::container(pod, wanted, attempt, sandbox, env, mounts, &self.shared.facts)?;
-        self.furnish(pod, wanted, &mut spec).await?;
+        self.furnish(pod, wanted, pod_ip, &mut spec).await?;
         Ok(spec)
     }
 

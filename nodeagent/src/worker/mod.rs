@@ -18,7 +18,7 @@ use k8s_openapi::api::core::v1::{Pod, PodStatus};
 use kube::Client;
 use notices::Notices;
 use report::Reporter;
-use timonier_client::events::Recorder;
+use timonier_client::{Informer, events::Recorder};
 use tokio::{
     sync::{Notify, Semaphore, mpsc, watch},
     time::{Instant, sleep_until},
@@ -27,6 +27,7 @@ use upkeep::Upkeep;
 
 use crate::{
     config::Timings,
+    desired::service_links::Service,
     followed::Watches,
     hosting::Hosting,
     memory::{Memory, later},
@@ -47,6 +48,8 @@ pub struct Shared<R> {
     pub facts: HostFacts,
     pub timings: Timings,
     pub hosting: Hosting,
+    /// All Services, for the variables that tell of them.
+    pub services: Informer<Service>,
     /// Status writes at once.
     pub reports: Arc<Semaphore>,
     /// Of what mounted volumes show.

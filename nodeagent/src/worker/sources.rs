@@ -19,6 +19,7 @@ pub async fn fetch(client: &Client, namespace: &str, names: References) -> Resul
         secrets: all(&Api::<Secret>::namespaced(client.clone(), namespace), names.secrets).await?,
         tokens: BTreeMap::new(),
         claims: claims(client, namespace, names.claims).await?,
+        service_links: Vec::new(),
     })
 }
 

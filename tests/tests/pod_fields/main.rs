@@ -5,6 +5,7 @@
 //! is an example. `TIMONIER_CASES=hostname,sysctl cargo test --test pod_fields` runs the cases whose names contain one of these.
 
 mod case;
+mod names;
 mod process;
 mod security;
 mod seen;
@@ -16,10 +17,13 @@ use timonier_tests::cluster::{Settings, Store, Wish};
 use timonier_tests::scenario;
 
 /// Every file of cases.
-const FILES: &[fn() -> Vec<Case>] = &[process::cases, security::cases, volumes::cases];
+const FILES: &[fn() -> Vec<Case>] = &[names::cases, process::cases, security::cases, volumes::cases];
 
 /// What the agent is told, as environment variables.
-const SETTINGS: Settings = &[("TIMONIER_ALLOWED_UNSAFE_SYSCTLS", "net.ipv4.tcp_max_*,kernel.msgmni")];
+const SETTINGS: Settings =
+    &[("TIMONIER_ALLOWED_UNSAFE_SYSCTLS", "net.ipv4.tcp_max_*,kernel.msgmni"), ("TIMONIER_CLUSTER_DNS", CLUSTER_DNS)];
+/// Nobody listens there.
+const CLUSTER_DNS: &str = "10.96.0.10";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_field_of_a_pod_spec_is_found_in_its_containers() {

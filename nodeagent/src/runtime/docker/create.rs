@@ -39,12 +39,6 @@ pub fn sandbox(spec: &SandboxSpec, cluster: &str, node: &str, address: Option<Ip
         pid_mode: spec.host_pid.then(|| "host".to_owned()),
         ipc_mode: Some(if spec.host_ipc { "host" } else { "shareable" }.to_owned()),
         port_bindings: (!spec.host_network).then(|| port_bindings(spec)).filter(|ports| !ports.is_empty()),
-        dns: some(spec.dns_servers.clone()),
-        dns_search: some(spec.dns_searches.clone()),
-        dns_options: some(spec.dns_options.clone()),
-        extra_hosts: (!spec.host_network)
-            .then(|| spec.extra_hosts.iter().map(|(address, name)| format!("{name}:{address}")).collect())
-            .and_then(some),
         mounts: some(held.map(|held| mount(&held, &spec.pod)).collect()),
         oom_score_adj: Some(oom_score(SANDBOX_OOM_SCORE)),
         security_opt: Some(vec!["no-new-privileges".to_owned()]),
@@ -91,7 +85,8 @@ pub fn container(spec: &ContainerSpec, cluster: &str, node: &str) -> ContainerCr
     let security = &spec.security;
     let host_config = HostConfig {
         network_mode: Some(joined.clone()),
-        ipc_mode: Some(joined),
+        // The host's is nobody's to share.
+        ipc_mode: Some(if spec.host_ipc { "host".to_owned() } else { joined }),
         pid_mode,
         mounts: some(spec.mounts.iter().map(|one| mount(one, &spec.pod)).collect()),
         cpu_shares: Some(spec.resources.cpu_shares),
