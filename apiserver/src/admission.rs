@@ -4,9 +4,12 @@ use serde_json::Value;
 use timonier_api::kind::GroupResource;
 use timonier_api::status::Status;
 
-use crate::identity::{Identity, MASTERS};
+use crate::identity::{BOOTSTRAPPERS, Identity, MASTERS};
 use crate::kinds::Row;
 use crate::object::meta;
+
+/// Signs what nodes show to the API server.
+const KUBELET_CLIENT_SIGNER: &str = "kubernetes.io/kube-apiserver-client-kubelet";
 
 /// A write, just before it is committed.
 pub struct Attributes<'a> {
@@ -33,6 +36,7 @@ impl Attributes<'_> {
 /// All checks, in order.
 pub fn admit(write: &Attributes<'_>) -> Result<(), Status> {
     keep_first_namespaces(write)?;
+    restrict_bootstrapper(write)?;
     restrict_node(write)
 }
 
@@ -40,6 +44,16 @@ fn keep_first_namespaces(write: &Attributes<'_>) -> Result<(), Status> {
     let deletes = write.new.is_none() && write.row.kind.group.is_empty() && write.row.kind.plural == "namespaces";
     if deletes && matches!(write.name(), "default" | "kube-system" | "kube-public") {
         return write.refuse("this namespace may not be deleted".to_string());
+    }
+    Ok(())
+}
+
+/// A machine with a bootstrap token asks for a node's client certificate and for nothing else.
+fn restrict_bootstrapper(write: &Attributes<'_>) -> Result<(), Status> {
+    let signer = write.new.and_then(|request| request["spec"]["signerName"].as_str()).unwrap_or("");
+    if write.identity.has_group(BOOTSTRAPPERS) && signer != KUBELET_CLIENT_SIGNER {
+        return write
+            .refuse(format!("a bootstrap token may ask for certificates of signer {KUBELET_CLIENT_SIGNER:?} only"));
     }
     Ok(())
 }

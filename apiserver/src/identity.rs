@@ -16,6 +16,7 @@ pub const ANONYMOUS: &str = "system:anonymous";
 pub const AUTHENTICATED: &str = "system:authenticated";
 pub const UNAUTHENTICATED: &str = "system:unauthenticated";
 pub const MASTERS: &str = "system:masters";
+pub const BOOTSTRAPPERS: &str = "system:bootstrappers";
 pub const NODES: &str = "system:nodes";
 pub const CONTROLLER_MANAGER: &str = "system:kube-controller-manager";
 pub const SCHEDULER: &str = "system:kube-scheduler";

@@ -147,6 +147,18 @@ impl Writer {
         Ok(patched)
     }
 
+    /// Patches what hangs below an object and answers with the whole of it, such as a request's `approval`.
+    pub async fn patch_subresource<T: Object>(
+        &self,
+        key: &ObjectKey,
+        subresource: &str,
+        patch: &Patch<Value>,
+    ) -> Result<T, kube::Error> {
+        let patched: T = self.patch_raw(&T::RESOURCE, key, Some(subresource), patch).await?;
+        self.record(&T::RESOURCE, patched.meta().resource_version);
+        Ok(patched)
+    }
+
     /// Patches an object of any kind.
     pub async fn patch_any(
         &self,

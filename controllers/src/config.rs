@@ -2,7 +2,7 @@
 
 use timonier_client::leader::LeaseName;
 
-use crate::{flags::NodeFlags, nodeipam::ClusterCidr};
+use crate::{flags::NodeFlags, nodeipam::ClusterCidr, trust::Trust};
 
 /// The controllers by name, as `--only` takes them.
 pub const NAMES: &[&str] = &[
@@ -15,6 +15,9 @@ pub const NAMES: &[&str] = &[
     "node-lifecycle",
     "taint-eviction",
     "pod-garbage-collector",
+    "root-ca-publisher",
+    "certificates",
+    "token-cleaner",
     "scheduler",
 ];
 
@@ -31,6 +34,8 @@ pub struct Config {
     pub cluster_cidr: String,
     /// How patient the controllers are with nodes.
     pub nodes: NodeFlags,
+    /// What is told of the cluster, and who signs for it.
+    pub trust: Trust,
 }
 
 /// Takes part in an election before acting.

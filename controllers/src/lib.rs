@@ -10,6 +10,8 @@
 //! `deployment`, `replicaset`, `garbage`, `namespace`, `serviceaccount`, `nodeipam`, [`scheduler`]; for nodes that fail,
 //! `vigil`, `nodelifecycle`, `tainteviction`, `podgc`.
 
+mod authority;
+mod certificates;
 pub mod config;
 mod copies;
 mod deployment;
@@ -22,6 +24,7 @@ mod nodelifecycle;
 mod objects;
 mod owners;
 mod podgc;
+mod publisher;
 mod refusal;
 mod replicaset;
 pub mod scheduler;
@@ -30,9 +33,14 @@ mod start;
 mod supervise;
 mod tainteviction;
 mod vigil;
+mod token_cleaner;
+mod trust;
 
+pub use authority::{Authority, AuthorityError};
 pub use config::{Config, Error, LeaderElection};
 pub use flags::NodeFlags;
+
+pub use trust::Trust;
 
 use std::sync::Arc;
 
@@ -72,7 +80,7 @@ async fn work(
 ) {
     let client = config.controllers.clone();
     let copies = copies::Copies::new(client.clone(), shutdown.clone());
-    let ground = Arc::new(Ground::new(client, copies, cluster_cidr, config.nodes.clone(), shutdown.clone()));
+    let ground = Arc::new(Ground::new(client, copies, cluster_cidr, config.nodes.clone(), config.trust.clone(), shutdown.clone()));
     let mut controllers = JoinSet::new();
     for name in chosen.iter().copied() {
         let (ground, stop) = (ground.clone(), shutdown.clone());
@@ -90,6 +98,9 @@ async fn work(
                     "node-lifecycle" => start::node_lifecycle(ground, stop).await,
                     "taint-eviction" => start::taint_eviction(ground, stop).await,
                     "pod-garbage-collector" => start::pod_garbage_collector(ground, stop).await,
+                    "root-ca-publisher" => trust::root_ca_publisher(ground, stop).await,
+                    "certificates" => trust::certificates(ground, stop).await,
+                    "token-cleaner" => trust::token_cleaner(ground, stop).await,
                     "scheduler" => scheduler::run(scheduler, stop).await,
                     unknown => unreachable!("{unknown} is not in config::NAMES"),
                 }

@@ -1,17 +1,17 @@
 //! `timonier-controllers`: the controllers and the scheduler as a process of their own.
 
-use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
+use std::{io::IsTerminal, path::PathBuf, process::ExitCode, sync::Arc};
 
 use anyhow::Context;
 use clap::Parser;
 use timonier_client::{ConnectOptions, connect, leader::LeaseName};
-use timonier_controllers::{Config, LeaderElection, NodeFlags, config::NAMES, run};
+use timonier_controllers::{Authority, Config, LeaderElection, NodeFlags, Trust, config::NAMES, run};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 /// Brings the cluster to what its objects ask for: deployments, replica sets, garbage collection, namespaces,
-/// service accounts, node address ranges, nodes that fail, and scheduling.
+/// service accounts, node address ranges, nodes that fail, certificates of nodes, and scheduling.
 #[derive(Debug, Parser)]
 #[command(name = "timonier-controllers", version)]
 struct Arguments {
@@ -27,6 +27,10 @@ struct Arguments {
     #[arg(long, env = "TIMONIER_ONLY", value_name = "NAMES", value_delimiter = ',',
         help = format!("Run only these, separated by commas: {}", NAMES.join(", ")))]
     only: Option<Vec<String>>,
+
+    /// Directory with the CA and its key, as `kctl pki init` makes it; with it, certificates of nodes are signed
+    #[arg(long, env = "TIMONIER_PKI", value_name = "DIR")]
+    pki: Option<PathBuf>,
 
     /// Act only while holding the Lease --lease-name in kube-system, so that replicas may stand by
     #[arg(long, env = "TIMONIER_LEADER_ELECT")]
@@ -71,6 +75,10 @@ fn main() -> ExitCode {
 #[tokio::main]
 async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     let client = |kubeconfig: Option<PathBuf>| connect(ConnectOptions { kubeconfig, ..Default::default() });
+    let options = ConnectOptions { kubeconfig: arguments.kubeconfig.clone(), ..Default::default() };
+    let connection = timonier_client::connect::resolve(&options).await.context("--kubeconfig")?.config;
+    let authority = arguments.pki.as_deref().map(Authority::open).transpose().context("--pki")?.map(Arc::new);
+    let trust = Trust::of(&connection, authority);
     let controllers = client(arguments.kubeconfig).await.context("--kubeconfig")?;
     let scheduler = match arguments.scheduler_kubeconfig {
         Some(file) => client(Some(file)).await.context("--scheduler-kubeconfig")?,
@@ -89,6 +97,7 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
         leader_election,
         cluster_cidr: arguments.cluster_cidr,
         nodes: arguments.nodes,
+        trust,
     };
     Ok(run(config, shutdown).await?)
 }

@@ -22,6 +22,7 @@ use crate::{
     replicaset::{self, ReplicaSets},
     serviceaccount::ServiceAccounts,
     tainteviction::TaintEviction,
+    trust::Trust,
     vigil::Vigil,
 };
 
@@ -35,6 +36,7 @@ pub struct Ground {
     pub client: Client,
     pub copies: Copies,
     pub cluster_cidr: ClusterCidr,
+    pub trust: Trust,
     nodes: NodeFlags,
     vigil: OnceLock<Arc<Vigil>>,
     shutdown: CancellationToken,
@@ -46,9 +48,10 @@ impl Ground {
         copies: Copies,
         cluster_cidr: ClusterCidr,
         nodes: NodeFlags,
+        trust: Trust,
         shutdown: CancellationToken,
     ) -> Ground {
-        Ground { client, copies, cluster_cidr, nodes, vigil: OnceLock::new(), shutdown }
+        Ground { client, copies, cluster_cidr, nodes, trust, vigil: OnceLock::new(), shutdown }
     }
 
     /// The one look at heartbeats that all share, begun when first needed.

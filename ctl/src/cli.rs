@@ -39,6 +39,7 @@ enum Command {
     Up(commands::up::Args),
     Down(commands::down::Args),
     Pki(commands::pki::Args),
+    Node(commands::node::Args),
     /// Show everything about objects, their events included
     Describe(commands::describe::Args),
     /// Print what containers write
@@ -88,6 +89,7 @@ impl Command {
             Command::Up(args) => commands::up::run(args).await,
             Command::Down(args) => commands::down::run(args).await,
             Command::Pki(args) => commands::pki::run(args).await,
+            Command::Node(args) => commands::node::run(args, global).await,
             Command::Describe(args) => commands::describe::run(args, global).await,
             Command::Logs(args) => commands::logs::run(args, global).await,
             Command::Delete(args) => commands::delete::run(args, global).await,

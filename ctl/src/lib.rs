@@ -16,6 +16,7 @@ mod describe;
 mod drain;
 mod error;
 mod flags;
+mod join;
 mod local;
 mod manifest;
 mod output;

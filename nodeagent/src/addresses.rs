@@ -8,6 +8,13 @@ use std::{
     net::{IpAddr, Ipv4Addr},
 };
 
+/// Whether all addresses of one range are in another; nothing is in what is no range.
+pub fn contains(outer: &str, inner: &str) -> bool {
+    let (Some((outer, outer_bits)), Some((inner, inner_bits))) = (parse(outer), parse(inner)) else { return false };
+    let mask = u32::MAX.checked_shl(32 - outer_bits).unwrap_or(0);
+    inner_bits >= outer_bits && inner & mask == outer & mask
+}
+
 #[derive(Debug)]
 pub struct Addresses {
     first: u32,
@@ -128,5 +135,12 @@ mod tests {
             assert_eq!(Addresses::new(wrong).err(), Some(AddressError::NotARange(wrong.into())));
         }
         assert_eq!(gateway("10.9.0.0/16"), Some(ip("10.9.0.1")));
+    }
+
+    #[test]
+    fn a_range_is_in_a_wider_one_or_it_is_not() {
+        assert!(contains("10.1.0.0/16", "10.1.7.0/24") && contains("10.1.0.0/16", "10.1.0.0/16"));
+        assert!(!contains("10.1.0.0/24", "10.1.1.0/24") && !contains("10.1.7.0/24", "10.1.0.0/16"));
+        assert!(!contains("", "10.1.0.0/16") && !contains("10.1.0.0/16", "x"));
     }
 }

@@ -14,7 +14,11 @@ use crate::{
     followed::Watches,
     node::{self, Description, FIRST_RETRY, LAST_RETRY},
     pods::{self, Directory},
-    runtime::{Network, Runtime, docker::DockerRuntime, hollow::HollowRuntime},
+    runtime::{
+        Network, Runtime, RuntimeError,
+        docker::{self, DockerRuntime},
+        hollow::HollowRuntime,
+    },
     server::{self, Server},
     worker::Shared,
 };
@@ -63,6 +67,10 @@ async fn work<R: Runtime>(config: &Config, runtime: R, shutdown: CancellationTok
         share: config.capacity_share,
         labels: config.labels.clone(),
         hollow: R::SIMULATED,
+        docker_host: match &config.runtime {
+            Choice::Docker { host } => Some(docker::host(host.as_deref())?),
+            Choice::Hollow => None,
+        },
     };
     node::register(config.client.clone(), &description).await;
     tracing::info!(node = config.node_name, address = %config.address, port, "node registered");
@@ -96,25 +104,33 @@ async fn work<R: Runtime>(config: &Config, runtime: R, shutdown: CancellationTok
         watches: Watches::new(config.client.clone()),
     });
     let worked = async {
-        prepare(config, &*runtime).await;
+        prepare(config, &*runtime).await?;
         network_ready.send_replace(true);
         pods::follow(shared, directory, returned, shutdown.clone()).await;
+        Ok(())
     };
-    tokio::join!(maintained, worked);
-    Ok(())
+    let maintained = async {
+        maintained.await;
+        Ok(())
+    };
+    tokio::try_join!(maintained, worked).map(drop)
 }
 
 /// Gives the runtime its network, as soon as the node has its part of it.
-async fn prepare<R: Runtime>(config: &Config, runtime: &R) {
+async fn prepare<R: Runtime>(config: &Config, runtime: &R) -> Result<(), Error> {
     let pod_cidr = node::await_pod_cidr(config.client.clone(), &config.node_name).await;
     let subnet = config.bridge_subnet.clone().unwrap_or_else(|| pod_cidr.clone());
     let network = Network { subnet, pod_cidr };
     let mut delay = FIRST_RETRY;
     while let Err(error) = runtime.prepare(&network).await {
+        if let RuntimeError::Misconfigured(reason) = error {
+            return Err(Error::Config(reason));
+        }
         tracing::warn!(%error, node = config.node_name, "the node's network is not ready yet");
         sleep(delay).await;
         delay = (delay * 2).min(LAST_RETRY);
     }
+    Ok(())
 }
 
 /// The cluster's id: the uid of its namespace `kube-system`.

@@ -35,7 +35,7 @@ pub use agent::run;
 pub use config::{AgentTls, Config, Runtime, Timings};
 pub use error::Error;
 pub use hosting::Hosting;
-pub use runtime::docker::purge;
+pub use runtime::docker::{check as check_docker, purge};
 
 /// What [`purge`] removed.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use k8s_openapi::api::{apps, authentication, autoscaling, coordination, core, events};
+use k8s_openapi::api::{apps, authentication, autoscaling, certificates, coordination, core, events};
 use k8s_openapi::apimachinery::pkg::apis::meta;
 use k8s_openapi::apimachinery::pkg::runtime::RawExtension;
 use k8s_openapi::{ListableResource, Resource};
@@ -47,6 +47,7 @@ pub(super) static ROOTS: &[Root] = &[
     listed::<core::v1::ServiceAccount>(),
     listed::<apps::v1::Deployment>(),
     listed::<apps::v1::ReplicaSet>(),
+    listed::<certificates::v1::CertificateSigningRequest>(),
     listed::<coordination::v1::Lease>(),
     listed::<events::v1::Event>(),
     single::<core::v1::Binding>(),

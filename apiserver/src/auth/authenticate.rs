@@ -9,7 +9,7 @@ use http::header;
 use timonier_api::status::Status;
 
 use crate::app::App;
-use crate::auth::service_account;
+use crate::auth::{bootstrap_token, service_account};
 use crate::identity::Identity;
 use crate::respond;
 
@@ -60,10 +60,13 @@ fn claim(app: &App, request: &Request) -> Claim {
     }
 }
 
-/// Static tokens first, then those of service accounts.
+/// Static tokens first, then those of machines that want to join, then those of service accounts.
 async fn of_token(app: &App, token: &str) -> Option<Arc<Identity>> {
     if let Some(identity) = app.tokens.find(token) {
         return Some(Arc::new(identity.clone()));
+    }
+    if let Some(identity) = bootstrap_token::authenticate(&app.store, token).await {
+        return Some(Arc::new(identity));
     }
     let audiences = [service_account::ISSUER.to_string()];
     let account = app.service_accounts.authenticate(&app.store, token, &audiences).await;

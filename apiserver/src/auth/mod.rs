@@ -1,6 +1,7 @@
 //! Who is it, and may they: the two layers before any work is done.
 
 mod authenticate;
+mod bootstrap_token;
 mod certificate;
 mod policy;
 pub mod service_account;

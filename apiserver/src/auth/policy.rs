@@ -10,7 +10,7 @@ use axum::response::Response;
 use timonier_api::kind::GroupResource;
 use timonier_api::status::Status;
 
-use crate::identity::{CONTROLLER_MANAGER, Identity, MASTERS, SCHEDULER};
+use crate::identity::{BOOTSTRAPPERS, CONTROLLER_MANAGER, Identity, MASTERS, SCHEDULER};
 use crate::request::RequestInfo;
 use crate::respond;
 
@@ -34,8 +34,14 @@ pub fn may(identity: &Identity, info: &RequestInfo) -> bool {
     if !info.is_resource {
         return may_path(identity, info);
     }
+    if is_cluster_info(info) {
+        return true;
+    }
     if identity.is_anonymous() {
         return false;
+    }
+    if identity.has_group(BOOTSTRAPPERS) {
+        return may_request_certificate(info);
     }
     if matches!(&*identity.user, CONTROLLER_MANAGER | SCHEDULER) {
         // A node's heartbeat is written by its agent alone.
@@ -46,6 +52,19 @@ pub fn may(identity: &Identity, info: &RequestInfo) -> bool {
         Some(node) => node_may(node, info),
         None => false,
     }
+}
+
+/// Where the cluster is, and its CA: what a machine reads before it can trust or be trusted.
+fn is_cluster_info(info: &RequestInfo) -> bool {
+    info.verb == "get"
+        && (&*info.group, &*info.resource, &*info.subresource) == ("", "configmaps", "")
+        && (&*info.namespace, &*info.name) == ("kube-public", "cluster-info")
+}
+
+/// For which name, and whether it gets it, is decided by admission and by the approver.
+fn may_request_certificate(info: &RequestInfo) -> bool {
+    (&*info.group, &*info.resource, &*info.subresource) == ("certificates.k8s.io", "certificatesigningrequests", "")
+        && matches!(info.verb, "create" | "get")
 }
 
 fn may_path(identity: &Identity, info: &RequestInfo) -> bool {
@@ -72,6 +91,7 @@ fn node_may(node: &str, info: &RequestInfo) -> bool {
         ("", "services" | "configmaps" | "secrets" | "namespaces" | "serviceaccounts", "") => read,
         // Only for pods of its own, which the registry sees to.
         ("", "serviceaccounts", "token") => info.verb == "create",
+        ("certificates.k8s.io", "certificatesigningrequests", "") => matches!(info.verb, "create" | "get"),
         ("coordination.k8s.io", "leases", "") => {
             info.namespace == "kube-node-lease"
                 && (info.verb == "create" || (info.name == node && (read || write || info.verb == "delete")))
@@ -119,10 +139,16 @@ mod tests {
     fn each_identity_may_do_its_own_work_and_no_more() {
         let node = Identity::node("n1");
         let stranger = Identity::new("bob", &[]);
+        let machine = Identity::new("system:bootstrap:abcdef", &[BOOTSTRAPPERS]);
+        let requests = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
+        let approval = format!("{requests}/a/approval");
         let allowed = [
             (Identity::admin(), Method::DELETE, "/api/v1/nodes/n1"),
             (Identity::anonymous(), Method::GET, "/readyz"),
             (Identity::anonymous(), Method::GET, "/version"),
+            (Identity::anonymous(), Method::GET, "/api/v1/namespaces/kube-public/configmaps/cluster-info"),
+            (machine.clone(), Method::POST, requests),
+            (node.clone(), Method::POST, requests),
             (stranger.clone(), Method::GET, "/apis"),
             (Identity::controller_manager(), Method::POST, "/api/v1/namespaces/a/pods"),
             (Identity::scheduler(), Method::POST, "/api/v1/namespaces/a/pods/p/binding"),
@@ -137,6 +163,12 @@ mod tests {
         let refused = [
             (Identity::anonymous(), Method::GET, "/"),
             (Identity::anonymous(), Method::GET, "/api"),
+            (Identity::anonymous(), Method::GET, "/api/v1/namespaces/kube-public/configmaps"),
+            (Identity::anonymous(), Method::PUT, "/api/v1/namespaces/kube-public/configmaps/cluster-info"),
+            (machine.clone(), Method::GET, requests),
+            (machine.clone(), Method::PUT, &*approval),
+            (node.clone(), Method::PUT, &*approval),
+            (machine, Method::GET, "/api/v1/nodes"),
             (Identity::anonymous(), Method::GET, "/api/v1/pods"),
             (stranger, Method::GET, "/api/v1/namespaces/a/pods"),
             (node.clone(), Method::PATCH, "/api/v1/nodes/n2/status"),

@@ -139,7 +139,7 @@ fn verbs(row: &Row) -> Vec<&'static str> {
 fn subresource(row: &Row, subresource: Subresource) -> ((String, String, String), &'static [&'static str]) {
     let own = (row.kind.group.clone(), row.kind.version.clone(), row.kind.kind.clone());
     match subresource {
-        Subresource::Status => (own, &["get", "patch", "update"]),
+        Subresource::Status | Subresource::Approval => (own, &["get", "patch", "update"]),
         Subresource::Finalize => (own, &["update"]),
         Subresource::Log => (own, &["get"]),
         Subresource::Scale => (("autoscaling".into(), "v1".into(), "Scale".into()), &["get", "patch", "update"]),

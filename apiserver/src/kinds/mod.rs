@@ -14,6 +14,9 @@ use timonier_api::field::FieldError;
 use timonier_api::kind::{GroupResource, Kind};
 use timonier_api::names;
 
+use crate::identity::Identity;
+
+pub mod certificatesigningrequest;
 pub mod configmap;
 pub mod deployment;
 pub mod event;
@@ -57,6 +60,8 @@ pub enum Subresource {
     Log,
     /// A service account's tokens.
     Token,
+    /// The verdict on a certificate request.
+    Approval,
     /// A namespace's spec.finalizers, written by the namespace controller.
     Finalize,
 }
@@ -71,6 +76,7 @@ impl Subresource {
             Subresource::Eviction => "eviction",
             Subresource::Log => "log",
             Subresource::Token => "token",
+            Subresource::Approval => "approval",
             Subresource::Finalize => "finalize",
         }
     }
@@ -127,12 +133,20 @@ pub trait Hooks: Send + Sync {
     /// Clears what a creator may not set (status) and adds what the server decides.
     fn prepare_create(&self, _o: &mut Value) {}
 
+    /// Writes down who created it; whoever did cannot say otherwise.
+    fn created_by(&self, _o: &mut Value, _by: &Identity) {}
+
     /// Keeps what an update may not touch (status).
     fn prepare_update(&self, _new: &mut Value, _old: &Value) {}
 
     /// Keeps what a status update may not touch (spec, most of metadata).
     fn prepare_status_update(&self, new: &mut Value, old: &Value) {
         metadata::keep_all_but_status(new, old);
+    }
+
+    /// Keeps all but the verdict on a certificate request.
+    fn prepare_approval_update(&self, new: &mut Value, old: &Value) {
+        *new = old.clone();
     }
 
     /// What is wrong with a name (before metadata is checked as a whole).

@@ -8,10 +8,10 @@ use std::time::Duration;
 use parking_lot::RwLock;
 use timonier_api::kind::{GroupResource, Kind};
 
-use super::Subresource::{self, Binding, Eviction, Finalize, Log, Scale, Status, Token};
+use super::Subresource::{self, Approval, Binding, Eviction, Finalize, Log, Scale, Status, Token};
 use super::{
-    Column, Hooks, Row, configmap, deployment, event, lease, namespace, node, pod, replicaset, secret, service,
-    serviceaccount,
+    Column, Hooks, Row, certificatesigningrequest, configmap, deployment, event, lease, namespace, node, pod,
+    replicaset, secret, service, serviceaccount,
 };
 
 /// An immutable set of rows. A kind is added by making a new table and swapping it in.
@@ -231,6 +231,19 @@ fn builtin(patience: pod::Patience) -> Vec<Row> {
             ..Spec::core("ReplicaSet", "replicasets", replicaset::ReplicaSet)
         }),
         Spec {
+            group: "certificates.k8s.io",
+            package: "certificates",
+            short_names: &["csr"],
+            namespaced: false,
+            columns: certificatesigningrequest::COLUMNS,
+            subresources: &[Status, Approval],
+            ..Spec::core(
+                "CertificateSigningRequest",
+                "certificatesigningrequests",
+                certificatesigningrequest::CertificateSigningRequest,
+            )
+        },
+        Spec {
             group: "coordination.k8s.io",
             package: "coordination",
             columns: lease::COLUMNS,
@@ -247,7 +260,7 @@ mod tests {
     #[test]
     fn every_row_is_found_by_plural_and_by_kind() {
         let table = Table::builtin();
-        assert_eq!(table.rows().len(), 12);
+        assert_eq!(table.rows().len(), 13);
         for row in table.rows() {
             let kind = &row.kind;
             let by_plural = table.by_plural(&kind.group, &kind.version, &kind.plural);

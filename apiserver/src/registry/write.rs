@@ -28,6 +28,8 @@ const WRITE_ATTEMPTS: usize = 100;
 pub enum Part {
     Main,
     Status,
+    /// The verdict on a certificate request.
+    Approval,
     /// A namespace's `spec.finalizers`.
     Finalize,
     Scale,
@@ -42,6 +44,7 @@ impl Part {
             Part::Main => "",
             Part::Finalize => "finalize",
             Part::Status => "status",
+            Part::Approval => "approval",
             Part::Scale => "scale",
             Part::Binding => "binding",
         }
@@ -73,6 +76,7 @@ pub async fn create(call: &mut Call, mut object: Value, ownership: Ownership) ->
     let row = call.storage.clone();
     row.hooks.default(&mut object);
     row.hooks.prepare_create(&mut object);
+    row.hooks.created_by(&mut object, &call.identity);
     if counts_generations(&row) {
         meta::set(&mut object, "generation", 1);
     }
@@ -224,6 +228,10 @@ fn prepare(call: &mut Call, part: Part, ownership: Ownership, old: &Value, new: 
         }
         Part::Status => {
             row.hooks.prepare_status_update(new, old);
+            row.check_status_update(new, old)
+        }
+        Part::Approval => {
+            row.hooks.prepare_approval_update(new, old);
             row.check_status_update(new, old)
         }
         // These change one field that only they may change.

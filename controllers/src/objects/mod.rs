@@ -2,7 +2,9 @@
 //!
 //! They are shared by all controllers of the process and never written back.
 
+mod certificate_request;
 mod condition;
+mod config_map;
 mod deployment;
 mod namespace;
 mod node;
@@ -11,7 +13,9 @@ mod replicaset;
 mod selector;
 mod service_account;
 
+pub use certificate_request::CertificateRequest;
 pub use condition::{Condition, ConditionStatus, condition, whole_seconds};
+pub use config_map::ConfigMap;
 pub use deployment::{Deployment, DeploymentStatus, IntOrPercent};
 pub use namespace::Namespace;
 pub use node::{Node, Taint};

@@ -8,4 +8,4 @@ pub mod until;
 pub mod watch;
 
 pub use catalog::{Catalog, Resource};
-pub use session::{Call, Namespace, Session};
+pub use session::{Call, Namespace, Session, encode};

@@ -59,10 +59,12 @@ enum Object {
         #[command(flatten)]
         how: How,
     },
+    Token(super::create_token::Args),
 }
 
 pub async fn run(args: Args, global: &Global) -> Result<(), Error> {
     let (documents, how) = match args.object {
+        Some(Object::Token(args)) => return super::create_token::run(args, global).await,
         Some(Object::Namespace { name, how }) => {
             let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
             let documents = vec![Document { object, source: String::new() }];

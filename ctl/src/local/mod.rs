@@ -49,6 +49,8 @@ pub enum ClusterError {
         "the Docker Engine does not answer: {0}; start it (systemctl start docker), name another with --docker-host, or try simulated nodes: --runtime hollow"
     )]
     Docker(String),
+    #[error("the certificate authority: {0}")]
+    Authority(#[from] timonier_controllers::AuthorityError),
     #[error("{part} stopped: {detail}")]
     Part { part: String, detail: String },
     #[error("the cluster's own API does not answer: {0}")]

@@ -12,6 +12,7 @@ use kube::Api;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use timonier_apiserver::{Identity, PkiPaths, Server};
+use timonier_controllers::{Authority, Trust};
 use timonier_nodeagent as nodeagent;
 use timonier_store::{Options, Store, StoreUrl};
 use tokio::task::JoinSet;
@@ -44,8 +45,7 @@ impl Cluster {
         settings.save(dir)?;
 
         let pki = layout::Layout::new(dir.pki());
-        let identities =
-            issue::Shared { server: settings.server(), server_names: vec![settings.bind_address.to_string()] };
+        let identities = issue::Shared { server: settings.server(), server_names: settings.server_names() };
         issue::shared(&pki, &identities)?;
         let kubeconfig = issue::admin_kubeconfig(&pki, &settings.server())?;
         layout::write(&dir.kubeconfig(), &kubeconfig.to_string())?;
@@ -79,6 +79,7 @@ impl Cluster {
         self.settings.addresses = Some(addresses.clone());
         self.settings.save(dir)?;
 
+        let authority = Arc::new(Authority::open(pki.dir())?);
         let controllers = timonier_controllers::Config {
             controllers: self.client("system:kube-controller-manager", &[]),
             scheduler: self.client("system:kube-scheduler", &[]),
@@ -86,6 +87,11 @@ impl Cluster {
             leader_election: None,
             cluster_cidr: addresses.pod_cidr(),
             nodes,
+            trust: Trust {
+                ca: Some(authority.pem().to_string()),
+                server: Some(self.settings.advertised()),
+                authority: Some(authority),
+            },
         };
         let shutdown = self.shutdown.clone();
         self.spawn("controllers", async move { timonier_controllers::run(controllers, shutdown).await });

@@ -132,6 +132,23 @@ impl Settings {
         format!("https://{}", SocketAddr::new(self.connect_address(), self.port))
     }
 
+    /// What other machines dial: the bind address, or when that is all of this machine's, the one that leads out of it.
+    pub fn advertised(&self) -> String {
+        let address = match self.bind_address.is_unspecified() {
+            true => super::addresses::outward().unwrap_or_else(|| self.connect_address()),
+            false => self.bind_address,
+        };
+        format!("https://{}", SocketAddr::new(address, self.port))
+    }
+
+    /// Names under which the API server answers, besides those that every one has.
+    pub fn server_names(&self) -> Vec<String> {
+        match self.bind_address.is_unspecified() {
+            true => super::addresses::outward().iter().map(IpAddr::to_string).collect(),
+            false => vec![self.bind_address.to_string()],
+        }
+    }
+
     /// The bind address as one can dial it.
     pub fn connect_address(&self) -> IpAddr {
         match self.bind_address {

@@ -19,6 +19,8 @@ const KUBELET_VERSION: &str = concat!("v1.36.0+timonier", env!("CARGO_PKG_VERSIO
 /// On every node that only pretends, and read back by whatever shows nodes.
 pub const HOLLOW_LABEL: &str = "node-role.kubernetes.io/hollow";
 const HOLLOW_ANNOTATION: &str = "timonier.io/simulated";
+/// For people who want to talk to the node's Docker Engine themselves.
+const DOCKER_HOST_ANNOTATION: &str = "timonier.io/docker-host";
 
 #[derive(Clone, Debug)]
 pub struct Description {
@@ -31,6 +33,8 @@ pub struct Description {
     pub share: (u32, u32),
     pub labels: BTreeMap<String, String>,
     pub hollow: bool,
+    /// The Docker Engine that the agent drives, in the form of `DOCKER_HOST`.
+    pub docker_host: Option<String>,
 }
 
 impl Description {
@@ -53,7 +57,8 @@ impl Description {
 
     pub fn annotations(&self) -> BTreeMap<String, String> {
         let simulated = (HOLLOW_ANNOTATION.to_owned(), "true: this node runs no containers".to_owned());
-        self.hollow.then_some(simulated).into_iter().collect()
+        let host = self.docker_host.clone().map(|host| (DOCKER_HOST_ANNOTATION.to_owned(), host));
+        self.hollow.then_some(simulated).into_iter().chain(host).collect()
     }
 
     /// The status but for its conditions.
@@ -166,7 +171,16 @@ mod tests {
             ..HostFacts::default()
         };
         let (name, labels) = ("node-1".to_owned(), BTreeMap::new());
-        Description { name, address: [127, 1, 2, 3].into(), port: Some(10250), facts, share: (0, 3), labels, hollow }
+        Description {
+            name,
+            address: [127, 1, 2, 3].into(),
+            port: Some(10250),
+            facts,
+            share: (0, 3),
+            labels,
+            hollow,
+            docker_host: None,
+        }
     }
 
     #[test]

@@ -35,6 +35,9 @@ pub enum RuntimeError {
     Conflict(String),
     #[error("{0}")]
     Failed(String),
+    /// It was set up in a way that waiting does not mend.
+    #[error("{0}")]
+    Misconfigured(String),
 }
 
 /// The machine and its runtime, for the Node's status.

@@ -3,6 +3,7 @@
 mod crashing;
 mod hollow;
 mod host_ports;
+mod joining;
 mod kubectl;
 mod logs;
 mod neighbours;

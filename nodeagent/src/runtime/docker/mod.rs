@@ -56,6 +56,16 @@ use crate::{
 /// A daemon starts containers no faster when more than these are asked for at once, and answers others slower.
 const STARTS_AT_ONCE: usize = 16;
 
+/// Whether a Docker Engine answers; `host` as in `DOCKER_HOST`.
+pub async fn check(host: Option<&str>) -> Result<(), Error> {
+    connect::connect(&connect::Host::parse(host)?).await.map(drop)
+}
+
+/// The Docker Engine that is meant, in the form of `DOCKER_HOST`.
+pub fn host(host: Option<&str>) -> Result<String, Error> {
+    Ok(connect::Host::parse(host)?.to_string())
+}
+
 pub struct DockerRuntime {
     docker: Docker,
     host: connect::Host,
@@ -182,7 +192,7 @@ impl Runtime for DockerRuntime {
     async fn prepare(&self, network: &Network) -> Result<(), RuntimeError> {
         let addresses = Addresses::new(&network.pod_cidr).map_err(|error| RuntimeError::Failed(error.to_string()))?;
         sandbox_image::ensure(&self.docker).await?;
-        network::ensure(&self.docker, &self.cluster, &network.subnet).await?;
+        network::ensure(&self.docker, &self.cluster, &self.node, network).await?;
         self.adopt_addresses(addresses).await
     }
 

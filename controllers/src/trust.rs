@@ -1,0 +1,102 @@
+//! What is told of the cluster's authority, who signs for it, and how the controllers of both are wired.
+
+use std::sync::Arc;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use timonier_client::{Informer, Object, Runner, watch::Scope};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    authority::Authority,
+    certificates::Certificates,
+    publisher::{self, Publisher},
+    start::Ground,
+    token_cleaner::{self, TokenCleaner},
+};
+
+/// Where the cluster is, and how to know that it is the right one.
+#[derive(Clone, Default)]
+pub struct Trust {
+    /// The CA's certificate (PEM). `None`: nothing is published.
+    pub ca: Option<String>,
+    /// What clients dial, `https://host:port`. `None`: nothing is said of that.
+    pub server: Option<String>,
+    /// Signs certificates of nodes; without it nobody does.
+    pub authority: Option<Arc<Authority>>,
+}
+
+impl Trust {
+    /// What a connection to the API and the authority itself tell.
+    pub fn of(connection: &kube::Config, authority: Option<Arc<Authority>>) -> Trust {
+        let known = || connection.root_cert.as_ref()?.first().map(|der| pem(der));
+        Trust {
+            ca: authority.as_ref().map(|authority| authority.pem().to_string()).or_else(known),
+            server: Some(connection.cluster_url.to_string().trim_end_matches('/').to_string()),
+            authority,
+        }
+    }
+}
+
+/// A certificate as text (RFC 7468).
+fn pem(der: &[u8]) -> String {
+    let encoded = STANDARD.encode(der);
+    let lines = encoded.as_bytes().chunks(64).map(String::from_utf8_lossy);
+    let body: Vec<_> = lines.collect();
+    format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", body.join("\n"))
+}
+
+/// A copy of part of a kind, for one controller alone.
+fn part<T: Object>(ground: &Ground, scope: Scope, shutdown: &CancellationToken) -> Informer<T> {
+    let informer = Informer::new();
+    informer.start(ground.client.clone(), scope, shutdown.clone());
+    informer
+}
+
+pub async fn root_ca_publisher(ground: Arc<Ground>, shutdown: CancellationToken) {
+    let named = |name: &str| Scope { field_selector: Some(format!("metadata.name={name}")), ..Scope::default() };
+    let namespaces = ground.copies.namespaces();
+    let published = part(&ground, named(publisher::ROOT_CA), &shutdown);
+    let public = Scope { namespace: Some("kube-public".into()), ..named(publisher::CLUSTER_INFO) };
+    let info = part(&ground, public, &shutdown);
+    let reconciler = Publisher {
+        namespaces: namespaces.clone(),
+        published: published.clone(),
+        info: info.clone(),
+        trust: ground.trust.clone(),
+    };
+    let mut runner = Runner::new("root-ca-publisher", ground.client.clone(), Arc::new(reconciler))
+        .primary(&namespaces, |namespace| Some(namespace.meta().name.clone()));
+    for copy in [&published, &info] {
+        runner = runner.watch(copy, |change, queue| {
+            change.states().filter_map(|map| map.meta().namespace.clone()).for_each(|namespace| queue.add(namespace));
+        });
+    }
+    runner.run(shutdown).await;
+}
+
+pub async fn certificates(ground: Arc<Ground>, shutdown: CancellationToken) {
+    let Some(authority) = ground.trust.authority.clone() else {
+        tracing::info!("certificate requests of nodes are not signed: --pki names no CA with its key");
+        return shutdown.cancelled().await;
+    };
+    let requests = part(&ground, Scope::default(), &shutdown);
+    let reconciler = Certificates { requests: requests.clone(), authority };
+    Runner::new("certificates", ground.client.clone(), Arc::new(reconciler))
+        .primary(&requests, |_| Some(()))
+        .run(shutdown)
+        .await;
+}
+
+pub async fn token_cleaner(ground: Arc<Ground>, shutdown: CancellationToken) {
+    let scope = Scope {
+        namespace: Some("kube-system".into()),
+        field_selector: Some(format!("type={}", token_cleaner::TYPE)),
+        ..Scope::default()
+    };
+    let tokens = part(&ground, scope, &shutdown);
+    let reconciler = TokenCleaner { tokens: tokens.clone() };
+    Runner::new("token-cleaner", ground.client.clone(), Arc::new(reconciler))
+        .primary(&tokens, |token| Some(token.meta().key()))
+        .run(shutdown)
+        .await;
+}
