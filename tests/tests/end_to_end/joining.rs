@@ -156,7 +156,7 @@ async fn whoever_has_no_right_to_join_is_told_why() {
         ensure!(refused.contains("/nowhere/docker.sock") && refused.contains("Docker Engine"), "{refused}");
 
         // The name of a node that lives.
-        let taken = Machine { name: "hollow-1", ..Machine::new(cluster, "taken") };
+        let taken = Machine::new(cluster, "hollow-1");
         let refused = taken.join(&command, &["--runtime", "hollow"])?.run().await?.refused()?;
         ensure!(refused.contains("node \"hollow-1\" is alive and has another key"), "{refused}");
         let nodes: Api<Node> = Api::all(cluster.client());
