@@ -15,7 +15,11 @@ use crate::query::Query;
 use crate::respond;
 
 pub fn routes() -> Router<Arc<App>> {
-    let mut router = Router::new().route("/version", get(version));
+    let mut router = Router::new();
+    // The Python client asks with a slash at the end.
+    for path in ["/version", "/version/"] {
+        router = router.route(path, get(version));
+    }
     for path in ["/healthz", "/livez", "/readyz"] {
         router = router
             .route(path, get(move |state, request| all(path, state, request)))

@@ -32,9 +32,9 @@ mod serviceaccount;
 mod start;
 mod supervise;
 mod tainteviction;
-mod vigil;
 mod token_cleaner;
 mod trust;
+mod vigil;
 
 pub use authority::{Authority, AuthorityError};
 pub use config::{Config, Error, LeaderElection};
@@ -80,7 +80,14 @@ async fn work(
 ) {
     let client = config.controllers.clone();
     let copies = copies::Copies::new(client.clone(), shutdown.clone());
-    let ground = Arc::new(Ground::new(client, copies, cluster_cidr, config.nodes.clone(), config.trust.clone(), shutdown.clone()));
+    let ground = Arc::new(Ground::new(
+        client,
+        copies,
+        cluster_cidr,
+        config.nodes.clone(),
+        config.trust.clone(),
+        shutdown.clone(),
+    ));
     let mut controllers = JoinSet::new();
     for name in chosen.iter().copied() {
         let (ground, stop) = (ground.clone(), shutdown.clone());

@@ -33,6 +33,7 @@ pub async fn config(files: &Files, node: &Node) -> Result<nodeagent::Config, Joi
         bridge_subnet: node.bridge_subnet.clone(),
         capacity_share: (0, 1),
         labels: labels.map(|(key, value)| (key.to_string(), value.to_string())).collect(),
+        hosting: nodeagent::Hosting::from_environment().map_err(JoinError::Usage)?,
         timings: nodeagent::Timings::default(),
         node_name: node.name.clone(),
     })
