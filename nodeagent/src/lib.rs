@@ -17,6 +17,7 @@ mod desired;
 mod error;
 mod followed;
 mod hosting;
+mod hooks;
 mod labels;
 mod memory;
 mod node;

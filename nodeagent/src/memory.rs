@@ -4,8 +4,9 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1::Container;
 
-use crate::config::Timings;
+use crate::{config::Timings, observed};
 
 #[derive(Debug, Default)]
 pub struct Memory {
@@ -39,7 +40,7 @@ pub struct ContainerMemory {
     pub next_delay: Option<SignedDuration>,
     /// The attempt whose back-off was announced.
     pub announced: Option<u32>,
-    pub probes: Probes,
+    pub instance: Instance,
     /// Restarts that the API server knows of and the runtime has forgotten.
     pub restarts_before: Option<u32>,
 }
@@ -55,15 +56,33 @@ pub enum ImageState {
     Failed(Retry),
 }
 
-/// What the probes found of one instance.
+/// What probes and hooks found of one instance.
 #[derive(Debug, Default, Clone, PartialEq)]
-pub struct Probes {
+pub struct Instance {
     /// The runtime's id of the instance that this is about.
     pub id: String,
     pub started: bool,
     pub ready: bool,
-    /// Set when liveness or startup failed for good: the probe's name.
-    pub failed: Option<&'static str>,
+    pub post_start: PostStart,
+    /// Set when it must be stopped for what it does, or does not.
+    pub failed: Option<Failing>,
+}
+
+/// How far an instance's hook has come, if it has one.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub enum PostStart {
+    #[default]
+    Due,
+    Running,
+    Done,
+}
+
+/// What failed for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failing {
+    Startup,
+    Liveness,
+    PostStart,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -75,12 +94,24 @@ pub struct Retry {
     pub message: String,
 }
 
+/// A container that is to end.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stopping {
     pub since: Timestamp,
-    /// Seconds from `since` until it is killed.
+    /// Seconds from `since` until it is killed, its hook included.
     pub grace: i64,
-    pub killed: bool,
+    /// It ends with its pod: sidecars wait for their turn.
+    pub ordered: bool,
+    pub stage: Stage,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    PreStop,
+    /// Its hook is done; it may be that others must end first.
+    Turn,
+    Signalled(Timestamp),
+    Killed,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,6 +135,15 @@ impl Retry {
 }
 
 impl Memory {
+    /// Whether an instance that runs counts as started: its hook is done, and its startup probe succeeded.
+    pub fn has_started(&self, wanted: &Container, instance: &observed::Container) -> bool {
+        let known = self.containers.get(&wanted.name).map(|memory| &memory.instance);
+        let known = known.filter(|known| known.id == instance.id);
+        let hooked = wanted.lifecycle.as_ref().is_some_and(|lifecycle| lifecycle.post_start.is_some());
+        let hook_done = !hooked || known.is_some_and(|known| known.post_start == PostStart::Done);
+        hook_done && (wanted.startup_probe.is_none() || known.is_some_and(|known| known.started))
+    }
+
     pub fn container(&mut self, name: &str) -> &mut ContainerMemory {
         self.containers.entry(name.to_owned()).or_default()
     }

@@ -8,6 +8,7 @@ pub mod image_name;
 pub mod names;
 pub mod resolver;
 pub mod resources;
+pub mod roster;
 mod sandbox;
 mod security;
 pub mod service_links;
@@ -17,12 +18,13 @@ use std::net::IpAddr;
 
 use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
 pub use names::Name;
+use roster::{Member, Sort};
 pub use sandbox::sandbox;
 pub use security::{asks_the_image, user_of_image};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    observed::PodIdentity,
+    observed::{ObservedPod, PodIdentity},
     runtime::{ContainerSpec, HostFacts, Mount},
 };
 
@@ -54,6 +56,14 @@ pub fn spec(pod: &Pod) -> &PodSpec {
     pod.spec.as_ref().unwrap_or(&EMPTY)
 }
 
+/// Where the pod is reached: its sandbox's address, or the node's.
+pub fn address(pod: &Pod, observed: &ObservedPod, host: IpAddr) -> Option<IpAddr> {
+    match spec(pod).host_network {
+        Some(true) => Some(host),
+        _ => observed.sandbox().and_then(|sandbox| sandbox.ip),
+    }
+}
+
 /// Seconds that the pod's containers get to end.
 pub fn grace(pod: &Pod) -> i64 {
     let asked = pod.metadata.deletion_grace_period_seconds;
@@ -71,7 +81,7 @@ pub fn spec_hash(container: &Container) -> String {
 /// Everything about one container but its mounts' files and what its environment refers to, which are handed in.
 pub fn container(
     pod: &Pod,
-    container: &Container,
+    container: &Member<'_>,
     attempt: u32,
     sandbox: &str,
     env: Vec<(String, String)>,
@@ -102,6 +112,9 @@ pub fn container(
         host_ipc: pod_spec.host_ipc.unwrap_or(false),
         host_pid: pod_spec.host_pid.unwrap_or(false),
         share_process_namespace: pod_spec.share_process_namespace.unwrap_or(false),
+        target: None,
+        ends: container.sort == Sort::Init,
+        stop_signal: container.lifecycle.as_ref().and_then(|lifecycle| lifecycle.stop_signal.clone()),
         grace: grace(pod),
         env,
     })
@@ -133,7 +146,9 @@ mod tests {
             ..Container::default()
         };
         let env = vec![("NAME".to_owned(), "sh".to_owned())];
-        let made = container(&Pod::default(), &one, 0, "s", env, vec![], &HostFacts::default()).expect("a spec");
+        let pod = Pod { spec: Some(PodSpec { containers: vec![one], ..PodSpec::default() }), ..Pod::default() };
+        let one = roster::member(&pod, "c").expect("the container");
+        let made = container(&pod, &one, 0, "s", env, vec![], &HostFacts::default()).expect("a spec");
         assert_eq!(made.command, Some(vec!["/bin/sh".to_owned()]));
         assert_eq!(made.args, Some(vec!["$(UNKNOWN)".to_owned(), "$(NAME)".to_owned()]));
     }

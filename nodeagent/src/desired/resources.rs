@@ -48,7 +48,10 @@ pub fn field(
     node: &HostFacts,
 ) -> Result<String, ConfigError> {
     let container = match &field.container_name {
-        Some(name) => spec(pod).containers.iter().find(|container| container.name == *name),
+        Some(name) => {
+            let init = spec(pod).init_containers.iter().flatten();
+            spec(pod).containers.iter().chain(init).find(|container| container.name == *name)
+        }
         None => container,
     };
     let container = container.ok_or_else(|| {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use k8s_openapi::api::core::v1::Pod;
 
-use super::{ConfigError, Name, admission::sysctl_name, grace, identity, resources, spec};
+use super::{ConfigError, Name, admission::sysctl_name, grace, identity, resources, roster, spec};
 use crate::{
     runtime::{PortMapping, SandboxSpec, spec::MemoryVolume},
     volumes,
@@ -29,8 +29,10 @@ pub fn sandbox(pod: &Pod, attempt: u32, node: IpAddr, cluster_domain: &str) -> R
 }
 
 fn ports(pod: &Pod, node: IpAddr) -> Vec<PortMapping> {
-    let ports = spec(pod).containers.iter().flat_map(|container| container.ports.iter().flatten());
-    ports
+    let sidecars = roster::init(pod).filter(|member| member.sort == roster::Sort::Sidecar);
+    let members = sidecars.chain(roster::main(pod));
+    members
+        .flat_map(|member| member.ports.clone().unwrap_or_default())
         .filter_map(|port| {
             let asked = port.host_ip.as_deref().and_then(|ip| ip.parse::<IpAddr>().ok());
             Some(PortMapping {

@@ -5,18 +5,20 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    memory::{Probes, Stopping},
-    observed::Sandbox,
+    config::Timings,
+    desired::roster,
+    memory::{Failing, ImageState, Instance, Stage, Stopping},
+    observed::{Container, Exit, Sandbox, State},
 };
 
-const NOW: i64 = 10_000;
+pub const NOW: i64 = 10_000;
 
-fn at(second: i64) -> Timestamp {
+pub fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).expect("a time")
 }
 
 /// One container `c` unless the spec says otherwise.
-fn pod(spec: Value) -> Pod {
+pub fn pod(spec: Value) -> Pod {
     let mut whole = json!({
         "metadata": {"name": "web", "namespace": "default", "uid": "u"},
         "spec": {"restartPolicy": "Always", "terminationGracePeriodSeconds": 30,
@@ -28,43 +30,43 @@ fn pod(spec: Value) -> Pod {
     serde_json::from_value(whole).expect("a pod")
 }
 
-struct World {
-    pod: Pod,
-    wish: Wish,
-    observed: ObservedPod,
-    memory: Memory,
+pub struct World {
+    pub pod: Pod,
+    pub wish: Wish,
+    pub observed: ObservedPod,
+    pub memory: Memory,
 }
 
 /// A pod whose volumes are ready and that has nothing yet.
-fn world(spec: Value) -> World {
+pub fn world(spec: Value) -> World {
     let memory = Memory { volumes_ready: true, ..Memory::default() };
     World { pod: pod(spec), wish: Wish::Run, observed: ObservedPod::default(), memory }
 }
 
-fn running() -> State {
+pub fn running() -> State {
     State::Running { started: at(NOW - 100) }
 }
 
 /// One that ran for ten seconds and ended `ago` seconds ago.
-fn exited(code: i32, ago: i64) -> State {
+pub fn exited(code: i32, ago: i64) -> State {
     let (started, finished) = (Some(at(NOW - ago - 10)), at(NOW - ago));
     State::Exited(Exit { started, finished, code, oom_killed: false, error: String::new() })
 }
 
 impl World {
-    fn sandbox(mut self, id: &str, state: State) -> Self {
+    pub fn sandbox(mut self, id: &str, state: State) -> Self {
         let attempt = self.observed.sandboxes.len() as u32;
         self.observed.sandboxes.push(Sandbox { id: id.into(), attempt, state, ip: None });
         self
     }
 
-    fn container(mut self, name: &str, attempt: u32, state: State) -> Self {
-        let wanted = desired::spec(&self.pod).containers.iter().find(|wanted| wanted.name == name);
+    pub fn container(mut self, name: &str, attempt: u32, state: State) -> Self {
+        let wanted = roster::member(&self.pod, name).map(|wanted| desired::spec_hash(&wanted));
         self.observed.containers.push(Container {
             id: format!("{name}{attempt}"),
             name: name.into(),
             attempt,
-            spec_hash: wanted.map(desired::spec_hash).unwrap_or_default(),
+            spec_hash: wanted.unwrap_or_default(),
             image: String::new(),
             image_id: String::new(),
             state,
@@ -73,12 +75,12 @@ impl World {
         self
     }
 
-    fn image(mut self, name: &str, attempt: u32) -> Self {
+    pub fn image(mut self, name: &str, attempt: u32) -> Self {
         self.memory.container(name).image = ImageState::Present { attempt };
         self
     }
 
-    fn with(mut self, change: impl FnOnce(&mut World)) -> Self {
+    pub fn with(mut self, change: impl FnOnce(&mut World)) -> Self {
         change(&mut self);
         self
     }
@@ -95,31 +97,31 @@ impl World {
     }
 
     #[track_caller]
-    fn expect(self, step: Step) {
+    pub fn expect(self, step: Step) {
         assert_eq!(self.step(), step);
     }
 }
 
-fn retry(at_second: i64) -> Option<Retry> {
+pub fn retry(at_second: i64) -> Option<Retry> {
     let delay = SignedDuration::from_secs(1);
     Some(Retry { at: at(at_second), delay, reason: String::new(), message: String::new() })
 }
 
-fn create(container: &str, attempt: u32) -> Step {
+pub fn create(container: &str, attempt: u32) -> Step {
     Step::CreateContainer { container: container.into(), attempt, sandbox: "s".into() }
 }
 
-fn wait_until(second: i64) -> Step {
+pub fn wait_until(second: i64) -> Step {
     Step::Wait { until: Some(at(second)) }
 }
 
-const WAIT: Step = Step::Wait { until: None };
+pub const WAIT: Step = Step::Wait { until: None };
 
-fn stop(ids: &[&str], grace: i64, why: Why) -> Step {
+pub fn stop(ids: &[&str], grace: i64, why: Why) -> Step {
     Step::Stop { ids: ids.iter().map(|id| (*id).to_owned()).collect(), grace, why }
 }
 
-fn remove_ids(ids: &[&str]) -> Step {
+pub fn remove_ids(ids: &[&str]) -> Step {
     Step::Remove { ids: ids.iter().map(|id| (*id).to_owned()).collect() }
 }
 
@@ -236,39 +238,52 @@ fn a_new_image_replaces_the_container() {
         let world = world(json!({})).sandbox("s", running()).container("c", 0, state).image("c", 1);
         world.with(|world| world.observed.containers[0].spec_hash = "another".into())
     };
-    changed(running()).expect(stop(&["c0"], 30, Why::Changed { container: "c".into() }));
+    changed(running()).expect(stop(&["c0"], 30, Why::Changed));
     changed(exited(0, 0)).expect(create("c", 1));
     changed(State::Created).expect(remove_ids(&["c0"]));
 }
 
 #[test]
-fn a_failed_probe_stops_its_own_instance_only() {
-    let probed = |id: &str| {
-        let probes = Probes { id: id.into(), failed: Some("liveness"), ..Probes::default() };
-        let world = world(json!({})).sandbox("s", running()).container("c", 1, running());
-        world.with(|world| world.memory.container("c").probes = probes)
+fn what_fails_stops_its_own_instance_only() {
+    let failing = |id: &str, failed| {
+        let instance = Instance { id: id.into(), failed: Some(failed), ..Instance::default() };
+        let probe = json!({"tcpSocket": {"port": 1}, "terminationGracePeriodSeconds": 7});
+        let spec = json!({"containers": [{"name": "c", "image": "image:1", "livenessProbe": probe}]});
+        let world = world(spec).sandbox("s", running()).container("c", 1, running());
+        world.with(|world| world.memory.container("c").instance = instance)
     };
-    probed("c1").expect(stop(&["c1"], 30, Why::Unhealthy { container: "c".into(), probe: "liveness" }));
-    probed("c0").expect(WAIT);
+    failing("c1", Failing::Startup).expect(stop(&["c1"], 30, Why::Failing(Failing::Startup)));
+    // The probe gives it a time of its own.
+    failing("c1", Failing::Liveness).expect(stop(&["c1"], 7, Why::Failing(Failing::Liveness)));
+    failing("c1", Failing::PostStart).expect(stop(&["c1"], 30, Why::Failing(Failing::PostStart)));
+    failing("c0", Failing::Liveness).expect(WAIT);
 }
 
 #[test]
 fn who_does_not_end_in_time_is_killed() {
-    let stopping = |grace, killed| {
-        let stopping = Stopping { since: at(NOW - 10), grace, killed };
+    let ids = || vec!["c0".to_owned()];
+    let stopping = |grace, stage| {
+        let stopping = Stopping { since: at(NOW - 10), grace, ordered: true, stage };
         let world = world(json!({})).sandbox("s", running()).container("c", 0, running());
         world.with(|world| {
             world.wish = Wish::Remove { grace: 30, finalize: true };
             world.memory.stopping.insert("c0".into(), stopping);
         })
     };
-    stopping(30, false).expect(wait_until(NOW + 20));
-    stopping(10, false).expect(Step::Kill { ids: vec!["c0".into()] });
-    stopping(10, true).expect(WAIT);
+    let signalled = |ago| Stage::Signalled(at(NOW - ago));
+    stopping(30, signalled(10)).expect(wait_until(NOW + 20));
+    stopping(10, signalled(10)).expect(Step::Kill { ids: ids() });
+    stopping(10, Stage::Killed).expect(WAIT);
     // Somebody lost patience and asked again.
-    stopping(30, false)
+    stopping(30, signalled(10))
         .with(|world| world.wish = Wish::Remove { grace: 1, finalize: true })
-        .expect(Step::Kill { ids: vec!["c0".into()] });
+        .expect(Step::Kill { ids: ids() });
+    stopping(30, Stage::Turn).expect(Step::Signal { ids: ids() });
+    stopping(30, Stage::PreStop).expect(wait_until(NOW + 20));
+    // A hook that takes all the time leaves two seconds for the signal.
+    stopping(10, Stage::PreStop).expect(Step::Signal { ids: ids() });
+    stopping(10, signalled(1)).expect(wait_until(NOW + 1));
+    stopping(10, signalled(2)).expect(Step::Kill { ids: ids() });
 }
 
 #[test]

@@ -29,6 +29,12 @@ impl Question<'_> {
 }
 
 pub async fn get(question: &Question<'_>, limit: Duration) -> Result<(), String> {
+    let status = status(question, limit).await?;
+    if (200..400).contains(&status) { Ok(()) } else { Err(format!("HTTP probe failed with statuscode: {status}")) }
+}
+
+/// The answer's status, whatever it is.
+pub async fn status(question: &Question<'_>, limit: Duration) -> Result<u16, String> {
     let in_time = timeout(limit, ask(question, limit)).await;
     match in_time {
         Ok(answer) => answer,
@@ -39,7 +45,7 @@ pub async fn get(question: &Question<'_>, limit: Duration) -> Result<(), String>
     }
 }
 
-async fn ask(question: &Question<'_>, limit: Duration) -> Result<(), String> {
+async fn ask(question: &Question<'_>, limit: Duration) -> Result<u16, String> {
     let named = |error: String| format!("Get \"{}\": {error}", question.url());
     let stream = tcp::dial(question.host, question.port, limit).await.map_err(named)?;
     let status = if question.https {
@@ -48,8 +54,7 @@ async fn ask(question: &Question<'_>, limit: Duration) -> Result<(), String> {
     } else {
         exchange(TokioIo::new(stream), question).await
     };
-    let status = status.map_err(named)?;
-    if (200..400).contains(&status) { Ok(()) } else { Err(format!("HTTP probe failed with statuscode: {status}")) }
+    status.map_err(named)
 }
 
 async fn exchange<S>(stream: S, question: &Question<'_>) -> Result<u16, String>

@@ -2,7 +2,7 @@
 //!
 //! Tasks only ask and count; what an outcome means is the worker's business.
 
-mod http;
+pub mod http;
 mod tcp;
 mod tls;
 
@@ -19,8 +19,12 @@ use tokio::{
 };
 
 use crate::{
-    desired,
-    memory::Memory,
+    desired::{
+        self,
+        roster::{self, Sort},
+    },
+    hooks,
+    memory::{Memory, PostStart},
     observed::{ObservedPod, State},
 };
 
@@ -32,14 +36,6 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub fn name(self) -> &'static str {
-        match self {
-            Kind::Startup => "startup",
-            Kind::Readiness => "readiness",
-            Kind::Liveness => "liveness",
-        }
-    }
-
     pub fn title(self) -> &'static str {
         match self {
             Kind::Startup => "Startup",
@@ -83,18 +79,19 @@ impl Probers {
     /// which pods on its network are reached at.
     pub fn sync(&mut self, pod: &Pod, observed: &ObservedPod, memory: &Memory, host: IpAddr) {
         let mut due = BTreeMap::new();
-        let address = match desired::spec(pod).host_network {
-            Some(true) => Some(host),
-            _ => observed.sandbox().and_then(|sandbox| sandbox.ip),
-        };
-        for wanted in &desired::spec(pod).containers {
+        let address = desired::address(pod, observed, host);
+        let members: Vec<_> =
+            roster::init(pod).filter(|member| member.sort == Sort::Sidecar).chain(roster::main(pod)).collect();
+        for wanted in &members {
             let Some(newest) = observed.container(&wanted.name) else { continue };
             let State::Running { started } = newest.state else { continue };
-            let Some(probes) = memory.containers.get(&wanted.name).map(|memory| &memory.probes) else { continue };
-            if memory.stopping.contains_key(&newest.id) {
+            let Some(instance) = memory.containers.get(&wanted.name).map(|memory| &memory.instance) else { continue };
+            // Until its hook is done it counts as not there.
+            let hooked = hooks::hook(wanted, hooks::Kind::PostStart).is_some();
+            if memory.stopping.contains_key(&newest.id) || (hooked && instance.post_start != PostStart::Done) {
                 continue;
             }
-            for (kind, probe) in due_of(wanted, probes.started) {
+            for (kind, probe) in due_of(wanted, instance.started) {
                 if let Some(target) = target(probe, wanted, address) {
                     due.insert((wanted.name.clone(), kind), (newest.id.clone(), started, probe, target));
                 }
@@ -171,7 +168,7 @@ fn target(probe: &Probe, wanted: &Container, address: Option<IpAddr>) -> Option<
     Some(Target::Tcp { host: host(&socket.host)?, port: port(&socket.port, wanted)? })
 }
 
-fn port(port: &IntOrString, wanted: &Container) -> Option<u16> {
+pub fn port(port: &IntOrString, wanted: &Container) -> Option<u16> {
     let number = match port {
         IntOrString::Int(number) => *number,
         IntOrString::String(name) => {

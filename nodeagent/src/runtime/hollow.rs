@@ -2,7 +2,7 @@
 //! whoever reads their log is told.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     net::IpAddr,
     sync::atomic::{AtomicU64, Ordering},
 };
@@ -46,6 +46,8 @@ struct HollowPod {
     identity: PodIdentity,
     grace: i64,
     observed: ObservedPod,
+    /// Ids of containers that end by themselves.
+    ends: HashSet<String>,
 }
 
 impl HollowRuntime {
@@ -69,11 +71,22 @@ impl HollowRuntime {
         Ok(())
     }
 
+    fn ends(&self, id: &str) -> bool {
+        let pods = self.pods.lock();
+        let pod = pods.owners.get(id).and_then(|uid| pods.pods.get(uid));
+        pod.is_some_and(|pod| pod.ends.contains(id))
+    }
+
     fn is_sandbox(&self, id: &str) -> bool {
         let pods = self.pods.lock();
         let pod = pods.owners.get(id).and_then(|uid| pods.pods.get(uid));
         pod.is_some_and(|pod| pod.observed.sandboxes.iter().any(|sandbox| sandbox.id == id))
     }
+}
+
+fn ended(started: Timestamp, code: i32) -> State {
+    let (oom_killed, error) = (false, String::new());
+    State::Exited(Exit { started: Some(started), finished: Timestamp::now(), code, oom_killed, error })
 }
 
 impl Runtime for HollowRuntime {
@@ -123,7 +136,7 @@ impl Runtime for HollowRuntime {
         for container in &observed.containers {
             pods.owners.insert(container.id.clone(), pod.uid.clone());
         }
-        pods.pods.insert(pod.uid.clone(), HollowPod { identity: pod.clone(), grace, observed });
+        pods.pods.insert(pod.uid.clone(), HollowPod { identity: pod.clone(), grace, observed, ends: HashSet::new() });
     }
 
     async fn inventory(&self) -> Result<Vec<Found>, RuntimeError> {
@@ -153,6 +166,7 @@ impl Runtime for HollowRuntime {
             identity: spec.pod.clone(),
             grace: spec.grace,
             observed: ObservedPod::default(),
+            ends: HashSet::new(),
         });
         pod.observed.sandboxes.push(Sandbox { id: id.clone(), attempt: spec.attempt, state: State::Created, ip });
         Ok(id)
@@ -175,12 +189,17 @@ impl Runtime for HollowRuntime {
             state: State::Created,
             sandbox: spec.sandbox.clone(),
         });
+        if spec.ends {
+            pod.ends.insert(id.clone());
+        }
         pods.owners.insert(id.clone(), spec.pod.uid.clone());
         Ok(id)
     }
 
     async fn start(&self, id: &str) -> Result<(), RuntimeError> {
-        self.change(id, |state| *state = State::Running { started: Timestamp::now() })
+        let ends = self.ends(id);
+        let started = Timestamp::now();
+        self.change(id, |state| *state = if ends { ended(started, 0) } else { State::Running { started } })
     }
 
     async fn signal(&self, id: &str, signal: Signal) -> Result<(), RuntimeError> {
@@ -190,9 +209,7 @@ impl Runtime for HollowRuntime {
         };
         let ended = self.change(id, |state| {
             if let State::Running { started } = *state {
-                let (oom_killed, error) = (false, String::new());
-                *state =
-                    State::Exited(Exit { started: Some(started), finished: Timestamp::now(), code, oom_killed, error });
+                *state = ended(started, code);
             }
         });
         match ended {

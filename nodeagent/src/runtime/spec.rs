@@ -61,6 +61,12 @@ pub struct ContainerSpec {
     pub host_ipc: bool,
     pub host_pid: bool,
     pub share_process_namespace: bool,
+    /// Id of the container whose processes it sees.
+    pub target: Option<String>,
+    /// It is made to end by itself; who only pretends to run it ends it at once.
+    pub ends: bool,
+    /// The signal that asks it to end, e.g. `SIGUSR1`; `None`: the image's own.
+    pub stop_signal: Option<String>,
     pub grace: i64,
 }
 

@@ -49,6 +49,9 @@ pub fn container(pod: &PodIdentity, sandbox: &str, image: &str, script: &str) ->
         host_ipc: false,
         host_pid: false,
         share_process_namespace: false,
+        target: None,
+        ends: false,
+        stop_signal: None,
         grace: 7,
     }
 }

@@ -14,7 +14,7 @@ use percent_encoding::percent_decode_str;
 
 use super::Server;
 use crate::{
-    desired,
+    desired::roster,
     observed::{ObservedPod, State as ContainerState},
     runtime::{LogQuery, Runtime, RuntimeError},
 };
@@ -121,10 +121,10 @@ async fn open<R: Runtime>(
 fn instance(pod: &Pod, observed: &ObservedPod, container: &str, previous: bool) -> Result<String, Refusal> {
     let name = pod.metadata.name.as_deref().unwrap_or_default();
     let refuse = |message: String| Err((StatusCode::BAD_REQUEST, message));
-    if !desired::spec(pod).containers.iter().any(|wanted| wanted.name == container) {
+    let Some(member) = roster::member(pod, container) else {
         let message = format!("container {container:?} not found in pod {name:?}");
         return Err((StatusCode::NOT_FOUND, message));
-    }
+    };
     let mut ran = observed.instances(container).filter(|instance| instance.state != ContainerState::Created);
     if previous {
         let ended = match observed.container(container) {
@@ -139,8 +139,8 @@ fn instance(pod: &Pod, observed: &ObservedPod, container: &str, previous: bool) 
     match ran.next() {
         Some(instance) => Ok(instance.id.clone()),
         None => {
-            let statuses = pod.status.as_ref().and_then(|status| status.container_statuses.as_ref());
-            let said = statuses.into_iter().flatten().find(|status| status.name == container);
+            let statuses = pod.status.as_ref().map(|status| member.sort.statuses(status)).unwrap_or_default();
+            let said = statuses.iter().find(|status| status.name == container);
             let waiting = said.and_then(|said| said.state.as_ref()?.waiting.as_ref()?.reason.as_deref());
             let reason = waiting.unwrap_or("ContainerCreating");
             refuse(format!("container {container:?} in pod {name:?} is waiting to start: {reason}"))

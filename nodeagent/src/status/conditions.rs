@@ -1,12 +1,15 @@
 //! A pod's conditions, in the kubelet's words.
 
 use k8s_openapi::{
-    api::core::v1::{ContainerStatus, PodCondition},
+    api::core::v1::{ContainerState, ContainerStatus, PodCondition, PodStatus},
     apimachinery::pkg::apis::meta::v1::Time,
 };
 
 use super::{Input, whole_second};
-use crate::desired;
+use crate::desired::{
+    self,
+    roster::{self, Member, Sort},
+};
 
 /// The types that the agent writes; any other belongs to somebody else.
 pub const OWN: [&str; 5] = ["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"];
@@ -15,11 +18,11 @@ pub const OWN: [&str; 5] = ["PodReadyToStartContainers", "Initialized", "Ready",
 type Verdict = (bool, Option<&'static str>, Option<String>);
 
 /// Own conditions first, then everybody else's as they were.
-pub fn conditions(input: &Input<'_>, phase: &str, containers: &[ContainerStatus]) -> Vec<PodCondition> {
-    let containers_ready = containers_ready(phase, containers);
+pub fn conditions(input: &Input<'_>, phase: &str, statuses: &PodStatus) -> Vec<PodCondition> {
+    let containers_ready = containers_ready(input, phase, statuses);
     let verdicts = [
         (OWN[0], (input.observed.sandbox().is_some(), None, None)),
-        (OWN[1], (true, (phase == "Succeeded").then_some("PodCompleted"), None)),
+        (OWN[1], initialized(input, phase, statuses)),
         (OWN[2], ready(input, &containers_ready)),
         (OWN[3], containers_ready),
     ];
@@ -50,18 +53,57 @@ fn condition(input: &Input<'_>, type_: &str, (status, reason, message): Verdict)
     }
 }
 
-fn containers_ready(phase: &str, containers: &[ContainerStatus]) -> Verdict {
+/// Once a main container has run it stays so, whatever becomes of a sidecar.
+fn initialized(input: &Input<'_>, phase: &str, statuses: &PodStatus) -> Verdict {
+    if phase == "Succeeded" {
+        return (true, Some("PodCompleted"), None);
+    }
+    if Sort::Main.statuses(statuses).iter().any(has_run) {
+        return (true, None, None);
+    }
+    let incomplete = |member: &Member<'_>| {
+        let status = member.sort.statuses(statuses).iter().find(|status| status.name == member.name);
+        status.is_none_or(
+            |status| if member.sort == Sort::Sidecar { status.started != Some(true) } else { !status.ready },
+        )
+    };
+    match named(roster::init(input.pod).filter(incomplete)) {
+        None => (true, None, None),
+        Some(names) => {
+            (false, Some("ContainersNotInitialized"), Some(format!("containers with incomplete status: {names}")))
+        }
+    }
+}
+
+/// Whether a container runs or has ever run.
+pub fn has_run(status: &ContainerStatus) -> bool {
+    let ran = |state: &Option<ContainerState>| {
+        state.as_ref().is_some_and(|state| state.running.is_some() || state.terminated.is_some())
+    };
+    ran(&status.state) || ran(&status.last_state)
+}
+
+fn containers_ready(input: &Input<'_>, phase: &str, statuses: &PodStatus) -> Verdict {
     match phase {
         "Failed" => return (false, Some("PodFailed"), None),
         "Succeeded" => return (false, Some("PodCompleted"), None),
         _ => {}
     }
-    let unready: Vec<_> = containers.iter().filter(|status| !status.ready).map(|status| status.name.as_str()).collect();
-    if unready.is_empty() {
-        return (true, None, None);
+    let sidecars = roster::init(input.pod).filter(|member| member.sort == Sort::Sidecar);
+    let unready = |member: &Member<'_>| {
+        let status = member.sort.statuses(statuses).iter().find(|status| status.name == member.name);
+        status.is_none_or(|status| !status.ready)
+    };
+    match named(sidecars.chain(roster::main(input.pod)).filter(unready)) {
+        None => (true, None, None),
+        Some(names) => (false, Some("ContainersNotReady"), Some(format!("containers with unready status: {names}"))),
     }
-    let message = format!("containers with unready status: [{}]", unready.join(" "));
-    (false, Some("ContainersNotReady"), Some(message))
+}
+
+/// `[a b]`, unless there are none.
+fn named<'a>(members: impl Iterator<Item = Member<'a>>) -> Option<String> {
+    let names: Vec<_> = members.map(|member| member.name.clone()).collect();
+    (!names.is_empty()).then(|| format!("[{}]", names.join(" ")))
 }
 
 /// All containers, and all gates that the spec names.

@@ -2,43 +2,55 @@
 
 use k8s_openapi::{
     api::core::v1::{
-        Container as WantedContainer, ContainerState, ContainerStateRunning, ContainerStateTerminated,
-        ContainerStateWaiting, ContainerStatus,
+        ContainerState, ContainerStateRunning, ContainerStateTerminated, ContainerStateWaiting, ContainerStatus,
     },
     apimachinery::pkg::apis::meta::v1::Time,
 };
 
 use super::{Input, whole_second};
 use crate::{
-    desired,
-    memory::{ContainerMemory, ImageState, Retry, go_duration, later, rest},
+    desired::{
+        self,
+        roster::{self, Member, Sort},
+    },
+    memory::{ContainerMemory, ImageState, PostStart, go_duration, later, rest},
     observed::{Container, Exit, State},
-    plan::{Wish, ran, restarts},
+    plan::{Progress, Wish, progress, ran, restarts, succeeded},
 };
 
-pub fn statuses(input: &Input<'_>) -> Vec<ContainerStatus> {
-    let containers = desired::spec(input.pod).containers.iter();
-    containers.map(|wanted| status(input, wanted)).collect()
+/// The statuses of one list of the pod's spec.
+pub fn statuses<'a>(input: &Input<'_>, members: impl Iterator<Item = Member<'a>>) -> Vec<ContainerStatus> {
+    members.map(|member| status(input, &member)).collect()
 }
 
-fn status(input: &Input<'_>, wanted: &WantedContainer) -> ContainerStatus {
+fn status(input: &Input<'_>, wanted: &Member<'_>) -> ContainerStatus {
     let name = wanted.name.as_str();
     let memory = input.memory.containers.get(name);
-    let said = input.previous.container_statuses.iter().flatten().find(|status| status.name == name);
+    let said = wanted.sort.statuses(input.previous).iter().find(|status| status.name == name);
     let mut instances = input.observed.instances(name);
     let Some(newest) = instances.next() else { return absent(input, wanted, memory, said) };
     let before = instances.find_map(|container| terminated(input, container));
 
-    let probes = memory.map(|memory| &memory.probes).filter(|probes| probes.id == newest.id);
+    let known = memory.map(|memory| &memory.instance).filter(|known| known.id == newest.id);
     let running = newest.state.is_running();
-    let started = running && (wanted.startup_probe.is_none() || probes.is_some_and(|probes| probes.started));
-    let ready = started && (wanted.readiness_probe.is_none() || probes.is_some_and(|probes| probes.ready));
+    let started = running && input.memory.has_started(wanted, newest);
+    let ready = match wanted.sort {
+        Sort::Init => newest.state.exit().is_some_and(succeeded),
+        Sort::Ephemeral => false,
+        Sort::Sidecar | Sort::Main => {
+            started && (wanted.readiness_probe.is_none() || known.is_some_and(|known| known.ready))
+        }
+    };
+    // One whose hook is not done does not run yet.
+    let hooked = wanted.lifecycle.as_ref().is_some_and(|lifecycle| lifecycle.post_start.is_some());
+    let in_hook = hooked && known.is_none_or(|known| known.post_start != PostStart::Done);
     let (state, last_state) = match &newest.state {
+        State::Running { .. } if in_hook => (waiting(default_reason(input)), before),
         State::Running { started } => {
             let started_at = Some(Time(whole_second(*started)));
             (ContainerState { running: Some(ContainerStateRunning { started_at }), ..Default::default() }, before)
         }
-        State::Created => (waiting(hindrance(memory)), before),
+        State::Created => (waiting(hindrance(input, memory)), before),
         State::Exited(exit) => {
             let ended = terminated(input, newest);
             match returns(input, wanted, newest, exit, memory) {
@@ -54,7 +66,7 @@ fn status(input: &Input<'_>, wanted: &WantedContainer) -> ContainerStatus {
         container_id: Some(format!("{}://{}", input.scheme, newest.id)),
         restart_count: i32::try_from(newest.attempt).unwrap_or(i32::MAX),
         ready,
-        started: Some(started),
+        started: has_started(wanted.sort, started),
         state: Some(state),
         last_state: Some(last_state.unwrap_or_default()),
         ..ContainerStatus::default()
@@ -64,46 +76,60 @@ fn status(input: &Input<'_>, wanted: &WantedContainer) -> ContainerStatus {
 /// Nothing was made yet, or the runtime has lost it, or the pod is being cleared away.
 fn absent(
     input: &Input<'_>,
-    wanted: &WantedContainer,
+    wanted: &Member<'_>,
     memory: Option<&ContainerMemory>,
     said: Option<&ContainerStatus>,
 ) -> ContainerStatus {
     let ends = !matches!(input.wish, Wish::Run);
     if let Some(said) = said.filter(|said| ends && said.container_id.is_some()) {
-        return ContainerStatus { ready: false, started: Some(false), ..said.clone() };
+        let ready = wanted.sort == Sort::Init && said.ready;
+        return ContainerStatus { ready, started: has_started(wanted.sort, false), ..said.clone() };
     }
     ContainerStatus {
         name: wanted.name.clone(),
         image: wanted.image.clone().unwrap_or_default(),
         restart_count: said.map_or(0, |said| said.restart_count),
-        started: Some(false),
-        state: Some(waiting(hindrance(memory))),
+        started: has_started(wanted.sort, false),
+        state: Some(waiting(hindrance(input, memory))),
         last_state: Some(said.and_then(|said| said.last_state.clone()).unwrap_or_default()),
         ..ContainerStatus::default()
     }
 }
 
+/// Nobody asks whether who debugs a pod has started.
+fn has_started(sort: Sort, started: bool) -> Option<bool> {
+    (sort != Sort::Ephemeral).then_some(started)
+}
+
 /// Why it does not start: a reason and a message.
-fn hindrance(memory: Option<&ContainerMemory>) -> (&str, Option<String>) {
-    let said = |retry: &Retry| Some(retry.message.clone()).filter(|message| !message.is_empty());
-    match memory {
-        Some(
-            ContainerMemory { trouble: Some(retry), .. } | ContainerMemory { image: ImageState::Failed(retry), .. },
-        ) => (retry.reason.as_str(), said(retry)),
-        _ => ("ContainerCreating", None),
+fn hindrance<'a>(input: &Input<'_>, memory: Option<&'a ContainerMemory>) -> (&'a str, Option<String>) {
+    trouble(memory).unwrap_or_else(|| default_reason(input))
+}
+
+fn trouble(memory: Option<&ContainerMemory>) -> Option<(&str, Option<String>)> {
+    match memory? {
+        ContainerMemory { trouble: Some(retry), .. } | ContainerMemory { image: ImageState::Failed(retry), .. } => {
+            Some((&retry.reason, Some(retry.message.clone()).filter(|message| !message.is_empty())))
+        }
+        _ => None,
     }
+}
+
+fn default_reason(input: &Input<'_>) -> (&'static str, Option<String>) {
+    (if roster::has_init(input.pod) { "PodInitializing" } else { "ContainerCreating" }, None)
 }
 
 /// If an instance that exited will be followed by another: what it waits for.
 fn returns(
     input: &Input<'_>,
-    wanted: &WantedContainer,
+    wanted: &Member<'_>,
     newest: &Container,
     exit: &Exit,
     memory: Option<&ContainerMemory>,
 ) -> Option<ContainerState> {
     let changed = newest.spec_hash != desired::spec_hash(wanted);
-    if input.wish != Wish::Run || !(changed || restarts(input.pod, exit)) {
+    let over = input.wish != Wish::Run || progress(input.pod, input.observed, input.memory) == Progress::Over;
+    if over || !restarts(input.pod, wanted, exit) {
         return None;
     }
     let known = memory.and_then(|memory| memory.next_delay);
@@ -120,10 +146,7 @@ fn returns(
         );
         return Some(waiting(("CrashLoopBackOff", Some(message))));
     }
-    match hindrance(memory) {
-        ("ContainerCreating", _) => None,
-        hindrance => Some(waiting(hindrance)),
-    }
+    trouble(memory).map(waiting)
 }
 
 fn waiting((reason, message): (&str, Option<String>)) -> ContainerState {

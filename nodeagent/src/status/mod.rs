@@ -10,12 +10,18 @@ use std::net::IpAddr;
 pub use conditions::OWN as OWN_CONDITIONS;
 use jiff::Timestamp;
 use k8s_openapi::{
-    api::core::v1::{HostIP, Pod, PodIP, PodStatus},
+    api::core::v1::{ContainerStatus, HostIP, Pod, PodIP, PodStatus},
     apimachinery::pkg::apis::meta::v1::Time,
 };
 pub use recall::recall;
 
-use crate::{config::Timings, desired, memory::Memory, observed::ObservedPod, plan::Wish};
+use crate::{
+    config::Timings,
+    desired::{self, roster},
+    memory::Memory,
+    observed::ObservedPod,
+    plan::Wish,
+};
 
 pub struct Input<'a> {
     pub pod: &'a Pod,
@@ -33,14 +39,20 @@ pub struct Input<'a> {
 
 /// The status as far as the agent owns it; what others own is kept from `previous`.
 pub fn status(input: &Input<'_>) -> PodStatus {
-    let containers = containers::statuses(input);
-    let (phase, failure) = phase::phase(input, &containers);
+    let of = |list: Vec<ContainerStatus>| (!list.is_empty()).then_some(list);
+    let statuses = PodStatus {
+        init_container_statuses: of(containers::statuses(input, roster::init(input.pod))),
+        container_statuses: Some(containers::statuses(input, roster::main(input.pod))),
+        ephemeral_container_statuses: of(containers::statuses(input, roster::ephemeral(input.pod))),
+        ..input.previous.clone()
+    };
+    let (phase, failure) = phase::phase(input, &statuses);
     let pod_ip = pod_ip(input);
     let host_ip = input.host_ip.to_string();
     let start_time = input.previous.start_time.clone().unwrap_or_else(|| Time(whole_second(input.now)));
     PodStatus {
         observed_generation: input.pod.metadata.generation,
-        conditions: Some(conditions::conditions(input, phase, &containers)),
+        conditions: Some(conditions::conditions(input, phase, &statuses)),
         phase: Some(phase.to_owned()),
         reason: failure.as_ref().map(|failure| failure.reason.clone()),
         message: failure.map(|failure| failure.message),
@@ -49,8 +61,7 @@ pub fn status(input: &Input<'_>) -> PodStatus {
         pod_ips: pod_ip.clone().map(|ip| vec![PodIP { ip }]),
         pod_ip,
         start_time: Some(start_time),
-        container_statuses: Some(containers),
-        ..input.previous.clone()
+        ..statuses
     }
 }
 

@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::Pod;
 
 use crate::{
-    desired,
+    desired::{self, roster},
     observed::{Container, Exit, ObservedPod, Sandbox, State},
 };
 
@@ -13,8 +13,8 @@ pub fn recall(pod: &Pod) -> ObservedPod {
     let Some(status) = &pod.status else { return recalled };
     let uid = pod.metadata.uid.as_deref().unwrap_or_default();
     let sandbox = format!("hollow-{uid}-sandbox");
-    for wanted in &desired::spec(pod).containers {
-        let said = status.container_statuses.iter().flatten().find(|said| said.name == wanted.name);
+    for wanted in roster::all(pod) {
+        let said = wanted.sort.statuses(status).iter().find(|said| said.name == wanted.name);
         let Some(said) = said else { continue };
         let Some((_, id)) = said.container_id.as_deref().and_then(|id| id.split_once("://")) else { continue };
         let state = said.state.clone().unwrap_or_default();
@@ -34,7 +34,7 @@ pub fn recall(pod: &Pod) -> ObservedPod {
             id: id.to_owned(),
             name: wanted.name.clone(),
             attempt: u32::try_from(said.restart_count).unwrap_or(0),
-            spec_hash: desired::spec_hash(wanted),
+            spec_hash: desired::spec_hash(&wanted),
             image: said.image.clone(),
             image_id: said.image_id.clone(),
             state,

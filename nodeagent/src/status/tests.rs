@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    memory::{ImageState, Probes, Retry},
+    memory::{ImageState, Instance, Retry},
     observed::{Container, Exit, Sandbox, State},
 };
 
@@ -133,9 +133,9 @@ fn probes_decide_readiness() {
         let probe = json!({"tcpSocket": {"port": 80}});
         let spec =
             json!({"containers": [{"name": "c", "image": "image:1", "readinessProbe": probe, "startupProbe": probe}]});
-        let probes = Probes { id: "c0".into(), started, ready, failed: None };
+        let instance = Instance { id: "c0".into(), started, ready, ..Instance::default() };
         let world = world(spec).container(0, running());
-        let status = world.with(|world| world.memory.container("c").probes = probes).run();
+        let status = world.with(|world| world.memory.container("c").instance = instance).run();
         (only(&status).started, only(&status).ready)
     };
     assert_eq!(probed(false, false), (Some(false), false));
@@ -259,4 +259,106 @@ fn a_forgetful_runtime_is_told_what_was_reported() {
     assert_eq!((container.id.as_str(), container.attempt, &container.state), ("c1", 1, &running()));
     assert_eq!(recalled.sandbox().and_then(|sandbox| sandbox.ip), Some([10, 0, 0, 2].into()));
     assert!(recall(&Pod::default()).is_empty());
+}
+
+/// `name state`, one a container, of a list of statuses.
+fn states(list: &Option<Vec<ContainerStatus>>) -> Vec<String> {
+    list.iter().flatten().map(|status| format!("{} {}", status.name, state(&status.state))).collect()
+}
+
+#[test]
+fn init_containers_hold_the_pod_pending_until_all_are_done() {
+    let spec = json!({"initContainers": [{"name": "a", "image": "i"}, {"name": "b", "image": "i", "restartPolicy": "Always"}]});
+    let with = |world: World, name: &str, state: State| {
+        world.container(0, state).with(|world| {
+            if let Some(last) = world.observed.containers.last_mut() {
+                (last.name, last.id) = (name.into(), format!("{name}0"));
+            }
+        })
+    };
+    let first = with(world(spec.clone()), "a", running()).run();
+    assert_eq!(first.phase.as_deref(), Some("Pending"));
+    assert_eq!(states(&first.init_container_statuses), ["a running", "b waiting PodInitializing"]);
+    assert_eq!(states(&first.container_statuses), ["c waiting PodInitializing"]);
+    let initialized = condition(&first, "Initialized");
+    assert_eq!(
+        (initialized.status.as_str(), initialized.reason.as_deref()),
+        ("False", Some("ContainersNotInitialized"))
+    );
+    assert_eq!(initialized.message.as_deref(), Some("containers with incomplete status: [a b]"));
+    assert_eq!(condition(&first, "Ready").message.as_deref(), Some("containers with unready status: [b c]"));
+
+    let second = || with(with(world(spec.clone()), "a", exited(0, 9)), "b", running());
+    let status = second().run();
+    assert_eq!(states(&status.init_container_statuses), ["a terminated Completed 0", "b running"]);
+    let ready: Vec<_> = status.init_container_statuses.iter().flatten().map(|one| (one.ready, one.started)).collect();
+    assert_eq!(ready, [(true, Some(false)), (true, Some(true))]);
+    assert_eq!(condition(&status, "Initialized").status, "True");
+    assert_eq!(status.phase.as_deref(), Some("Pending"));
+    let whole = with(second(), "c", running()).run();
+    assert_eq!((whole.phase.as_deref(), condition(&whole, "Ready").status.as_str()), (Some("Running"), "True"));
+    // A sidecar that comes back leaves the pod initialized, and unready.
+    let crashed = with(with(with(world(spec), "a", exited(0, 9)), "b", exited(1, 0)), "c", running()).run();
+    assert_eq!(
+        (crashed.phase.as_deref(), condition(&crashed, "Initialized").status.as_str()),
+        (Some("Running"), "True")
+    );
+    assert_eq!(condition(&crashed, "Ready").message.as_deref(), Some("containers with unready status: [b]"));
+}
+
+#[test]
+fn a_failed_init_container_fails_a_pod_that_never_restarts() {
+    let failed = |policy: &str| {
+        let spec = json!({"restartPolicy": policy, "initContainers": [{"name": "a", "image": "i"}]});
+        let world = world(spec).container(1, exited(1, 1));
+        let hash = desired::spec_hash(&desired::spec(&world.pod).init_containers.as_ref().expect("one")[0]);
+        let container = |world: &mut World| {
+            (world.observed.containers[0].name, world.observed.containers[0].spec_hash) = ("a".into(), hash);
+        };
+        world.with(container).run()
+    };
+    let never = failed("Never");
+    assert_eq!(never.phase.as_deref(), Some("Failed"));
+    assert_eq!(states(&never.init_container_statuses), ["a terminated Error 1"]);
+    let always = failed("Always");
+    assert_eq!(always.phase.as_deref(), Some("Pending"));
+    assert_eq!(states(&always.init_container_statuses), ["a waiting CrashLoopBackOff"]);
+}
+
+#[test]
+fn a_pod_has_completed_when_its_sidecars_have_ended_too() {
+    let spec = json!({"restartPolicy": "Never", "initContainers": [{"name": "side", "image": "i", "restartPolicy": "Always"}]});
+    let with = |side: State| {
+        let world = world(spec.clone()).container(0, exited(0, 1)).container(1, side);
+        world.with(|world| world.observed.containers[1].name = "side".into()).run()
+    };
+    assert_eq!(with(running()).phase.as_deref(), Some("Running"));
+    let over = with(exited(137, 0));
+    assert_eq!(over.phase.as_deref(), Some("Succeeded"));
+    assert_eq!(states(&over.init_container_statuses), ["side terminated Error 137"]);
+}
+
+#[test]
+fn one_whose_hook_is_not_done_does_not_run_yet() {
+    use crate::memory::PostStart;
+    let hooked = |post_start| {
+        let spec = json!({"containers": [{"name": "c", "image": "image:1", "lifecycle": {"postStart": {"sleep": {"seconds": 1}}}}]});
+        let instance = crate::memory::Instance { id: "c0".into(), post_start, ..Default::default() };
+        world(spec).container(0, running()).with(|world| world.memory.container("c").instance = instance).run()
+    };
+    let during = hooked(PostStart::Running);
+    assert_eq!(state(&only(&during).state), "waiting ContainerCreating");
+    assert_eq!((only(&during).started, during.phase.as_deref()), (Some(false), Some("Pending")));
+    assert_eq!(state(&only(&hooked(PostStart::Done)).state), "running");
+}
+
+#[test]
+fn a_debugger_is_never_ready_and_counts_for_nothing() {
+    let spec = json!({"ephemeralContainers": [{"name": "debug", "image": "i"}]});
+    let world = world(spec).container(0, running());
+    let status = world.run();
+    assert_eq!(states(&status.ephemeral_container_statuses), ["debug waiting ContainerCreating"]);
+    assert_eq!((status.phase.as_deref(), condition(&status, "Ready").status.as_str()), (Some("Running"), "True"));
+    let debug = &status.ephemeral_container_statuses.as_ref().expect("statuses")[0];
+    assert_eq!((debug.ready, debug.started), (false, None));
 }

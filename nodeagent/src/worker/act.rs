@@ -8,7 +8,11 @@ use k8s_openapi::api::core::v1::{Container, Pod};
 
 use super::{Order, Worker, sources};
 use crate::{
-    desired::{self, ConfigError, environment, sources::References},
+    desired::{
+        self, ConfigError, environment,
+        roster::{self, Member},
+        sources::References,
+    },
     memory::{ImageState, Retry, next_rest, rest},
     node::in_time,
     observed::ObservedPod,
@@ -29,7 +33,9 @@ impl<R: Runtime> Worker<R> {
             Step::CreateSandbox { attempt } => self.create_sandbox(attempt, observed).await,
             Step::StartSandbox { id } => self.start_sandbox(&id).await,
             Step::EnsureImage { container, attempt } => {
-                if let Some(wanted) = self.wanted(&container) {
+                if let Some(pod) = self.pod.clone()
+                    && let Some(wanted) = roster::member(&pod, &container)
+                {
                     // A pull may take for ever; its pod's end need not wait for it.
                     let mut orders = self.orders.clone();
                     let ending = async move {
@@ -50,12 +56,16 @@ impl<R: Runtime> Worker<R> {
                 }
             }
             Step::CreateContainer { container, attempt, sandbox } => {
-                if let (Some(pod), Some(wanted)) = (self.pod.clone(), self.wanted(&container)) {
+                if let Some(pod) = self.pod.clone()
+                    && let Some(wanted) = roster::member(&pod, &container)
+                {
                     self.create_container(&pod, &wanted, attempt, &sandbox, observed).await;
                 }
             }
             Step::StartContainer { container, id } => self.start_container(&container, &id).await,
+            Step::PostStart { container, id } => self.post_start(&container, &id, observed),
             Step::Stop { ids, grace, why } => self.stop(ids, grace, &why, observed).await,
+            Step::Signal { ids } => self.ask_to_end(ids).await,
             Step::Kill { ids } => self.kill(ids).await,
             Step::Remove { ids } => self.remove(ids).await,
             Step::ReportEnd => self.report_end().await,
@@ -63,11 +73,6 @@ impl<R: Runtime> Worker<R> {
             Step::Finalize => self.finalize().await,
             Step::Wait { .. } | Step::Done => {}
         }
-    }
-
-    fn wanted(&self, name: &str) -> Option<Container> {
-        let pod = self.pod.as_deref()?;
-        desired::spec(pod).containers.iter().find(|container| container.name == name).cloned()
     }
 
     async fn create_sandbox(&mut self, attempt: u32, observed: &ObservedPod) {
@@ -112,7 +117,7 @@ impl<R: Runtime> Worker<R> {
     async fn create_container(
         &mut self,
         pod: &Pod,
-        wanted: &Container,
+        wanted: &Member<'_>,
         attempt: u32,
         sandbox: &str,
         observed: &ObservedPod,
@@ -155,7 +160,7 @@ impl<R: Runtime> Worker<R> {
     async fn container_spec(
         &self,
         pod: &Pod,
-        wanted: &Container,
+        wanted: &Member<'_>,
         attempt: u32,
         sandbox: &str,
         observed: &ObservedPod,
@@ -168,15 +173,13 @@ impl<R: Runtime> Worker<R> {
         let mut sources = sources.map_err(|error| ConfigError(error.to_string()))?;
         sources.service_links = self.service_links(pod).await?;
         let dir = volumes::volumes_dir(&self.shared.state_dir, &self.identity.uid);
-        let pod_ip = match desired::spec(pod).host_network {
-            Some(true) => Some(self.shared.runtime.host_address()),
-            _ => observed.sandbox().and_then(|sandbox| sandbox.ip),
-        };
+        let pod_ip = desired::address(pod, observed, self.shared.runtime.host_address());
         let env = environment::environment(pod, wanted, &sources, self.surroundings(pod_ip))?;
         let roots = self.volume_roots(pod, wanted).await?;
         let mounts = volumes::mounts(pod, wanted, volumes::Roots { dir: &dir, others: &roots }, &env)?;
         let mut spec = desired::container(pod, wanted, attempt, sandbox, env, mounts, &self.shared.facts)?;
         self.furnish(pod, wanted, pod_ip, &mut spec).await?;
+        spec.target = target(wanted, observed)?;
         Ok(spec)
     }
 
@@ -222,4 +225,12 @@ impl<R: Runtime> Worker<R> {
             }
         }
     }
+}
+
+/// The instance whose processes this one is to see.
+fn target(wanted: &Member<'_>, observed: &ObservedPod) -> Result<Option<String>, ConfigError> {
+    let Some(name) = wanted.target else { return Ok(None) };
+    let instance = observed.container(name).filter(|instance| instance.state.is_running());
+    let instance = instance.ok_or_else(|| ConfigError(format!("unable to find target container {name:?}")))?;
+    Ok(Some(instance.id.clone()))
 }

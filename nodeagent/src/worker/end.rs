@@ -10,7 +10,7 @@ use kube::{
 
 use super::Worker;
 use crate::{
-    memory::{Retry, Stopping},
+    memory::{Retry, Stage, Stopping},
     node::{WriteError, in_time},
     observed::ObservedPod,
     plan::Why,
@@ -47,26 +47,37 @@ impl<R: Runtime> Worker<R> {
         for container in observed.containers.iter().filter(|container| ids.contains(&container.id)) {
             self.notices.stopping(&container.name, why);
         }
-        let signal = if grace == 0 { Signal::Kill } else { Signal::Term };
-        let answers = join_all(ids.iter().map(|id| self.shared.runtime.signal(id, signal))).await;
         let since = Timestamp::now();
-        for (id, answer) in ids.into_iter().zip(answers) {
-            match answer {
-                Ok(()) => {
-                    self.memory.stopping.insert(id, Stopping { since, grace, killed: grace == 0 });
-                }
-                Err(error) => self.signal_failed(&error).await,
-            }
+        let ordered = matches!(why, Why::PodEnds | Why::SandboxChanged);
+        for id in &ids {
+            let hooked = grace > 0 && self.pre_stop(id, observed);
+            let stage = if hooked { Stage::PreStop } else { Stage::Turn };
+            self.memory.stopping.insert(id.clone(), Stopping { since, grace, ordered, stage });
+        }
+        if grace == 0 {
+            self.kill(ids).await;
         }
     }
 
+    pub(super) async fn ask_to_end(&mut self, ids: Vec<String>) {
+        self.signal(&ids, Signal::Term).await;
+    }
+
     pub(super) async fn kill(&mut self, ids: Vec<String>) {
-        let answers = join_all(ids.iter().map(|id| self.shared.runtime.signal(id, Signal::Kill))).await;
+        self.signal(&ids, Signal::Kill).await;
+    }
+
+    async fn signal(&mut self, ids: &[String], signal: Signal) {
+        let answers = join_all(ids.iter().map(|id| self.shared.runtime.signal(id, signal))).await;
+        let stage = match signal {
+            Signal::Term => Stage::Signalled(Timestamp::now()),
+            Signal::Kill => Stage::Killed,
+        };
         for (id, answer) in ids.iter().zip(answers) {
             match answer {
                 Ok(()) => {
                     if let Some(stopping) = self.memory.stopping.get_mut(id) {
-                        stopping.killed = true;
+                        stopping.stage = stage;
                     }
                 }
                 Err(error) => self.signal_failed(&error).await,

@@ -5,8 +5,8 @@ use k8s_openapi::api::core::v1::Pod;
 
 use super::{Worker, image};
 use crate::{
-    desired::{self, admission},
-    memory::{Failure, ImageState, Probes, later},
+    desired::{self, admission, roster},
+    memory::{Failing, Failure, ImageState, Instance, PostStart, later},
     observed::{ObservedPod, PodIdentity},
     probes::{Kind, Outcome},
     runtime::Runtime,
@@ -23,21 +23,27 @@ impl<R: Runtime> Worker<R> {
         }
         self.memory.stopping.retain(|id, _| observed.running().any(|container| container.id == *id));
         let Some(pod) = self.pod.clone() else { return };
-        for wanted in &desired::spec(&pod).containers {
+        while let Some(outcome) = self.hooks.try_next() {
+            self.hook_done(outcome);
+        }
+        for wanted in roster::all(&pod) {
             let Some(newest) = observed.container(&wanted.name) else { continue };
-            let said = self.said.container_statuses.iter().flatten().find(|said| said.name == wanted.name);
+            let said = wanted.sort.statuses(&self.said).iter().find(|said| said.name == wanted.name);
             let known = said.filter(|said| said.container_id.as_deref().is_some_and(|id| id.ends_with(&newest.id)));
             let (started, ready) = known.map_or((false, false), |said| (said.started == Some(true), said.ready));
+            // Only one whose hook was done is ever said to run.
+            let runs = known.is_some_and(|said| said.state.as_ref().is_some_and(|state| state.running.is_some()));
             let memory = self.memory.container(&wanted.name);
-            if memory.probes.id != newest.id {
-                memory.probes = Probes { id: newest.id.clone(), started, ready, failed: None };
+            if memory.instance.id != newest.id {
+                let post_start = if runs { PostStart::Done } else { PostStart::Due };
+                memory.instance = Instance { id: newest.id.clone(), started, ready, post_start, failed: None };
             }
         }
         self.announce_pull_back_off(&pod, now);
         self.check_deadline(&pod, now);
         if R::SIMULATED {
-            for probes in self.memory.containers.values_mut().map(|memory| &mut memory.probes) {
-                (probes.started, probes.ready) = (true, true);
+            for instance in self.memory.containers.values_mut().map(|memory| &mut memory.instance) {
+                (instance.started, instance.ready, instance.post_start) = (true, true, PostStart::Done);
             }
         } else {
             let host = self.shared.runtime.host_address();
@@ -56,7 +62,7 @@ impl<R: Runtime> Worker<R> {
     }
 
     fn announce_pull_back_off(&mut self, pod: &Pod, now: Timestamp) {
-        for wanted in &desired::spec(pod).containers {
+        for wanted in roster::all(pod) {
             let image = wanted.image.as_deref().unwrap_or_default();
             if let ImageState::Failed(retry) = &mut self.memory.container(&wanted.name).image
                 && retry.reason == "ErrImagePull"
@@ -98,7 +104,8 @@ impl<R: Runtime> Worker<R> {
     }
 
     pub(super) fn announce_crashes(&mut self, observed: &ObservedPod) {
-        for said in self.said.container_statuses.iter().flatten() {
+        let lists = [&self.said.init_container_statuses, &self.said.container_statuses];
+        for said in lists.into_iter().flatten().flatten() {
             let waiting = said.state.as_ref().and_then(|state| state.waiting.as_ref());
             let crashed = waiting.is_some_and(|waiting| waiting.reason.as_deref() == Some("CrashLoopBackOff"));
             let Some(attempt) = observed.container(&said.name).map(|container| container.attempt) else { continue };
@@ -115,7 +122,7 @@ impl<R: Runtime> Worker<R> {
 
     pub(super) fn heed(&mut self, outcome: Outcome) {
         let memory = self.memory.container(&outcome.container);
-        if memory.probes.id != outcome.id {
+        if memory.instance.id != outcome.id {
             return;
         }
         if let Some(trouble) = outcome.trouble {
@@ -125,9 +132,10 @@ impl<R: Runtime> Worker<R> {
         let memory = self.memory.container(&outcome.container);
         match (outcome.kind, outcome.verdict) {
             (_, None) => {}
-            (Kind::Readiness, Some(ready)) => memory.probes.ready = ready,
-            (Kind::Startup, Some(true)) => memory.probes.started = true,
-            (kind, Some(false)) => memory.probes.failed = Some(kind.name()),
+            (Kind::Readiness, Some(ready)) => memory.instance.ready = ready,
+            (Kind::Startup, Some(true)) => memory.instance.started = true,
+            (Kind::Startup, Some(false)) => memory.instance.failed = Some(Failing::Startup),
+            (Kind::Liveness, Some(false)) => memory.instance.failed = Some(Failing::Liveness),
             (Kind::Liveness, Some(true)) => {}
         }
     }

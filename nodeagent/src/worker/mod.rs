@@ -3,6 +3,7 @@
 mod act;
 mod end;
 mod furnish;
+mod hooks;
 mod image;
 mod look;
 mod notices;
@@ -30,6 +31,7 @@ use crate::{
     desired::service_links::Service,
     followed::Watches,
     hosting::Hosting,
+    hooks::Hooks,
     memory::{Memory, later},
     observed::{ObservedPod, PodIdentity},
     plan::{self, Step, Wish, plan, wish},
@@ -81,6 +83,7 @@ pub struct Worker<R> {
     probers: Probers,
     outcomes: mpsc::UnboundedReceiver<Outcome>,
     upkeep: Upkeep,
+    hooks: Hooks,
 }
 
 /// How long to leave a runtime alone that did not answer.
@@ -120,6 +123,7 @@ impl<R: Runtime> Worker<R> {
             probers: Probers::new(tell),
             outcomes,
             upkeep: Upkeep::default(),
+            hooks: Hooks::default(),
         }
     }
 
@@ -170,7 +174,9 @@ impl<R: Runtime> Worker<R> {
         if !R::SIMULATED && self.said.start_time.is_none() {
             self.admit(&pod);
         }
-        for said in self.said.container_statuses.iter().flatten().filter(|said| said.container_id.is_some()) {
+        let lists = [&self.said.init_container_statuses, &self.said.container_statuses];
+        let said = lists.into_iter().flatten().flatten().filter(|said| said.container_id.is_some());
+        for said in said {
             let next = u32::try_from(said.restart_count).unwrap_or(0).saturating_add(1);
             self.memory.container(&said.name).restarts_before = Some(next);
         }
@@ -181,6 +187,7 @@ impl<R: Runtime> Worker<R> {
         if let Order::Pod(pod) = self.order.clone() {
             self.reporter.seen(&pod);
             self.keep_what_others_said(&pod);
+            self.notices.know(&pod);
             self.pod = Some(pod);
         }
     }
@@ -263,6 +270,7 @@ impl<R: Runtime> Worker<R> {
                     self.heed(outcome);
                 }
             }
+            outcome = self.hooks.next() => self.hook_done(outcome),
             () = self.reporter.work() => {}
             () = sleep_until(Instant::now() + rest) => {}
         }

@@ -1,16 +1,19 @@
 //! What the agent says about a pod as Events, in the kubelet's words (1.36).
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
+use k8s_openapi::api::core::v1::Pod;
 use timonier_client::events::{Recorder, Regarding};
 
-use crate::{observed::PodIdentity, plan::Why};
+use crate::{desired::roster, memory::Failing, observed::PodIdentity, plan::Why};
 
 /// Speaks about one pod. A simulated pod's life is not worth an event.
 pub struct Notices {
     recorder: Recorder,
     pod: Regarding,
     silent: bool,
+    /// The list of the pod's spec that each container stands in.
+    lists: BTreeMap<String, &'static str>,
 }
 
 impl Notices {
@@ -23,7 +26,12 @@ impl Notices {
             uid: pod.uid.as_str().into(),
             field_path: None,
         };
-        Notices { recorder, pod, silent }
+        Notices { recorder, pod, silent, lists: BTreeMap::new() }
+    }
+
+    /// Learns which containers the pod has.
+    pub fn know(&mut self, pod: &Pod) {
+        self.lists = roster::all(pod).map(|member| (member.name.clone(), member.sort.list())).collect();
     }
 
     pub fn normal(&self, reason: &str, message: impl Into<String>) {
@@ -52,17 +60,19 @@ impl Notices {
 
     pub fn stopping(&self, container: &str, why: &Why) {
         let message = match why {
-            Why::PodEnds => format!("Stopping container {container}"),
-            Why::SandboxChanged => format!("Stopping container {container}"),
-            Why::Changed { container } => format!("Container {container} definition changed, will be restarted"),
-            Why::Unhealthy { container, probe } => {
-                format!("Container {container} failed {probe} probe, will be restarted")
+            Why::PodEnds | Why::SandboxChanged => format!("Stopping container {container}"),
+            Why::Changed => format!("Container {container} definition changed, will be restarted"),
+            Why::Failing(Failing::Startup) => format!("Container {container} failed startup probe, will be restarted"),
+            Why::Failing(Failing::Liveness) => {
+                format!("Container {container} failed liveness probe, will be restarted")
             }
+            Why::Failing(Failing::PostStart) => "FailedPostStartHook".to_owned(),
         };
         self.container_normal(container, "Killing", message);
     }
 
     fn about(&self, container: &str) -> Regarding {
-        self.pod.clone().field(Arc::from(format!("spec.containers{{{container}}}")))
+        let list = self.lists.get(container).copied().unwrap_or("containers");
+        self.pod.clone().field(Arc::from(format!("spec.{list}{{{container}}}")))
     }
 }

@@ -22,7 +22,7 @@ const FIRST_RETRY: Duration = Duration::from_millis(200);
 const LAST_RETRY: Duration = Duration::from_secs(10);
 
 /// The fields of a pod's status that the agent owns.
-const FIELDS: [&str; 10] = [
+const FIELDS: [&str; 12] = [
     "observedGeneration",
     "conditions",
     "phase",
@@ -32,7 +32,9 @@ const FIELDS: [&str; 10] = [
     "podIP",
     "podIPs",
     "startTime",
+    "initContainerStatuses",
     "containerStatuses",
+    "ephemeralContainerStatuses",
 ];
 
 type Answer = Result<Pod, WriteError>;

@@ -77,10 +77,11 @@ pub fn container(spec: &ContainerSpec, cluster: &str, node: &str) -> ContainerCr
     all_labels.insert(labels::SANDBOX_ID.to_owned(), spec.sandbox.clone());
     all_labels.insert(labels::GRACE.to_owned(), spec.grace.to_string());
     let joined = format!("container:{}", spec.sandbox);
-    let pid_mode = match (spec.host_pid, spec.share_process_namespace) {
-        (true, _) => Some("host".to_owned()),
-        (false, true) => Some(joined.clone()),
-        (false, false) => None,
+    let pid_mode = match (spec.host_pid, spec.share_process_namespace, &spec.target) {
+        (true, ..) => Some("host".to_owned()),
+        (false, true, _) => Some(joined.clone()),
+        (false, false, Some(target)) => Some(format!("container:{target}")),
+        (false, false, None) => None,
     };
     let security = &spec.security;
     let host_config = HostConfig {
@@ -114,6 +115,7 @@ pub fn container(spec: &ContainerSpec, cluster: &str, node: &str) -> ContainerCr
         tty: Some(spec.tty),
         open_stdin: Some(spec.stdin),
         stdin_once: Some(spec.stdin_once),
+        stop_signal: spec.stop_signal.clone(),
         labels: Some(all_labels),
         // The image's own health check is not Kubernetes'.
         healthcheck: Some(bollard::models::HealthConfig {
