@@ -2,11 +2,13 @@
 //!
 //! Tasks only ask and count; what an outcome means is the worker's business.
 
+mod exec;
+mod grpc;
 pub mod http;
 mod tcp;
 mod tls;
 
-use std::{collections::BTreeMap, net::IpAddr, time::Duration};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
 use k8s_openapi::{
     api::core::v1::{Container, Pod, Probe},
@@ -26,6 +28,7 @@ use crate::{
     hooks,
     memory::{Memory, PostStart},
     observed::{ObservedPod, State},
+    runtime::Runtime,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,8 +57,24 @@ pub struct Outcome {
     pub kind: Kind,
     /// Set when a threshold was crossed.
     pub verdict: Option<bool>,
-    /// What went wrong, as in `failed: HTTP probe failed with statuscode: 500`.
-    pub trouble: Option<String>,
+    pub trouble: Option<Trouble>,
+}
+
+/// What went wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    Failed(String),
+    /// It could not be asked: this counts neither way.
+    Unknown(String),
+}
+
+impl std::fmt::Display for Trouble {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Trouble::Failed(message) => write!(formatter, "failed: {message}"),
+            Trouble::Unknown(message) => write!(formatter, "errored and resulted in unknown state: {message}"),
+        }
+    }
 }
 
 /// The probes of one pod that are under way.
@@ -75,11 +94,10 @@ impl Probers {
         Probers { tell, running: BTreeMap::new() }
     }
 
-    /// Starts and ends probes so that each running container has those that are due. `host`: the node's address,
-    /// which pods on its network are reached at.
-    pub fn sync(&mut self, pod: &Pod, observed: &ObservedPod, memory: &Memory, host: IpAddr) {
+    /// Starts and ends probes so that each running container has those that are due.
+    pub fn sync<R: Runtime>(&mut self, runtime: &Arc<R>, pod: &Pod, observed: &ObservedPod, memory: &Memory) {
         let mut due = BTreeMap::new();
-        let address = desired::address(pod, observed, host);
+        let address = desired::address(pod, observed, runtime.host_address());
         let members: Vec<_> =
             roster::init(pod).filter(|member| member.sort == Sort::Sidecar).chain(roster::main(pod)).collect();
         for wanted in &members {
@@ -112,6 +130,7 @@ impl Probers {
             let delay = Duration::from_secs(seconds(probe.initial_delay_seconds, 0));
             let age = Duration::try_from(jiff::Timestamp::now().duration_since(started)).unwrap_or_default();
             let prober = Prober {
+                runtime: runtime.clone(),
                 subject: (container, id.clone(), kind),
                 target,
                 delay: delay.saturating_sub(age),
@@ -145,15 +164,24 @@ fn seconds(field: Option<i32>, default: u64) -> u64 {
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Target {
+    Exec { command: Vec<String> },
+    Grpc { host: String, port: u16, service: String },
     Http { host: String, port: u16, path: String, https: bool, headers: Vec<(String, String)> },
     Tcp { host: String, port: u16 },
 }
 
-/// `None`: this version has no such probe, or the pod has no address yet.
+/// `None`: the pod has no address yet, or no port of that name.
 fn target(probe: &Probe, wanted: &Container, address: Option<IpAddr>) -> Option<Target> {
     let host = |asked: &Option<String>| {
         asked.clone().filter(|host| !host.is_empty()).or_else(|| address.map(|address| address.to_string()))
     };
+    if let Some(exec) = &probe.exec {
+        return Some(Target::Exec { command: exec.command.clone().unwrap_or_default() });
+    }
+    if let Some(grpc) = &probe.grpc {
+        let (host, port) = (address?.to_string(), port(&IntOrString::Int(grpc.port), wanted)?);
+        return Some(Target::Grpc { host, port, service: grpc.service.clone().unwrap_or_default() });
+    }
     if let Some(get) = &probe.http_get {
         let headers = get.http_headers.iter().flatten();
         return Some(Target::Http {
@@ -179,7 +207,8 @@ pub fn port(port: &IntOrString, wanted: &Container) -> Option<u16> {
     u16::try_from(number).ok().filter(|port| *port > 0)
 }
 
-struct Prober {
+struct Prober<R> {
+    runtime: Arc<R>,
     subject: (String, String, Kind),
     target: Target,
     delay: Duration,
@@ -190,7 +219,7 @@ struct Prober {
     tell: mpsc::UnboundedSender<Outcome>,
 }
 
-impl Prober {
+impl<R: Runtime> Prober<R> {
     async fn run(self) {
         tokio::time::sleep(self.delay).await;
         let mut turns = interval(self.period);
@@ -198,9 +227,11 @@ impl Prober {
         let mut count = Count::default();
         loop {
             turns.tick().await;
-            let answer = ask(&self.target, self.timeout).await;
-            let verdict = count.add(answer.is_ok(), self.thresholds);
-            let trouble = answer.err().map(|message| format!("failed: {message}"));
+            let trouble = self.ask().await.err();
+            let verdict = match &trouble {
+                Some(Trouble::Unknown(_)) => None,
+                known => count.add(known.is_none(), self.thresholds),
+            };
             if verdict.is_none() && trouble.is_none() {
                 continue;
             }
@@ -209,6 +240,19 @@ impl Prober {
                 return;
             }
         }
+    }
+
+    async fn ask(&self) -> Result<(), Trouble> {
+        let limit = self.timeout;
+        let answer = match &self.target {
+            Target::Exec { command } => return exec::run(&*self.runtime, &self.subject.1, command, limit).await,
+            Target::Grpc { host, port, service } => grpc::check(host, *port, service, limit).await,
+            Target::Http { host, port, path, https, headers } => {
+                http::get(&http::Question { host, port: *port, path, https: *https, headers }, limit).await
+            }
+            Target::Tcp { host, port } => tcp::connect(host, *port, limit).await,
+        };
+        answer.map_err(Trouble::Failed)
     }
 }
 
@@ -230,15 +274,6 @@ impl Count {
             self.said = Some(success);
             success
         })
-    }
-}
-
-async fn ask(target: &Target, timeout: Duration) -> Result<(), String> {
-    match target {
-        Target::Http { host, port, path, https, headers } => {
-            http::get(&http::Question { host, port: *port, path, https: *https, headers }, timeout).await
-        }
-        Target::Tcp { host, port } => tcp::connect(host, *port, timeout).await,
     }
 }
 

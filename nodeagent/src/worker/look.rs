@@ -46,8 +46,7 @@ impl<R: Runtime> Worker<R> {
                 (instance.started, instance.ready, instance.post_start) = (true, true, PostStart::Done);
             }
         } else {
-            let host = self.shared.runtime.host_address();
-            self.probers.sync(&pod, observed, &self.memory, host);
+            self.probers.sync(&self.shared.runtime, &pod, observed, &self.memory);
         }
     }
 

@@ -5,6 +5,7 @@
 //! is an example. `TIMONIER_CASES=hostname,sysctl cargo test --test pod_fields` runs the cases whose names contain one of these.
 
 mod case;
+mod init;
 mod names;
 mod process;
 mod security;
@@ -17,7 +18,7 @@ use timonier_tests::cluster::{Settings, Store, Wish};
 use timonier_tests::scenario;
 
 /// Every file of cases.
-const FILES: &[fn() -> Vec<Case>] = &[names::cases, process::cases, security::cases, volumes::cases];
+const FILES: &[fn() -> Vec<Case>] = &[init::cases, names::cases, process::cases, security::cases, volumes::cases];
 
 /// What the agent is told, as environment variables.
 const SETTINGS: Settings =
