@@ -36,6 +36,11 @@ pub fn list<'a>(o: &'a Value, key: &str) -> &'a [Value] {
     o.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
+/// The item of the list in field `key` that has this name, or null.
+pub fn named<'a>(o: &'a Value, key: &str, name: &str) -> &'a Value {
+    list(o, key).iter().find(|item| text(item, "name") == name).unwrap_or(&NOTHING)
+}
+
 /// The map in field `key`.
 pub fn map<'a>(o: &'a Value, key: &str) -> Option<&'a Map<String, Value>> {
     o.get(key).and_then(Value::as_object)

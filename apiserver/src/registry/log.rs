@@ -61,18 +61,21 @@ fn container(pod: &Value, asked: Option<&str>) -> Result<String, Status> {
             .map(|list| list.iter().filter_map(|c| c["name"].as_str().map(str::to_string)).collect())
             .unwrap_or_default()
     };
-    let (main, init) = (names("containers"), names("initContainers"));
+    let (main, init, ephemeral) = (names("containers"), names("initContainers"), names("ephemeralContainers"));
     let pod_name = meta::text(pod, "name");
     let asked = asked.or_else(|| pod["metadata"]["annotations"]["kubectl.kubernetes.io/default-container"].as_str());
     match asked {
-        Some(asked) if main.iter().chain(&init).any(|name| name == asked) => Ok(asked.to_string()),
+        Some(asked) if main.iter().chain(&init).chain(&ephemeral).any(|name| name == asked) => Ok(asked.to_string()),
         Some(asked) => Err(Status::bad_request(format!("container {asked} is not valid for pod {pod_name}"))),
-        None if main.len() == 1 && init.is_empty() => Ok(main[0].clone()),
+        None if main.len() == 1 && init.is_empty() && ephemeral.is_empty() => Ok(main[0].clone()),
         None => {
             let mut message =
                 format!("a container name must be specified for pod {pod_name}, choose one of: [{}]", main.join(" "));
             if !init.is_empty() {
                 message.push_str(&format!(" or one of the init containers: [{}]", init.join(" ")));
+            }
+            if !ephemeral.is_empty() {
+                message.push_str(&format!(" or one of the ephemeral containers: [{}]", ephemeral.join(" ")));
             }
             Err(Status::bad_request(message))
         }
@@ -101,12 +104,23 @@ mod tests {
     fn the_container_is_the_one_named_or_the_only_one() {
         let two = json!({"metadata": {"name": "p"}, "spec": {"containers": [{"name": "a"}, {"name": "b"}]}});
         let one = json!({"metadata": {"name": "p"}, "spec": {"containers": [{"name": "a"}]}});
+        let mut debugged = one.clone();
+        debugged["spec"]["initContainers"] = json!([{"name": "i"}]);
+        debugged["spec"]["ephemeralContainers"] = json!([{"name": "e"}]);
+        assert_eq!(container(&debugged, Some("e")).ok().as_deref(), Some("e"));
+        assert_eq!(container(&debugged, Some("i")).ok().as_deref(), Some("i"));
         assert_eq!(container(&one, None).ok().as_deref(), Some("a"));
         assert_eq!(container(&two, Some("b")).ok().as_deref(), Some("b"));
         let refused = |pod: &Value, asked| container(pod, asked).err().map(|status| status.message);
         assert_eq!(
             refused(&two, None).as_deref(),
             Some("a container name must be specified for pod p, choose one of: [a b]")
+        );
+        assert_eq!(
+            refused(&debugged, None).as_deref(),
+            Some(
+                "a container name must be specified for pod p, choose one of: [a] or one of the init containers: [i] or one of the ephemeral containers: [e]"
+            )
         );
         assert_eq!(refused(&one, Some("x")).as_deref(), Some("container x is not valid for pod p"));
     }

@@ -134,23 +134,17 @@ fn gates(new: &Value, old: &Value, path: &Path, errors: &mut Vec<FieldError>) {
     }
 }
 
-/// What a status update may not say: that a container which ended for good runs again.
+/// What a status update may not say: that a container which ended for good runs again. Init containers are not asked:
+/// a new sandbox runs them again.
 pub fn validate_status(new: &Value, old: &Value) -> Vec<FieldError> {
-    let policy = json::text(json::get(old, "spec"), "restartPolicy");
-    let mut errors = vec![];
-    if matches!(policy, "Always" | "") {
-        return errors;
-    }
+    let spec = json::get(old, "spec");
     let (new, old) = (json::get(new, "status"), json::get(old, "status"));
-    let before = json::list(old, "containerStatuses");
+    let mut errors = vec![];
     for (i, status) in json::list(new, "containerStatuses").iter().enumerate() {
         let name = json::text(status, "name");
-        let same = before.iter().find(|old| json::text(old, "name") == name);
-        let Some(ended) = same.map(|old| json::at(old, &["state", "terminated"])) else {
-            continue;
-        };
-        let code = json::int(ended, "exitCode").unwrap_or(0);
-        let for_good = ended.is_object() && (policy == "Never" || code == 0);
+        let container = json::named(spec, "containers", name);
+        let ended = json::at(json::named(old, "containerStatuses", name), &["state", "terminated"]);
+        let for_good = ended.is_object() && !restarts(spec, container, json::int(ended, "exitCode").unwrap_or(0));
         if for_good && !json::has(json::get(status, "state"), "terminated") {
             let path = Path::new("status").child("containerStatuses").index(i).child("state");
             let detail = "may not be transitioned to non-terminated state";
@@ -158,4 +152,50 @@ pub fn validate_status(new: &Value, old: &Value) -> Vec<FieldError> {
         }
     }
     errors
+}
+
+/// Whether a container that ended so may be started again. Who has rules of its own is left to the node.
+fn restarts(spec: &Value, container: &Value, code: i64) -> bool {
+    if !json::list(container, "restartPolicyRules").is_empty() {
+        return true;
+    }
+    let policy = match json::text(container, "restartPolicy") {
+        "" => json::text(spec, "restartPolicy"),
+        own => own,
+    };
+    match policy {
+        "Never" => false,
+        "OnFailure" => code != 0,
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_ended_for_good_stays_so_unless_its_own_policy_restarts_it() {
+        let rules = json!([{"action": "Restart", "exitCodes": {"operator": "In", "values": [1]}}]);
+        for (policy, own, code, refused) in [
+            ("Never", json!({}), 1, true),
+            ("OnFailure", json!({}), 1, false),
+            ("OnFailure", json!({}), 0, true),
+            ("Always", json!({}), 0, false),
+            ("Never", json!({"restartPolicy": "Always"}), 0, false),
+            ("Always", json!({"restartPolicy": "Never"}), 1, true),
+            ("Never", json!({"restartPolicy": "Never", "restartPolicyRules": rules}), 1, false),
+        ] {
+            let mut container = own.clone();
+            container["name"] = "c".into();
+            let pod = |state: Value| {
+                json!({"spec": {"restartPolicy": policy, "containers": [container.clone()]},
+                    "status": {"containerStatuses": [{"name": "c", "state": state}]}})
+            };
+            let (old, new) = (pod(json!({"terminated": {"exitCode": code}})), pod(json!({"running": {}})));
+            assert_eq!(validate_status(&new, &old).len(), usize::from(refused), "{policy} {own} {code}");
+        }
+    }
 }

@@ -8,7 +8,7 @@ use timonier_api::names;
 
 use super::volumes::Volumes;
 use super::{
-    Errors, Of, choice, env, grammar, local_path, optional_choice, probes, required_text, resources, security,
+    Errors, Of, choice, env, grammar, local_path, optional_choice, probes, required_text, resources, restart, security,
 };
 use crate::kinds::json;
 
@@ -26,7 +26,7 @@ pub fn containers(spec: &Value, path: &Path, volumes: &Volumes, of: Of, errors: 
         let path = list.index(i);
         context.container(container, &path, &mut names, errors);
         conflicting_host_ports(container, &path, &mut host_ports, errors);
-        optional_choice(container, "restartPolicy", &["Always", "Never", "OnFailure"], &path, errors);
+        restart::restart(container, &path, errors);
         probes::lifecycle(container, &path, context.grace, errors);
         probes::probes(container, &path, errors);
     }
@@ -34,6 +34,7 @@ pub fn containers(spec: &Value, path: &Path, volumes: &Volumes, of: Of, errors: 
     for (i, container) in json::list(spec, "initContainers").iter().enumerate() {
         let path = list.index(i);
         context.container(container, &path, &mut names, errors);
+        restart::restart(container, &path, errors);
         if json::text(container, "restartPolicy") == "Always" {
             conflicting_host_ports(container, &path, &mut host_ports, errors);
             probes::lifecycle(container, &path, context.grace, errors);
@@ -107,7 +108,6 @@ impl Context<'_> {
                 errors.push(FieldError::forbidden(&path.child(field), detail));
             }
         }
-        optional_choice(container, "restartPolicy", &["Always", "Never", "OnFailure"], path, errors);
     }
 
     fn mounts(&self, container: &Value, path: &Path, errors: &mut Errors) {

@@ -14,6 +14,7 @@ mod env;
 mod network;
 mod probes;
 mod resources;
+mod restart;
 mod scheduling;
 mod security;
 mod volumes;
