@@ -264,6 +264,7 @@ fn what_has_no_effect_yet_is_said_and_nothing_else() {
     // Fields of other systems, which stay what they are.
     let wide = created(json!({"spec": {
         "containers": [{"name": "c"}, {"name": "d", "securityContext": {"windowsOptions": {"hostProcess": true}}}],
+        "initContainers": [{"name": "e", "securityContext": {"windowsOptions": {"hostProcess": true}}}],
         "securityContext": {"runAsUser": 1}, "hostUsers": false,
         "volumes": [{"name": "v"}, {"name": "s", "scaleIO": {"gateway": "g"}}]}}));
     let mut found = POD.warnings(&wide);
@@ -273,6 +274,7 @@ fn what_has_no_effect_yet_is_said_and_nothing_else() {
         [
             "spec.containers[1].securityContext.windowsOptions is not enforced by this version",
             "spec.hostUsers is not enforced by this version",
+            "spec.initContainers[0].securityContext.windowsOptions is not enforced by this version",
             "spec.volumes[1].scaleIO is not enforced by this version",
         ]
     );
