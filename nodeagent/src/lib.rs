@@ -16,6 +16,7 @@ mod config;
 mod desired;
 mod error;
 mod followed;
+mod heartbeat;
 mod hooks;
 mod hosting;
 mod labels;
@@ -35,6 +36,7 @@ mod worker;
 pub use agent::run;
 pub use config::{AgentTls, Config, Runtime, Timings};
 pub use error::Error;
+pub use heartbeat::Heartbeat;
 pub use hosting::Hosting;
 pub use runtime::docker::{check as check_docker, purge};
 

@@ -1,11 +1,11 @@
 //! `timonier-nodeagent`: one node of a cluster, as a process.
 
-use std::{net::IpAddr, path::PathBuf, process::ExitCode, time::Duration};
+use std::{net::IpAddr, path::PathBuf, process::ExitCode};
 
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
 use timonier_client::ConnectOptions;
-use timonier_nodeagent::{AgentTls, Config, Hosting, Runtime, Timings};
+use timonier_nodeagent::{AgentTls, Config, Heartbeat, Hosting, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -46,14 +46,8 @@ struct Arguments {
     /// This agent's part of a machine that several agents share, as INDEX/OF.
     #[arg(long, env = "TIMONIER_CAPACITY_SHARE", value_name = "INDEX/OF", default_value = "0/1", value_parser = share)]
     capacity_share: (u32, u32),
-    /// Seconds after which a Lease that was not renewed may be taken for abandoned; renewed four times as often.
-    #[arg(long, env = "TIMONIER_NODE_LEASE_DURATION_SECONDS", value_name = "SECONDS", default_value_t = 40,
-        value_parser = clap::value_parser!(u64).range(1..))]
-    node_lease_duration_seconds: u64,
-    /// Seconds between two looks at the node's own state.
-    #[arg(long, env = "TIMONIER_NODE_STATUS_UPDATE_FREQUENCY", value_name = "SECONDS", default_value_t = 10,
-        value_parser = clap::value_parser!(u64).range(1..))]
-    node_status_update_frequency: u64,
+    #[command(flatten)]
+    heartbeat: Heartbeat,
     /// Labels for the Node, as KEY=VALUE; may be repeated.
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label)]
     labels: Vec<(String, String)>,
@@ -104,13 +98,6 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         client_ca: pki.join("ca.crt"),
         client_cn: arguments.client_cn.clone(),
     });
-    let lease_duration = Duration::from_secs(arguments.node_lease_duration_seconds);
-    let timings = Timings {
-        lease_duration,
-        lease_renew: lease_duration / 4,
-        node_check: Duration::from_secs(arguments.node_status_update_frequency),
-        ..Timings::default()
-    };
     let config = Config {
         node_name: arguments.node_name,
         client,
@@ -126,7 +113,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         capacity_share: arguments.capacity_share,
         labels: arguments.labels.into_iter().collect(),
         hosting: arguments.hosting,
-        timings,
+        timings: arguments.heartbeat.timings(),
     };
     let shutdown = CancellationToken::new();
     let mut terminate = signal(SignalKind::terminate())?;

@@ -80,6 +80,8 @@ impl Cluster {
         self.settings.save(dir)?;
 
         let authority = Arc::new(Authority::open(pki.dir())?);
+        // Whoever is impatient with nodes wants to hear of them more often.
+        let timings = nodeagent::Timings::within(nodes.node_monitor_grace_period);
         let controllers = timonier_controllers::Config {
             controllers: self.client("system:kube-controller-manager", &[]),
             scheduler: self.client("system:kube-scheduler", &[]),
@@ -96,7 +98,7 @@ impl Cluster {
         let shutdown = self.shutdown.clone();
         self.spawn("controllers", async move { timonier_controllers::run(controllers, shutdown).await });
         for number in 1..=self.settings.nodes {
-            let agent = self.agent(dir, pki, &addresses, number)?;
+            let agent = self.agent(dir, pki, &addresses, timings.clone(), number)?;
             let shutdown = self.shutdown.clone();
             self.spawn(
                 &format!("agent {}", agent.node_name.clone()),
@@ -111,6 +113,7 @@ impl Cluster {
         dir: &StateDir,
         pki: &layout::Layout,
         addresses: &Addresses,
+        timings: nodeagent::Timings,
         number: u32,
     ) -> Result<nodeagent::Config, ClusterError> {
         let settings = &self.settings;
@@ -138,7 +141,7 @@ impl Cluster {
             labels: Default::default(),
             hosting: nodeagent::Hosting::from_environment()
                 .map_err(|detail| ClusterError::Part { part: "agent".into(), detail })?,
-            timings: nodeagent::Timings::default(),
+            timings,
             node_name,
         })
     }

@@ -137,15 +137,20 @@ pub fn conditions(health: &Result<(), String>, previous: &[NodeCondition], now: 
         .collect()
 }
 
-/// Type and status of each condition that a Node has.
-pub fn statuses(node: Option<&Node>) -> Vec<(String, String)> {
-    let conditions = node.and_then(|node| node.status.as_ref()?.conditions.as_ref()).into_iter().flatten();
-    conditions.map(|condition| (condition.type_.clone(), condition.status.clone())).collect()
+/// The conditions that the API server has of a node.
+pub fn told(node: Option<&Node>) -> Vec<NodeCondition> {
+    node.and_then(|node| node.status.as_ref()?.conditions.clone()).unwrap_or_default()
 }
 
-/// Whether what the API server has of our conditions is not what they are.
-pub fn contradicts(told: &[(String, String)], ours: &[NodeCondition]) -> bool {
-    let agrees = |ours: &NodeCondition| told.iter().any(|(kind, status)| *kind == ours.type_ && *status == ours.status);
+/// Whether the cluster has given the node up, or has never heard that it is ready or not.
+pub fn is_lost(told: &[NodeCondition]) -> bool {
+    told.iter().find(|condition| condition.type_ == "Ready").is_none_or(|ready| ready.status == "Unknown")
+}
+
+/// Whether the API server has something else of our conditions than what they are.
+pub fn contradicts(told: &[NodeCondition], ours: &[NodeCondition]) -> bool {
+    let agrees =
+        |ours: &NodeCondition| told.iter().any(|told| (&told.type_, &told.status) == (&ours.type_, &ours.status));
     !ours.iter().all(agrees)
 }
 
@@ -201,13 +206,15 @@ mod tests {
     #[test]
     fn what_others_say_of_us_is_contradicted() {
         let ours = conditions(&Ok(()), &[], Timestamp::UNIX_EPOCH);
-        let told = |ready: &str| -> Vec<(String, String)> {
-            let same = ours.iter().map(|condition| (condition.type_.clone(), condition.status.clone()));
-            same.map(|(kind, status)| if kind == "Ready" { (kind, ready.to_owned()) } else { (kind, status) }).collect()
+        let told = |ready: &str| {
+            let mut told = ours.clone();
+            told[3].status = ready.into();
+            told
         };
         assert!(!contradicts(&told("True"), &ours));
         assert!(contradicts(&told("Unknown"), &ours));
         assert!(contradicts(&[], &ours));
+        assert!(is_lost(&[]) && is_lost(&told("Unknown")) && !is_lost(&told("False")) && !is_lost(&told("True")));
     }
 
     #[test]

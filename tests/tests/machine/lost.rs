@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, ensure};
+use futures::future::try_join_all;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{Node, Pod};
@@ -71,13 +72,21 @@ impl Stories {
     }
 
     async fn all(&mut self) -> Result<()> {
+        let start = std::time::Instant::now();
+        let told = |story: &str| eprintln!("{story}: told {:?} after the beginning", start.elapsed());
         self.settled().await.context("in the beginning")?;
         self.an_agent_that_is_killed_and_started_again_restarts_nothing().await.context("agent killed")?;
+        told("agent killed");
         self.a_host_that_is_cut_off_comes_back_without_what_was_replaced().await.context("host cut off")?;
+        told("host cut off");
         self.a_host_that_dies_is_replaced().await.context("host killed")?;
+        told("host killed");
         self.nobody_leaves_while_the_api_server_is_away().await.context("API server away")?;
+        told("API server away");
         self.nobody_leaves_for_what_the_controllers_did_not_see().await.context("controllers away")?;
+        told("controllers away");
         self.nobody_leaves_when_all_hosts_are_cut_off().await.context("all cut off")?;
+        told("all cut off");
         ensure!(self.replicas.most() == REPLICAS, "there were {} pods at a time", self.replicas.most());
         Ok(())
     }
@@ -170,11 +179,12 @@ impl Stories {
 
     /// Everybody has been heard for longer than the grace period since, and all is as it was before.
     async fn nothing_happened(&self, before: Running) -> Result<()> {
-        for node in NODES {
+        try_join_all(NODES.map(async |node| {
             self.farm.condition(node, "Ready", "True").await?;
             self.beats(node, BEYOND_GRACE).await?;
-            self.untainted(node).await?;
-        }
+            self.untainted(node).await
+        }))
+        .await?;
         self.settled().await?;
         let after = self.running_everywhere().await?;
         ensure!(after == before, "before: {before:#?}\nafter: {after:#?}");
@@ -303,8 +313,8 @@ impl Stories {
                 Err(error) => picture += &format!("\n=== kctl {look:?}: {error:#}"),
             }
         }
-        for machine in 0..NODES.len() {
-            picture += &format!("\n=== {}: {:#?}", NODES[machine], self.running(machine).await);
+        for (machine, node) in NODES.iter().enumerate() {
+            picture += &format!("\n=== {node}: {:#?}", self.running(machine).await);
         }
         let logs = self.farm.machines.iter().map(|machine| (machine.name.clone(), machine.agent.log()));
         let logs = logs.chain([("controllers".to_string(), self.farm.controllers.log())]);
