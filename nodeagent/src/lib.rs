@@ -26,7 +26,6 @@ mod observed;
 mod plan;
 mod pods;
 mod probes;
-#[allow(dead_code)]
 mod runtime;
 mod server;
 mod status;

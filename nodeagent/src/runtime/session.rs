@@ -50,7 +50,6 @@ pub struct TerminalSize {
 
 /// Dropping it drops the connection to the process, which may run on: [`Control`] ends it.
 pub struct Session {
-    pub tty: bool,
     /// Shutting it down closes the process's standard input. `None` if it was not asked for.
     pub input: Option<Pin<Box<dyn AsyncWrite + Send>>>,
     /// In the order in which the process wrote; read only as fast as it is taken.

@@ -69,7 +69,7 @@ fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(name: &str, value: &str)
 }
 
 /// As Go reads booleans in a query: present and empty is true.
-fn boolean(name: &str, value: &str) -> Result<bool, String> {
+pub fn boolean(name: &str, value: &str) -> Result<bool, String> {
     match value {
         "" | "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
@@ -77,7 +77,7 @@ fn boolean(name: &str, value: &str) -> Result<bool, String> {
     }
 }
 
-type Refusal = (StatusCode, String);
+pub type Refusal = (StatusCode, String);
 
 pub async fn container_logs<R: Runtime>(
     State(server): State<Server<R>>,

@@ -3,6 +3,7 @@
 //! A client shows a certificate that the cluster's CA signed, with the API server's name in it; anyone else gets 401.
 
 mod logs;
+mod streams;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -15,7 +16,7 @@ use axum::{
     http::{StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{any, get},
 };
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
@@ -99,6 +100,9 @@ async fn connection(stream: TcpStream, acceptor: Acceptor, router: Router) {
 pub(crate) fn router<R: Runtime>(server: Server<R>) -> Router {
     Router::new()
         .route("/containerLogs/{namespace}/{pod}/{container}", get(logs::container_logs::<R>))
+        .route("/exec/{namespace}/{pod}/{container}", any(streams::exec::<R>))
+        .route("/attach/{namespace}/{pod}/{container}", any(streams::attach::<R>))
+        .route("/portForward/{namespace}/{pod}", any(streams::port_forward::<R>))
         .route("/pods", get(pods::<R>))
         .route("/healthz", get(|| async { "ok" }))
         .layer(middleware::from_fn(authorise))

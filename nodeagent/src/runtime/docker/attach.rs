@@ -37,7 +37,6 @@ pub async fn attach(docker: &Docker, host: &Host, id: &str, request: &AttachRequ
     let writer: Pin<Box<dyn AsyncWrite + Send>> =
         if closes { Box::pin(writer) } else { Box::pin(hijack::StaysOpen(writer)) };
     Ok(Session {
-        tty,
         input: request.stdin.then_some(writer),
         output: demultiplex::output(reader, tty).boxed(),
         control: Arc::new(Attached { docker: docker.clone(), id: id.to_owned() }),

@@ -40,7 +40,6 @@ pub async fn exec(docker: &Docker, host: &Host, id: &str, request: &ExecRequest)
     let writer: Pin<Box<dyn AsyncWrite + Send>> =
         if request.tty { Box::pin(hijack::StaysOpen(writer)) } else { Box::pin(writer) };
     Ok(Session {
-        tty: request.tty,
         input: request.stdin.then_some(writer),
         output: demultiplex::output(reader, request.tty).boxed(),
         control: Arc::new(Exec { docker: docker.clone(), container: id.to_owned(), exec }),
