@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use http::{Request, Response, Uri};
+use http::{Method, Request, Response, Uri};
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
@@ -37,7 +37,12 @@ impl Agents {
 
     /// A GET whose answer may be a stream without end.
     pub async fn get(&self, uri: Uri) -> Result<Response<Incoming>, Status> {
-        let request = Request::get(uri.clone()).body(Body::empty()).map_err(Status::internal)?;
+        self.send(Request::get(uri).body(Body::empty()).map_err(Status::internal)?).await
+    }
+
+    /// Any request; an answer 101 has the connection to itself.
+    pub async fn send(&self, request: Request<Body>) -> Result<Response<Incoming>, Status> {
+        let (method, uri) = (if request.method() == Method::POST { "Post" } else { "Get" }, request.uri().clone());
         self.0.request(request).await.map_err(|error| {
             let mut text = error.to_string();
             let mut source = std::error::Error::source(&error);
@@ -45,7 +50,7 @@ impl Agents {
                 text = format!("{text}: {inner}");
                 source = inner.source();
             }
-            Status::internal(format!("Get {:?}: {text}", uri.to_string()))
+            Status::internal(format!("{method} {:?}: {text}", uri.to_string()))
         })
     }
 }

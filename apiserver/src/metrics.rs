@@ -118,7 +118,8 @@ pub async fn layer(State(app): State<Arc<App>>, request: Request, next: Next) ->
         code: response.status().as_u16(),
     };
     metrics.requests.get_or_create(&labels).inc();
-    if info.verb != "watch" && info.subresource != "log" {
+    let long = matches!(&*info.subresource, "log" | "exec" | "attach" | "portforward");
+    if info.verb != "watch" && !long {
         metrics.durations.get_or_create(&long_labels(&info)).observe(started.elapsed().as_secs_f64());
     }
     response

@@ -45,6 +45,14 @@ enum Command {
     /// Print what containers write
     #[command(visible_alias = "log")]
     Logs(commands::logs::Args),
+    /// Run a command in a container
+    Exec(commands::exec::Args),
+    /// Attach to a process that already runs in a container
+    Attach(commands::exec::AttachArgs),
+    /// Forward local ports to a pod
+    PortForward(commands::port_forward::Args),
+    /// Copy files to and from containers
+    Cp(commands::cp::Args),
     /// Delete objects and wait until they are gone
     Delete(commands::delete::Args),
     /// Create objects that are not there yet
@@ -92,6 +100,10 @@ impl Command {
             Command::Node(args) => commands::node::run(args, global).await,
             Command::Describe(args) => commands::describe::run(args, global).await,
             Command::Logs(args) => commands::logs::run(args, global).await,
+            Command::Exec(args) => commands::exec::run(args, global).await,
+            Command::Attach(args) => commands::exec::run_attach(args, global).await,
+            Command::PortForward(args) => commands::port_forward::run(args, global).await,
+            Command::Cp(args) => commands::cp::run(args, global).await,
             Command::Delete(args) => commands::delete::run(args, global).await,
             Command::Create(args) => commands::create::run(args, global).await,
             Command::Scale(args) => commands::scale::run(args, global).await,

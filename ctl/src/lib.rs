@@ -22,6 +22,7 @@ mod manifest;
 mod output;
 mod pki;
 mod print;
+mod remote;
 mod rollout;
 mod select;
 mod taints;

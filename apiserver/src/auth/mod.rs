@@ -9,5 +9,5 @@ mod tokens;
 
 pub use authenticate::{Fixed, PeerIdentity, layer as authenticate};
 pub use certificate::identity_of as certificate_identity;
-pub use policy::layer as authorize;
+pub use policy::{layer as authorize, may, refusal};
 pub use tokens::Tokens;

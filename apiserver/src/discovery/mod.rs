@@ -138,10 +138,14 @@ fn verbs(row: &Row) -> Vec<&'static str> {
 /// Kind and verbs of a subresource: group, version, kind.
 fn subresource(row: &Row, subresource: Subresource) -> ((String, String, String), &'static [&'static str]) {
     let own = (row.kind.group.clone(), row.kind.version.clone(), row.kind.kind.clone());
+    let options = |kind: &str| (row.kind.group.clone(), row.kind.version.clone(), kind.to_string());
     match subresource {
         Subresource::Status | Subresource::Approval => (own, &["get", "patch", "update"]),
         Subresource::Finalize => (own, &["update"]),
         Subresource::Log => (own, &["get"]),
+        Subresource::Exec => (options("PodExecOptions"), &["create", "get"]),
+        Subresource::Attach => (options("PodAttachOptions"), &["create", "get"]),
+        Subresource::PortForward => (options("PodPortForwardOptions"), &["create", "get"]),
         Subresource::Scale => (("autoscaling".into(), "v1".into(), "Scale".into()), &["get", "patch", "update"]),
         Subresource::Token => (("authentication.k8s.io".into(), "v1".into(), "TokenRequest".into()), &["create"]),
         Subresource::Eviction => (("policy".into(), "v1".into(), "Eviction".into()), &["create"]),

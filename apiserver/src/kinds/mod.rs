@@ -58,6 +58,9 @@ pub enum Subresource {
     /// A deletion that may be refused for the sake of those who use the pod.
     Eviction,
     Log,
+    Exec,
+    Attach,
+    PortForward,
     /// A service account's tokens.
     Token,
     /// The verdict on a certificate request.
@@ -75,6 +78,9 @@ impl Subresource {
             Subresource::Binding => "binding",
             Subresource::Eviction => "eviction",
             Subresource::Log => "log",
+            Subresource::Exec => "exec",
+            Subresource::Attach => "attach",
+            Subresource::PortForward => "portforward",
             Subresource::Token => "token",
             Subresource::Approval => "approval",
             Subresource::Finalize => "finalize",

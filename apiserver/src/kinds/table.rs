@@ -8,7 +8,9 @@ use std::time::Duration;
 use parking_lot::RwLock;
 use timonier_api::kind::{GroupResource, Kind};
 
-use super::Subresource::{self, Approval, Binding, Eviction, Finalize, Log, Scale, Status, Token};
+use super::Subresource::{
+    self, Approval, Attach, Binding, Eviction, Exec, Finalize, Log, PortForward, Scale, Status, Token,
+};
 use super::{
     Column, Hooks, Row, certificatesigningrequest, configmap, deployment, event, lease, namespace, node, pod,
     replicaset, secret, service, serviceaccount,
@@ -195,7 +197,7 @@ fn builtin(patience: pod::Patience) -> Vec<Row> {
             short_names: &["po"],
             categories: all,
             columns: pod::COLUMNS,
-            subresources: &[Status, Binding, Eviction, Log],
+            subresources: &[Status, Binding, Eviction, Log, Exec, Attach, PortForward],
             ..Spec::core("Pod", "pods", pod::Pod { patience })
         },
         Spec {

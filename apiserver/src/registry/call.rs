@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::request::Parts;
 use http::{HeaderMap, header};
+use hyper::upgrade::OnUpgrade;
 use timonier_api::kind::GroupResource;
 use timonier_api::protobuf::Message;
 use timonier_api::schema::Schema;
@@ -32,6 +33,8 @@ pub struct Call {
     pub storage: Arc<Row>,
     /// Told to the client in headers, whatever the answer is.
     pub warnings: Vec<String>,
+    /// What the connection becomes, if the client may have it upgraded.
+    pub upgrade: Option<OnUpgrade>,
 }
 
 impl Call {
@@ -49,16 +52,17 @@ impl Call {
             .filter(|row| info.is_resource && fits_scope(row, &info))
             .cloned()
             .ok_or_else(Status::no_such_path)?;
+        let upgrade = parts.extensions.remove();
         let storage = storage_row(&table, &row)?;
         let accept = match info.subresource.as_str() {
-            // A log is text whatever was asked for.
-            "log" => Accept::JSON,
+            // A log is text whatever was asked for, and an upgraded connection what it was upgraded to.
+            "log" | "exec" | "attach" | "portforward" => Accept::JSON,
             _ => {
                 let header = parts.headers.get(header::ACCEPT).and_then(|v| v.to_str().ok());
                 Accept::parse(header, Message::of(&row.kind.definition).is_some())?
             }
         };
-        Ok(Call { app, identity, info, query, headers: parts.headers, accept, row, storage, warnings: vec![] })
+        Ok(Call { app, identity, info, query, headers: parts.headers, accept, row, storage, warnings: vec![], upgrade })
     }
 
     /// The resource as errors name it.

@@ -54,7 +54,7 @@ pub async fn log(call: &mut Call) -> Result<Response, Status> {
 }
 
 /// The container whose log is asked for: the one named, the only one, or the one that an annotation names.
-fn container(pod: &Value, asked: Option<&str>) -> Result<String, Status> {
+pub(super) fn container(pod: &Value, asked: Option<&str>) -> Result<String, Status> {
     let names = |list: &str| -> Vec<String> {
         let containers = pod["spec"][list].as_array();
         containers

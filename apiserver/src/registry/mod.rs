@@ -5,6 +5,7 @@
 
 mod binding;
 mod call;
+mod connect;
 mod create;
 mod decode;
 mod delete;
@@ -21,6 +22,7 @@ mod select;
 mod shape;
 mod table;
 mod token;
+mod tunnel;
 mod update;
 mod watch;
 mod write;
@@ -89,6 +91,9 @@ async fn answer(call: &mut Call, body: Body) -> Result<Response, Status> {
         (Subresource::Token, "create") => token::create(call, body).await,
         (Subresource::Eviction, "create") => eviction::evict(call, body).await,
         (Subresource::Log, "get") => log::log(call).await,
+        (part @ (Subresource::Exec | Subresource::Attach | Subresource::PortForward), "get" | "create") => {
+            connect::connect(call, part).await
+        }
         _ => Err(unsupported(call)),
     }
 }

@@ -10,11 +10,21 @@ use axum::response::Response;
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use http::Request;
-use tower::{BoxError, Service};
+use http::header::{HOST, UPGRADE};
+use http::{HeaderValue, Request, Uri};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use timonier_api::status::Status;
+use tower::{BoxError, Service, ServiceExt};
 
 use crate::auth::Fixed;
 use crate::identity::Identity;
+use crate::respond;
+
+/// Bytes under way in each direction of an upgraded connection.
+const BUFFER: usize = 64 << 10;
 
 /// Requests made through it come from one fixed identity.
 #[derive(Clone)]
@@ -46,6 +56,37 @@ where
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(self.identity.clone());
         let mut router = self.router.clone();
-        async move { router.call(request).await }.boxed()
+        async move {
+            if request.headers().contains_key(UPGRADE) {
+                return Ok(upgraded(router, request).await.unwrap_or_else(|error| {
+                    respond::status(Status::internal(format!("the connection could not be upgraded: {error}")))
+                }));
+            }
+            router.call(request).await
+        }
+        .boxed()
     }
+}
+
+/// What is taken over is a connection, so such a request gets one of its own, in memory.
+async fn upgraded(router: Router, request: Request<Body>) -> hyper::Result<Response> {
+    let (ours, theirs) = tokio::io::duplex(BUFFER);
+    let (mut parts, body) = request.into_parts();
+    let extensions = std::mem::take(&mut parts.extensions);
+    let service = router.map_request(move |request: Request<Incoming>| {
+        let mut request = request.map(Body::new);
+        if let Some(identity) = extensions.get::<Fixed>() {
+            request.extensions_mut().insert(identity.clone());
+        }
+        request
+    });
+    let serving = http1::Builder::new().serve_connection(TokioIo::new(theirs), TowerToHyperService::new(service));
+    tokio::spawn(serving.with_upgrades());
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(ours)).await?;
+    tokio::spawn(connection.with_upgrades());
+    // A request over a connection names only its path, and its host beside it.
+    parts.headers.entry(HOST).or_insert(HeaderValue::from_static("localhost"));
+    parts.uri = parts.uri.path_and_query().map_or_else(Uri::default, |path| path.clone().into());
+    let answer = sender.send_request(Request::from_parts(parts, body)).await?;
+    Ok(answer.map(Body::new))
 }

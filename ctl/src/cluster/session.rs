@@ -199,6 +199,18 @@ impl Session {
         }
     }
 
+    /// Asks for another protocol than HTTP; the answer has the connection to itself.
+    pub async fn upgrade(&self, call: Call, handshake: HeaderMap) -> Result<Response<Body>, Error> {
+        tracing::debug!(target = %call.target(), "upgrade");
+        let mut request = call.request()?;
+        request.headers_mut().extend(handshake);
+        let response = self.client.send(request).await.map_err(|error| self.failure(error))?;
+        match response.status() {
+            StatusCode::SWITCHING_PROTOCOLS => Ok(response),
+            _ => Err(refusal(response).await),
+        }
+    }
+
     fn warn(&self, headers: &HeaderMap) {
         for value in headers.get_all(header::WARNING) {
             let Some(text) = value.to_str().ok().and_then(warning_text) else { continue };

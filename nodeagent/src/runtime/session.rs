@@ -77,6 +77,7 @@ pub struct ExecOutput {
 }
 
 impl ExecOutput {
+    #[allow(dead_code)]
     pub fn timed_out(&self) -> bool {
         self.code.is_none()
     }

@@ -1,7 +1,7 @@
 //! Streams over one connection. Two tasks own it: one reads, one writes; both end with it.
 //!
 //! **Windows.** Kubernetes' clients send no `WINDOW_UPDATE` and take none to heart, so a window that nobody opens must
-//! not hold us up. Windows are spoken with a peer whose first frame is `SETTINGS`, as ours is when we are the client.
+//! not hold us up. Windows are spoken with a peer who sends `SETTINGS`, as we do first when we are the client.
 //! With others a stream that nobody reads stops the whole connection once its buffer is full: memory is bounded either way.
 
 use std::{
@@ -76,7 +76,7 @@ impl Connection {
             frames,
             closed: CancellationToken::new(),
             written: CancellationToken::new(),
-            windows: AtomicBool::new(role == Role::Client),
+            windows: AtomicBool::new(false),
             window: Semaphore::new(DEFAULT_WINDOW as usize),
             table: Mutex::new(Table { next: if role == Role::Client { 1 } else { 2 }, ..Table::default() }),
             last_moved: Mutex::new(Instant::now()),
@@ -391,9 +391,8 @@ async fn receive(
             if initial.is_some() {
                 table.initial_window = initial.map(|window| window.clamp(DEFAULT_WINDOW / 4, MAX_WINDOW));
             }
-            // Later it would be too late: bytes that no window counted are under way.
-            if table.last_accepted == 0 && !shared.windows.swap(true, Ordering::AcqRel) {
-                drop(table);
+            // Bytes that went before were counted by nobody, which only makes the window larger.
+            if !shared.windows.swap(true, Ordering::AcqRel) && role == Role::Server {
                 our_windows().into_iter().for_each(answer);
             }
         }

@@ -2,7 +2,7 @@
 
 mod which;
 
-pub use which::pod_selector;
+pub use which::{pod_selector, telling};
 
 use crate::cluster::{Call, Session};
 use crate::connect::connect;

@@ -73,7 +73,7 @@ pub fn pod_selector(owner: &Item) -> Result<String, Error> {
 }
 
 /// Pods sorted by this have the one first that has most to say: placed, running, ready for long, restarted often.
-fn telling(pod: &Value) -> impl Ord + use<> {
+pub fn telling(pod: &Value) -> impl Ord + use<> {
     let ready = pod["status"]["conditions"].as_array().into_iter().flatten();
     let ready = ready.into_iter().find(|c| c["type"] == "Ready" && c["status"] == "True");
     let ready_since = ready.and_then(|condition| condition["lastTransitionTime"].as_str()).unwrap_or_default();
