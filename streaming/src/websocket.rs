@@ -1,6 +1,10 @@
 //! WebSocket upgrades (RFC 6455), and bytes carried in their messages.
 
-use std::io;
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
 
 use bytes::Bytes;
 use futures::{Sink, SinkExt, Stream, StreamExt, stream::SplitSink};
@@ -9,9 +13,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
-        Error as WsError, Message,
+        Error as WsError, Message, Utf8Bytes,
         handshake::{client::generate_key, derive_accept_key},
-        protocol::{Role, WebSocketConfig},
+        protocol::{CloseFrame, Role, WebSocketConfig, frame::coding::CloseCode},
     },
 };
 use tokio_util::io::{CopyToBytes, SinkWriter, StreamReader};
@@ -94,7 +98,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (sink, messages) = socket.split();
-    (StreamReader::new(binary(messages)), SinkWriter::new(CopyToBytes::new(messages_of(sink))))
+    (StreamReader::new(binary(messages)), SinkWriter::new(CopyToBytes::new(Messages { sink, said_goodbye: false })))
 }
 
 fn binary(
@@ -111,12 +115,40 @@ fn binary(
     bytes.boxed()
 }
 
-fn messages_of<S>(sink: SplitSink<WebSocketStream<S>, Message>) -> impl Sink<Bytes, Error = io::Error> + Unpin + Send
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let sink = sink.sink_map_err(io::Error::other);
-    Box::pin(sink.with(|bytes: Bytes| futures::future::ready(io::Result::Ok(Message::Binary(bytes)))))
+/// A sink of bytes for binary messages, closed as clients want it: with a reason.
+struct Messages<S> {
+    sink: SplitSink<WebSocketStream<S>, Message>,
+    said_goodbye: bool,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Bytes> for Messages<S> {
+    type Error = io::Error;
+
+    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.sink.poll_ready_unpin(cx).map_err(io::Error::other)
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, bytes: Bytes) -> io::Result<()> {
+        self.sink.start_send_unpin(Message::Binary(bytes)).map_err(io::Error::other)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.sink.poll_flush_unpin(cx).map_err(io::Error::other)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.said_goodbye {
+            ready!(self.as_mut().poll_ready(cx))?;
+            self.said_goodbye = true;
+            self.sink.start_send_unpin(goodbye()).map_err(io::Error::other)?;
+        }
+        self.poll_flush(cx)
+    }
+}
+
+/// The end of a connection that nothing is wrong with; clients take one without a code for an error.
+pub fn goodbye() -> Message {
+    Message::Close(Some(CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::default() }))
 }
 
 #[cfg(test)]

@@ -51,7 +51,7 @@ impl Sender {
     /// Says goodbye and waits until the other side has, too: closing while it still sends would take back what it
     /// has not read yet.
     pub async fn close(&self, gone: &CancellationToken) {
-        let closed = self.messages.lock().await.close().await;
+        let closed = self.messages.lock().await.send(websocket::goodbye()).await;
         if closed.is_ok() {
             let _late = tokio::time::timeout(LINGER, gone.cancelled()).await;
         }
