@@ -15,8 +15,9 @@ const EDGES: &[(&str, &[&str])] = &[
     ("client", &["api"]),
     ("apiserver", &["api", "merge", "store", "scheduling"]),
     ("controllers", &["api", "client", "scheduling"]),
-    ("nodeagent", &["api", "client"]),
-    ("ctl", &["api", "merge", "store", "scheduling", "client", "apiserver", "controllers", "nodeagent"]),
+    ("streaming", &[]),
+    ("nodeagent", &["api", "client", "streaming"]),
+    ("ctl", &["api", "merge", "store", "scheduling", "client", "apiserver", "controllers", "nodeagent", "streaming"]),
     ("tests", &["api", "client", "store"]),
 ];
 
@@ -29,6 +30,7 @@ const NEVER: &[(&str, &[&str])] = &[
     ("apiserver", &["kube", "bollard"]),
     ("controllers", &["axum", "bollard", "etcd-client"]),
     ("nodeagent", &["etcd-client"]),
+    ("streaming", &["kube", "axum", "bollard", "k8s-openapi"]),
 ];
 
 /// What each crate depends on, by the names in its Cargo.toml; tests' own dependencies left out.
