@@ -57,7 +57,7 @@ pub fn refusal(error: RuntimeError) -> Refusal {
         RuntimeError::NotFound(_) => StatusCode::NOT_FOUND,
         RuntimeError::Conflict(_) => StatusCode::CONFLICT,
         RuntimeError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
-        RuntimeError::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
     };
     (status, error.to_string())
 }
