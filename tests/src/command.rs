@@ -95,14 +95,21 @@ impl Program {
         })
     }
 
-    /// Leaves it running; it is killed with the returned value.
-    pub fn stream(mut self) -> Result<Streaming> {
+    /// Leaves it running, without input; it is killed with the returned value.
+    pub fn stream(self) -> Result<Streaming> {
+        let mut running = self.converse()?;
+        running.stdin = None;
+        Ok(running)
+    }
+
+    /// Leaves it running, to be talked to.
+    pub fn converse(mut self) -> Result<Streaming> {
         use tokio::io::{AsyncBufReadExt, BufReader};
         let description = self.describe();
         let mut child = self.command.spawn().with_context(|| format!("cannot start `{description}`"))?;
-        drop(child.stdin.take());
-        let stdout = child.stdout.take().context("its output is piped")?;
-        Ok(Streaming { lines: BufReader::new(stdout).lines(), child, description, seen: Vec::new() })
+        let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+        let stdout = stdout.context("its output is piped")?;
+        Ok(Streaming { lines: BufReader::new(stdout).lines(), child, stdin, description, seen: Vec::new() })
     }
 }
 
@@ -111,6 +118,7 @@ impl Program {
 pub struct Streaming {
     lines: tokio::io::Lines<tokio::io::BufReader<tokio::process::ChildStdout>>,
     child: tokio::process::Child,
+    stdin: Option<tokio::process::ChildStdin>,
     description: String,
     seen: Vec<String>,
 }
@@ -130,6 +138,13 @@ impl Streaming {
         let found =
             tokio::time::timeout(within, found).await.unwrap_or_else(|_| bail!("nothing came within {within:?}"));
         found.with_context(|| format!("`{}` printed so far:\n{}", self.description, self.seen.join("\n")))
+    }
+
+    /// Writes to its input.
+    pub async fn say(&mut self, text: &str) -> Result<()> {
+        let stdin = self.stdin.as_mut().context("it has no input")?;
+        stdin.write_all(text.as_bytes()).await?;
+        Ok(stdin.flush().await?)
     }
 
     /// All lines so far.

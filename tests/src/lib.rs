@@ -6,11 +6,12 @@
 //! * what is missing on the machine fails the test with words that say what to install; nothing is skipped;
 //! * tests wait for conditions until a deadline, and a failure shows what the cluster looked like.
 //!
-//! Reading order: [`binaries`], [`command`], [`wait`] (the basics), [`etcd`], [`image`], [`hosts`] (what a cluster needs),
+//! Reading order: [`binaries`], [`command`], [`wait`] (the basics), [`etcd`], [`image`], [`clients`], [`hosts`] (what a cluster needs),
 //! [`cluster`] (`kctl up`), [`processes`] (the same as separate processes), [`farm`] (nodes that are hosts of their own),
 //! [`scenario`] (running a test on both stores), [`watching`], [`replicas`] and [`pages`] (what tests look at).
 
 pub mod binaries;
+pub mod clients;
 pub mod cluster;
 pub mod command;
 pub mod etcd;

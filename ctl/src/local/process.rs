@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 /// How long nodes may be silent, and pods stay on those that are.
 #[derive(clap::Args, Clone, Debug, PartialEq, Default)]
+#[group(skip)]
 pub struct Patience {
     #[command(flatten)]
     pub nodes: timonier_controllers::NodeFlags,

@@ -239,7 +239,7 @@ class Suite:
 
     def forwarding(self):
         core, namespace = self.core, self.namespace
-        script = "mkdir /tmp/www && echo served > /tmp/www/index.html && exec busybox httpd -f -p 8080 -h /tmp/www"
+        script = "mkdir /tmp/www && echo served > /tmp/www/index.html && exec httpd -f -p 8080 -h /tmp/www"
         core.create_namespaced_pod(namespace, self.pod("server", script))
         self.running("server")
 

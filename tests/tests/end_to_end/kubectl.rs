@@ -1,10 +1,11 @@
 //! Real kubectl, the one on PATH and Debian's old one, doing what people do with it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use timonier_tests::both_stores;
+use timonier_tests::clients::debian_s_kubectl;
 use timonier_tests::cluster::Cluster;
 use timonier_tests::command::{Program, Said};
 use timonier_tests::wait::{PATIENCE, eventually};
@@ -17,24 +18,7 @@ async fn with_kubectl_on_path(cluster: &Cluster) -> Result<()> {
 }
 
 async fn with_debian_s_kubectl(cluster: &Cluster) -> Result<()> {
-    daily_work(cluster, &debian_s_kubectl().await?).await
-}
-
-/// kubectl 1.20 out of Debian's package, which is unpacked and not installed.
-async fn debian_s_kubectl() -> Result<PathBuf> {
-    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("kubernetes-client");
-    let kubectl = cache.join("usr/bin/kubectl");
-    if kubectl.is_file() {
-        return Ok(kubectl);
-    }
-    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
-    let download = "apt-get download kubernetes-client || { apt-get update && apt-get download kubernetes-client; }";
-    let script = format!("cd \"$1\" && {{ {download}; }} && dpkg -x kubernetes-client_*.deb unpacked");
-    let shell = Program::new("/bin/sh").args(["-euc", &script, "sh"]).args([dir.path()]);
-    shell.run().await?.ok().context("cannot get Debian's kubectl (package kubernetes-client)")?;
-    // Whoever is first puts it there; a second one finds it and throws its own away.
-    let _lost_the_race = std::fs::rename(dir.path().join("unpacked"), &cache);
-    if kubectl.is_file() { Ok(kubectl) } else { bail!("{} is not in the package", kubectl.display()) }
+    daily_work(cluster, &debian_s_kubectl(Path::new(env!("CARGO_TARGET_TMPDIR"))).await?).await
 }
 
 struct Kubectl<'a> {

@@ -1,0 +1,46 @@
+//! Other people's clients, unmodified, on one cluster: kubectl new and old, Python's, and the crate `kube` as a stranger uses it.
+
+mod draining;
+mod python;
+mod rust;
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use timonier_tests::cluster::{Cluster, Store, Wish};
+use timonier_tests::scenario::on;
+
+/// Each client works in a namespace of its own, all at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_find_a_kubernetes_cluster() {
+    on(Wish { store: Store::Embedded, nodes: 2, hollow: false }, async |cluster| {
+        for namespace in ["python", "rust"] {
+            cluster.kctl(["create", "namespace", namespace]).await?.ok()?;
+        }
+        tokio::try_join!(
+            named("the Python client", python::all(cluster, "python")),
+            named("crate kube", rust::all(cluster, "rust")),
+        )?;
+        // This one takes a node away, so it comes last.
+        named("draining", draining::all(cluster)).await
+    })
+    .await;
+}
+
+async fn named(client: &str, work: impl Future<Output = Result<()>>) -> Result<()> {
+    work.await.with_context(|| client.to_string())
+}
+
+/// A kubectl that works in one namespace.
+struct Kubectl<'a> {
+    cluster: &'a Cluster,
+    path: &'a Path,
+    namespace: &'a str,
+}
+
+impl Kubectl<'_> {
+    async fn ok(&self, args: &[&str]) -> Result<String> {
+        let program = self.cluster.client_program(self.path)?.args(["-n", self.namespace]);
+        program.args(args).run().await?.ok()
+    }
+}
