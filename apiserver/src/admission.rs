@@ -1,5 +1,7 @@
 //! What may be refused only after looking at the object: the limits of node agents, and namespaces that must stay.
 
+mod storage;
+
 use serde_json::Value;
 use timonier_api::kind::GroupResource;
 use timonier_api::status::Status;
@@ -37,6 +39,7 @@ impl Attributes<'_> {
 pub fn admit(write: &Attributes<'_>) -> Result<(), Status> {
     keep_first_namespaces(write)?;
     restrict_bootstrapper(write)?;
+    storage::claims_do_not_grow(write)?;
     restrict_node(write)
 }
 
@@ -91,6 +94,7 @@ fn restrict_node(write: &Attributes<'_>) -> Result<(), Status> {
             }
             Ok(())
         }
+        ("", "persistentvolumes") => storage::restrict_node(write, node),
         _ => Ok(()),
     }
 }

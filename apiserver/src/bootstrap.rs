@@ -1,13 +1,43 @@
-//! The first transaction of a cluster: its four namespaces. The uid of `kube-system` is the cluster's id.
+//! The first transaction of a cluster: its four namespaces. The uid of `kube-system` is the cluster's id. Then the default
+//! storage class.
 
 use jiff::Timestamp;
 use serde_json::json;
 use timonier_store::{CommitError, Condition, Key, Op, Store, Txn};
 
 use crate::config::StartError;
-use crate::kinds::Table;
+use crate::kinds::{Table, storageclass};
 use crate::object::{self, meta};
 use crate::registry::keys;
+
+/// The class of claims that name none: directories on the node where their pod runs.
+const LOCAL_PATH: &str = "local-path";
+
+/// Makes the default storage class where there is no class at all.
+pub async fn first_storage_class(store: &Store, table: &Table) -> Result<(), StartError> {
+    let row = table
+        .by_plural("storage.k8s.io", "v1", "storageclasses")
+        .ok_or_else(|| StartError::Store("the kind StorageClass is not built in".to_string()))?;
+    let snapshot = store.fresh().await.map_err(|error| StartError::Store(error.to_string()))?;
+    if snapshot.range(&keys::kind(row), None).next().is_some() {
+        return Ok(());
+    }
+    let class = json!({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {
+            "name": LOCAL_PATH,
+            "uid": uuid::Uuid::new_v4().to_string(),
+            "creationTimestamp": meta::time(Timestamp::now()),
+            "annotations": {storageclass::DEFAULT_ANNOTATION: "true"},
+        },
+        "provisioner": "timonier.io/local-path",
+        "reclaimPolicy": "Delete",
+        "volumeBindingMode": "WaitForFirstConsumer",
+    });
+    let value = object::encode(&class, row).map_err(|error| StartError::Store(error.to_string()))?;
+    match store.commit(Txn::create(Key::new(keys::object(row, "", LOCAL_PATH)), value, None)).await {
+        Ok(_) | Err(CommitError::Conflict { .. }) => Ok(()),
+        Err(error) => Err(StartError::Store(error.to_string())),
+    }
+}
 
 const NAMESPACES: [&str; 4] = ["default", "kube-system", "kube-public", "kube-node-lease"];
 

@@ -18,6 +18,7 @@ mod app;
 mod auth;
 mod body;
 mod bootstrap;
+mod completion;
 mod config;
 mod discovery;
 mod health;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use k8s_openapi::api::{apps, authentication, autoscaling, certificates, coordination, core, events};
+use k8s_openapi::api::{apps, authentication, autoscaling, certificates, coordination, core, events, storage};
 use k8s_openapi::apimachinery::pkg::apis::meta;
 use k8s_openapi::apimachinery::pkg::runtime::RawExtension;
 use k8s_openapi::{ListableResource, Resource};
@@ -41,6 +41,8 @@ pub(super) static ROOTS: &[Root] = &[
     listed::<core::v1::Event>(),
     listed::<core::v1::Namespace>(),
     listed::<core::v1::Node>(),
+    listed::<core::v1::PersistentVolume>(),
+    listed::<core::v1::PersistentVolumeClaim>(),
     listed::<core::v1::Pod>(),
     listed::<core::v1::Secret>(),
     listed::<core::v1::Service>(),
@@ -50,6 +52,7 @@ pub(super) static ROOTS: &[Root] = &[
     listed::<certificates::v1::CertificateSigningRequest>(),
     listed::<coordination::v1::Lease>(),
     listed::<events::v1::Event>(),
+    listed::<storage::v1::StorageClass>(),
     single::<core::v1::Binding>(),
     single::<authentication::v1::TokenRequest>(),
     single::<autoscaling::v1::Scale>(),

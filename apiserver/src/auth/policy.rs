@@ -92,6 +92,8 @@ fn node_may(node: &str, info: &RequestInfo) -> bool {
         // Only for pods of its own, which the registry sees to.
         ("", "serviceaccounts", "token") => info.verb == "create",
         ("certificates.k8s.io", "certificatesigningrequests", "") => matches!(info.verb, "create" | "get"),
+        ("", "persistentvolumeclaims", "") => read,
+        ("", "persistentvolumes", "") => read || info.verb == "patch",
         ("coordination.k8s.io", "leases", "") => {
             info.namespace == "kube-node-lease"
                 && (info.verb == "create" || (info.name == node && (read || write || info.verb == "delete")))

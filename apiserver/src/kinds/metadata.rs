@@ -37,6 +37,19 @@ pub fn since(time: &Value, now: Timestamp) -> String {
     }
 }
 
+/// Adds a finalizer where it is missing.
+pub fn add_finalizer(o: &mut Value, name: &str) {
+    let Some(metadata) = json::object_mut(o, "metadata") else {
+        return;
+    };
+    json::fill(metadata, "finalizers", Vec::<Value>::new());
+    if let Some(finalizers) = metadata.get_mut("finalizers").and_then(Value::as_array_mut)
+        && !finalizers.iter().any(|there| there == name)
+    {
+        finalizers.push(name.into());
+    }
+}
+
 /// Puts everything but `status` back to what it was (a status update may also change managedFields).
 pub fn keep_all_but_status(new: &mut Value, old: &Value) {
     let status = json::remove(new, "status");

@@ -12,8 +12,8 @@ use super::Subresource::{
     self, Approval, Attach, Binding, Eviction, Exec, Finalize, Log, PortForward, Scale, Status, Token,
 };
 use super::{
-    Column, Hooks, Row, certificatesigningrequest, configmap, deployment, event, lease, namespace, node, pod,
-    replicaset, secret, service, serviceaccount,
+    Column, Hooks, Row, certificatesigningrequest, configmap, deployment, event, lease, namespace, node,
+    persistentvolume, persistentvolumeclaim, pod, replicaset, secret, service, serviceaccount, storageclass,
 };
 
 /// An immutable set of rows. A kind is added by making a new table and swapping it in.
@@ -220,6 +220,31 @@ fn builtin(patience: pod::Patience) -> Vec<Row> {
             subresources: &[Token],
             ..Spec::core("ServiceAccount", "serviceaccounts", serviceaccount::ServiceAccount)
         },
+        Spec {
+            short_names: &["pv"],
+            namespaced: false,
+            columns: persistentvolume::COLUMNS,
+            subresources: &[Status],
+            ..Spec::core("PersistentVolume", "persistentvolumes", persistentvolume::PersistentVolume)
+        },
+        Spec {
+            short_names: &["pvc"],
+            columns: persistentvolumeclaim::COLUMNS,
+            subresources: &[Status],
+            ..Spec::core(
+                "PersistentVolumeClaim",
+                "persistentvolumeclaims",
+                persistentvolumeclaim::PersistentVolumeClaim,
+            )
+        },
+        Spec {
+            group: "storage.k8s.io",
+            package: "storage",
+            short_names: &["sc"],
+            namespaced: false,
+            columns: storageclass::COLUMNS,
+            ..Spec::core("StorageClass", "storageclasses", storageclass::StorageClass)
+        },
         event(false),
         Spec { group: "events.k8s.io", package: "events", storage_group: Some(""), ..event(true) },
         apps(Spec {
@@ -262,7 +287,7 @@ mod tests {
     #[test]
     fn every_row_is_found_by_plural_and_by_kind() {
         let table = Table::builtin();
-        assert_eq!(table.rows().len(), 13);
+        assert_eq!(table.rows().len(), 16);
         for row in table.rows() {
             let kind = &row.kind;
             let by_plural = table.by_plural(&kind.group, &kind.version, &kind.plural);

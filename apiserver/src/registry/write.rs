@@ -15,6 +15,7 @@ use timonier_store::{CommitError, Entry, Key, Revision, Txn};
 use super::call::{Call, schema};
 use super::{delete, keys};
 use crate::admission::{Attributes, admit};
+use crate::completion::complete;
 use crate::kinds::{Row, Subresource};
 use crate::object::{self, Object, meta};
 
@@ -77,6 +78,7 @@ pub async fn create(call: &mut Call, mut object: Value, ownership: Ownership) ->
     row.hooks.default(&mut object);
     row.hooks.prepare_create(&mut object);
     row.hooks.created_by(&mut object, &call.identity);
+    complete(&row, &mut object, &snapshot);
     if counts_generations(&row) {
         meta::set(&mut object, "generation", 1);
     }

@@ -50,6 +50,7 @@ impl Server {
         let agents = Agents::new(&config.pki)?;
         let kinds = Kinds::new(Table::builtin_with(config.patience));
         bootstrap::first_namespaces(&config.store, &kinds.current()).await?;
+        bootstrap::first_storage_class(&config.store, &kinds.current()).await?;
         let bind = |source| StartError::Bind { address: config.bind, source };
         let listener = TcpListener::bind(config.bind).await.map_err(bind)?;
         let address = listener.local_addr().map_err(bind)?;

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use timonier_api::quantity::Quantity;
 
-use crate::kinds::json;
+use crate::kinds::{json, persistentvolumeclaim};
 
 /// Permission bits of files in a volume: 0644.
 const FILE_MODE: i64 = 0o644;
@@ -201,7 +201,7 @@ fn default_projected(value: &mut Value) {
 fn default_ephemeral(value: &mut Value) {
     let spec = value.get_mut("volumeClaimTemplate").and_then(|template| template.get_mut("spec"));
     if let Some(spec) = spec {
-        json::fill_text(spec, "volumeMode", "Filesystem");
+        persistentvolumeclaim::default_spec(spec);
     }
 }
 

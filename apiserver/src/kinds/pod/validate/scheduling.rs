@@ -27,20 +27,25 @@ pub fn scheduling(spec: &Value, path: &Path, errors: &mut Errors) {
 
 fn node_affinity(affinity: &Value, path: &Path, errors: &mut Errors) {
     if json::has(affinity, REQUIRED) {
-        let terms = json::list(json::get(affinity, REQUIRED), "nodeSelectorTerms");
-        let path = path.child(REQUIRED).child("nodeSelectorTerms");
-        if terms.is_empty() {
-            let detail = "must have at least one node selector term";
-            errors.push(FieldError::required(&path, detail));
-        }
-        for (i, term) in terms.iter().enumerate() {
-            node_selector_term(term, &path.index(i), errors);
-        }
+        node_selector(json::get(affinity, REQUIRED), &path.child(REQUIRED), errors);
     }
     for (i, term) in json::list(affinity, PREFERRED).iter().enumerate() {
         let path = path.child(PREFERRED).index(i);
         weight(term, &path, errors);
         node_selector_term(json::get(term, "preference"), &path.child("preference"), errors);
+    }
+}
+
+/// Checks a node selector at `path`.
+pub fn node_selector(selector: &Value, path: &Path, errors: &mut Errors) {
+    let terms = json::list(selector, "nodeSelectorTerms");
+    let path = path.child("nodeSelectorTerms");
+    if terms.is_empty() {
+        let detail = "must have at least one node selector term";
+        errors.push(FieldError::required(&path, detail));
+    }
+    for (i, term) in terms.iter().enumerate() {
+        node_selector_term(term, &path.index(i), errors);
     }
 }
 

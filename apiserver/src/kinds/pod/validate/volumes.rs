@@ -8,9 +8,10 @@ use timonier_api::names;
 use timonier_api::quantity::Quantity;
 
 use super::{Errors, env, grammar, local_path, no_step_back, optional_choice, required_text};
-use crate::kinds::json;
+use crate::kinds::{json, metadata, persistentvolumeclaim};
 
-const HOST_PATH_TYPES: [&str; 7] =
+/// Values of `hostPath.type`, besides none at all.
+pub const HOST_PATH_TYPES: [&str; 7] =
     ["BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket"];
 
 /// The names of a pod's volumes.
@@ -83,8 +84,27 @@ fn sources(volume: &Value, path: &Path, errors: &mut Errors) {
         "csi" => {
             required_text(value, "driver", &path, errors);
         }
+        "ephemeral" => ephemeral(value, &path, errors),
         _ => {}
     }
+}
+
+/// A claim that is made for the pod.
+fn ephemeral(value: &Value, path: &Path, errors: &mut Errors) {
+    let (template, path) = (json::get(value, "volumeClaimTemplate"), path.child("volumeClaimTemplate"));
+    if template.is_null() {
+        errors.push(FieldError::required(&path, ""));
+        return;
+    }
+    let metadata = path.child("metadata");
+    for (field, _) in json::map(template, "metadata").into_iter().flatten().filter(|(_, value)| !value.is_null()) {
+        if !matches!(field.as_str(), "annotations" | "labels") {
+            let detail = "cannot be set for an ephemeral volume";
+            errors.push(FieldError::forbidden(&metadata.field(field), detail));
+        }
+    }
+    errors.extend(metadata::validate_labels(json::get(template, "metadata"), "labels", &metadata));
+    persistentvolumeclaim::validate_spec(json::get(template, "spec"), &path.child("spec"), errors);
 }
 
 fn size_limit(value: &Value, path: &Path, errors: &mut Errors) {

@@ -1,0 +1,30 @@
+//! What is filled into a new object after a look at others: Kubernetes' mutating admission.
+
+use serde_json::Value;
+use timonier_store::Snapshot;
+
+use crate::kinds::{Row, json, metadata, persistentvolumeclaim, storageclass};
+use crate::object::Object;
+
+/// Completes a new object. `snapshot` has all that was written before.
+pub fn complete(row: &Row, object: &mut Value, snapshot: &Snapshot) {
+    if (&*row.kind.group, &*row.kind.plural) == ("", "persistentvolumeclaims") {
+        default_storage_class(object, snapshot);
+    }
+}
+
+/// A claim that names no class gets the default one; of several, the one made last.
+fn default_storage_class(claim: &mut Value, snapshot: &Snapshot) {
+    if persistentvolumeclaim::has_class(claim) {
+        return;
+    }
+    let classes = snapshot.range("storageclasses.storage.k8s.io/", None);
+    let classes = classes.filter_map(|entry| Object::of(entry).ok()?.stored_value().ok());
+    let made = |class: &Value| json::text(json::get(class, "metadata"), "creationTimestamp").to_owned();
+    let by_age = |a: &Value, b: &Value| made(a).cmp(&made(b)).then_with(|| metadata::name(b).cmp(metadata::name(a)));
+    if let Some(class) = classes.filter(storageclass::is_default).max_by(by_age)
+        && let Some(spec) = json::object_mut(claim, "spec")
+    {
+        json::set(spec, "storageClassName", metadata::name(&class));
+    }
+}
