@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::node::{Node, Usage};
 use crate::pod::Pod;
+use crate::volume::{ClaimName, Volumes};
 use crate::zones::Zones;
 
 /// What became different, as a set: a pod that was refused is worth another look only when one of
@@ -21,6 +22,8 @@ impl Change {
     pub const NODE_TAINTS: Change = Change(1 << 2);
     pub const NODE_ALLOCATABLE: Change = Change(1 << 3);
     pub const POD_REMOVED: Change = Change(1 << 4);
+    /// Claims, volumes or classes.
+    pub const VOLUMES: Change = Change(1 << 7);
 
     pub fn intersects(self, other: Change) -> bool {
         self.0 & other.0 != 0
@@ -49,6 +52,9 @@ pub struct Cluster {
     /// and of nodes are not ordered between each other.
     strays: HashMap<Arc<str>, Usage>,
     zones: Zones,
+    volumes: Volumes,
+    /// How many of the pods use each claim.
+    claims: HashMap<ClaimName, usize>,
 }
 
 impl Cluster {
@@ -72,6 +78,38 @@ impl Cluster {
     /// How many pods of each controller are in each zone.
     pub fn zones(&self) -> &Zones {
         &self.zones
+    }
+
+    /// What pods' claims are about.
+    pub fn volumes(&self) -> &Volumes {
+        &self.volumes
+    }
+
+    pub fn volumes_mut(&mut self) -> &mut Volumes {
+        &mut self.volumes
+    }
+
+    /// Whether a pod that is counted uses the claim.
+    pub fn uses_claim(&self, namespace: &Arc<str>, name: &Arc<str>) -> bool {
+        self.claims.contains_key(&(namespace.clone(), name.clone()))
+    }
+
+    fn count_claims(&mut self, pod: &Pod) {
+        for claim in &pod.claims {
+            *self.claims.entry((pod.namespace.clone(), claim.name.clone())).or_default() += 1;
+        }
+    }
+
+    fn discount_claims(&mut self, pod: &Pod) {
+        for claim in &pod.claims {
+            let name = (pod.namespace.clone(), claim.name.clone());
+            if let Some(count) = self.claims.get_mut(&name) {
+                *count -= 1;
+                if *count == 0 {
+                    self.claims.remove(&name);
+                }
+            }
+        }
     }
 
     /// Adds a node, or replaces what is known of it. Pods on it stay.
@@ -113,6 +151,7 @@ impl Cluster {
     pub fn set_pod(&mut self, pod: Arc<Pod>, node: &Arc<str>) {
         self.remove_pod(&pod.uid);
         self.pods.insert(pod.uid.clone(), node.clone());
+        self.count_claims(&pod);
         let Some(&at) = self.by_name.get(node) else {
             return self.strays.entry(node.clone()).or_default().add(pod);
         };
@@ -126,17 +165,25 @@ impl Cluster {
     /// Stops counting a pod. False when it was not counted.
     pub fn remove_pod(&mut self, uid: &str) -> bool {
         let Some(name) = self.pods.remove(uid) else { return false };
-        if let Some(&at) = self.by_name.get(&name) {
+        let removed = if let Some(&at) = self.by_name.get(&name) {
             let node = &mut self.nodes[at];
             let pod = node.usage_mut().remove(uid);
-            if let (Some(controller), Some(zone)) = (pod.and_then(|pod| pod.controller.clone()), &node.zone) {
+            let controller = pod.as_ref().and_then(|pod| pod.controller.clone());
+            if let (Some(controller), Some(zone)) = (controller, &node.zone) {
                 self.zones.remove(&controller, zone, 1);
             }
+            pod
         } else if let Some(usage) = self.strays.get_mut(&name) {
-            usage.remove(uid);
+            let pod = usage.remove(uid);
             if usage.is_empty() {
                 self.strays.remove(&name);
             }
+            pod
+        } else {
+            None
+        };
+        if let Some(pod) = removed {
+            self.discount_claims(&pod);
         }
         true
     }

@@ -1,5 +1,6 @@
 //! Why a pod fits nowhere, node by node and in one sentence.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
@@ -21,6 +22,11 @@ pub enum Reason {
     HostPorts,
     TooManyPods,
     Insufficient(ResourceName),
+    VolumeNodeAffinity,
+    NoVolumeToBind,
+    /// A claim is bound to a volume that is not there.
+    NoSuchVolume,
+    ReadWriteOncePod,
 }
 
 impl fmt::Display for Reason {
@@ -34,6 +40,12 @@ impl fmt::Display for Reason {
                 return write!(f, "node(s) didn't satisfy plugin(s) [{filter}]");
             }
             Reason::HostPorts => "node(s) didn't have free ports for the requested pod ports",
+            Reason::VolumeNodeAffinity => "node(s) didn't match PersistentVolume's node affinity",
+            Reason::NoVolumeToBind => "node(s) didn't find available persistent volumes to bind",
+            Reason::NoSuchVolume => "node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)",
+            Reason::ReadWriteOncePod => {
+                "node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode"
+            }
             Reason::TooManyPods => "Too many pods",
             Reason::Insufficient(resource) => return write!(f, "Insufficient {resource}"),
         })
@@ -50,7 +62,7 @@ pub struct Explanation {
     /// For all nodes that have no refusal of their own.
     others: Option<Reason>,
     /// The pod can run nowhere, whatever the nodes: said once instead of by node.
-    impossible: Option<&'static str>,
+    impossible: Option<Cow<'static, str>>,
     curable_by: Change,
 }
 
@@ -65,8 +77,8 @@ impl Explanation {
         Explanation { nodes, ..Explanation::default() }
     }
 
-    pub(crate) fn impossible(nodes: usize, why: &'static str) -> Explanation {
-        Explanation { nodes, impossible: Some(why), ..Explanation::default() }
+    pub(crate) fn impossible(nodes: usize, why: Cow<'static, str>, curable_by: Change) -> Explanation {
+        Explanation { nodes, impossible: Some(why), curable_by, ..Explanation::default() }
     }
 
     /// Where a filter puts its reasons before [`Explanation::close`] gives them to a node.
@@ -126,7 +138,7 @@ impl Explanation {
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "0/{} nodes are available:", self.nodes)?;
-        if let Some(why) = self.impossible {
+        if let Some(why) = &self.impossible {
             return write!(f, " {why}.");
         }
         let mut parts: Vec<String> = self

@@ -25,6 +25,7 @@ pub mod resource;
 pub mod score;
 pub mod selector;
 pub mod taint;
+pub mod volume;
 pub mod zones;
 
 pub use cluster::{Change, Cluster};

@@ -7,9 +7,11 @@ use rand::rngs::SmallRng;
 
 use crate::cluster::{Change, Cluster};
 use crate::explanation::{Explanation, Reason};
+use crate::filter::volume_binding::Claims;
 use crate::filter::{FILTERS, Filter, Judge, Verdict};
 use crate::pod::Pod;
 use crate::score::{SCORES, Score, best};
+use crate::volume::Bindings;
 
 /// Where a pod goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +20,8 @@ pub struct Decision {
     /// How many nodes were looked at, and how many of these would have done.
     pub evaluated: usize,
     pub feasible: usize,
+    /// What the pod's claims need first.
+    pub bindings: Bindings,
 }
 
 /// Why a pod goes nowhere; as text, the message of its `PodScheduled` condition.
@@ -64,11 +68,12 @@ impl Scheduler {
             [only] => only,
             ref several => best(self.scores, pod, cluster, several, &mut self.dice),
         };
-        Ok(Decision {
-            node: cluster.nodes()[best].name.clone(),
-            evaluated: found.evaluated,
-            feasible: found.feasible.len(),
-        })
+        let node = &cluster.nodes()[best];
+        let bindings = match Claims::of(pod, cluster.volumes()) {
+            Ok(claims) if !pod.claims.is_empty() => claims.bindings(node).unwrap_or_default(),
+            _ => Bindings::default(),
+        };
+        Ok(Decision { node: node.name.clone(), bindings, evaluated: found.evaluated, feasible: found.feasible.len() })
     }
 
     fn filter(&mut self, pod: &Pod, cluster: &Cluster) -> Result<Found, Explanation> {
@@ -79,7 +84,7 @@ impl Scheduler {
         for filter in self.filters {
             match filter.prepare(pod, cluster) {
                 Verdict::Indifferent => {}
-                Verdict::Never(why) => return Err(Explanation::impossible(all, why)),
+                Verdict::Never(why, curable_by) => return Err(Explanation::impossible(all, why, curable_by)),
                 Verdict::Ask(judge) => judges.push((*filter, judge)),
                 Verdict::AskOnly(names, judge) => {
                     let known = names.into_iter().filter_map(|name| cluster.position(name));

@@ -9,6 +9,7 @@ use crate::host_port::HostPort;
 use crate::resource::Resources;
 use crate::selector::{NodeSelector, Term};
 use crate::taint::Toleration;
+use crate::volume::PodClaim;
 
 /// A container without a request counts as this much when nodes are *scored*, so that pods that
 /// request nothing spread too. As in Kubernetes: a tenth of a CPU and 200 MiB.
@@ -36,6 +37,8 @@ pub struct Pod {
     pub node_affinity: Option<NodeSelector>,
     /// Preferred terms with their weights, 1 to 100.
     pub node_preferences: Vec<(i64, Term)>,
+    /// Claims of its volumes.
+    pub claims: Vec<PodClaim>,
 }
 
 impl Pod {
@@ -46,6 +49,7 @@ impl Pod {
         let affinity = spec.affinity.as_ref().and_then(|all| all.node_affinity.as_ref());
         let (requests, weight) = requests(spec)?;
         Ok(Pod {
+            claims: PodClaim::of(pod),
             uid: meta.uid.as_deref().unwrap_or_default().into(),
             namespace: meta.namespace.as_deref().unwrap_or_default().into(),
             name: meta.name.as_deref().unwrap_or_default().into(),

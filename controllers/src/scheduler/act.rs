@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use super::bind_volumes::{Unbound, bind_volumes};
 use super::state::{Binding, Outcome, Refusal, key};
 use super::view::PodView;
 use super::{News, SCHEDULER_NAME};
@@ -66,7 +67,20 @@ enum Answer {
 }
 
 impl Shared {
-    async fn bind(&self, Binding { pod, node }: &Binding) -> Outcome {
+    async fn bind(&self, binding: &Binding) -> Outcome {
+        let Binding { pod, node, bindings } = binding;
+        if !bindings.is_empty() {
+            match bind_volumes(&self.writer, binding).await {
+                Ok(()) => {}
+                Err(Unbound::Moot) => return Outcome::Settled { uid: pod.uid.clone() },
+                Err(Unbound::Failed(error)) => {
+                    warn!("cannot bind the volumes of pod {} on {node}: {error}", key(pod));
+                    let message = format!("running PreBind plugin \"VolumeBinding\": binding volumes: {error}");
+                    self.recorder.warning(regarding(pod), "FailedScheduling", message);
+                    return Outcome::Failed { uid: pod.uid.clone() };
+                }
+            }
+        }
         let body = json!({
             "apiVersion": "v1", "kind": "Binding",
             "metadata": {"namespace": pod.namespace, "name": pod.name, "uid": pod.uid},

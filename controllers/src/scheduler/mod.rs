@@ -6,14 +6,16 @@
 //! - A pod that fits nowhere is looked at again when something happened that could cure its refusal, and not
 //!   before.
 //! - Only pods with `schedulerName: default-scheduler` are touched, and of them only `spec.nodeName` (through
-//!   `binding`) and the condition `PodScheduled`.
+//!   `binding`) and the condition `PodScheduled`. Their claims are told the node, and volumes their claim, first.
 //!
 //! Reading order: [`view`] (what is watched), [`queue`] (who waits for what), [`state`] (pure: what is known,
 //! and the next action), [`act`] (the writes), and the loop below.
 
 mod act;
+mod bind_volumes;
 mod queue;
 mod state;
+mod storage;
 mod view;
 
 use std::time::Duration;
@@ -28,6 +30,7 @@ use tracing::info;
 
 use act::Actor;
 use state::{Action, Outcome, State};
+use storage::StorageStep;
 use view::{NodeView, PodView};
 
 /// The value of `spec.schedulerName` that means us, and the name that our events carry.
@@ -45,6 +48,7 @@ const BINDINGS: usize = 256;
 enum News {
     Pods(Box<Step<PodView>>),
     Nodes(Box<Step<NodeView>>),
+    Storage(Box<StorageStep>),
     Bound(Outcome),
 }
 
@@ -53,6 +57,9 @@ pub async fn run(client: Client, shutdown: CancellationToken) {
     let (inbox, mut news) = mpsc::channel(INBOX);
     follow(client.clone(), inbox.clone(), |step| News::Pods(Box::new(step)), &shutdown);
     follow(client.clone(), inbox.clone(), |step| News::Nodes(Box::new(step)), &shutdown);
+    follow(client.clone(), inbox.clone(), |step| News::Storage(Box::new(StorageStep::Claims(step))), &shutdown);
+    follow(client.clone(), inbox.clone(), |step| News::Storage(Box::new(StorageStep::Volumes(step))), &shutdown);
+    follow(client.clone(), inbox.clone(), |step| News::Storage(Box::new(StorageStep::Classes(step))), &shutdown);
     let actor = Actor::new(client, inbox, shutdown.clone());
     let mut state = State::new(rand::random());
     let mut batch = Vec::with_capacity(NEWS_PER_TURN);
@@ -71,6 +78,7 @@ pub async fn run(client: Client, shutdown: CancellationToken) {
             match item {
                 News::Pods(step) => state.pods(*step, now),
                 News::Nodes(step) => state.nodes(*step),
+                News::Storage(step) => state.storage(*step),
                 News::Bound(outcome) => state.bound(outcome, now),
             }
         }

@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use timonier_client::object::ObjectKey;
 use timonier_client::watch::Step;
+use timonier_scheduling::volume::Bindings;
 use timonier_scheduling::{Change, Cluster, Pod, Scheduler};
 use tokio::time::Instant;
 use tracing::error;
 
 use super::queue::Queue;
+use super::storage::{Seen, StorageStep};
 use super::view::{NodeView, PodView, Stage};
 
 /// A pod and the node that it was given.
@@ -17,6 +19,8 @@ use super::view::{NodeView, PodView, Stage};
 pub struct Binding {
     pub pod: Arc<Pod>,
     pub node: Arc<str>,
+    /// What its claims need first.
+    pub bindings: Bindings,
 }
 
 /// A pod that fits nowhere, and why.
@@ -56,6 +60,7 @@ pub struct State {
     changed: Change,
     seen_pods: bool,
     seen_nodes: bool,
+    seen_storage: Seen,
 }
 
 impl State {
@@ -69,12 +74,13 @@ impl State {
             changed: Change::NONE,
             seen_pods: false,
             seen_nodes: false,
+            seen_storage: Seen::default(),
         }
     }
 
-    /// Whether both lists have arrived: before that a node may look emptier than it is.
+    /// Whether all lists have arrived: before that a node may look emptier than it is.
     pub fn ready(&self) -> bool {
-        self.seen_pods && self.seen_nodes
+        self.seen_pods && self.seen_nodes && self.seen_storage.all()
     }
 
     pub fn has_work(&self) -> bool {
@@ -174,11 +180,19 @@ impl State {
         }
     }
 
+    pub fn storage(&mut self, step: StorageStep) {
+        self.changed = self.changed | self.seen_storage.take(&mut self.cluster, step);
+    }
+
     /// How a binding of ours ended.
     pub fn bound(&mut self, outcome: Outcome, now: Instant) {
         match outcome {
-            Outcome::Settled { uid } => self.queue.remove(&uid),
+            Outcome::Settled { uid } => {
+                self.cluster.volumes_mut().forget(&uid);
+                self.queue.remove(&uid);
+            }
             Outcome::Failed { uid } => {
+                self.cluster.volumes_mut().forget(&uid);
                 self.withdraw(&uid);
                 self.queue.retry(&uid, now);
             }
@@ -211,7 +225,8 @@ impl State {
             Ok(decision) => {
                 self.cluster.set_pod(pod.clone(), &decision.node);
                 self.assumed.insert(pod.uid.clone(), pod.clone());
-                Some(Action::Bind(Binding { pod, node: decision.node }))
+                self.cluster.volumes_mut().assume(&pod.uid, &decision.node, &decision.bindings);
+                Some(Action::Bind(Binding { pod, node: decision.node, bindings: decision.bindings }))
             }
             Err(refused) => {
                 self.queue.park(&pod.uid, refused.curable_by(), now);

@@ -5,6 +5,7 @@ use timonier_client::object::Revision;
 use timonier_client::watch::Step;
 use tokio::time::Instant;
 
+use super::super::storage::StorageStep;
 use super::super::view::{NodeView, PodView};
 use super::{Action, Outcome, State};
 
@@ -40,8 +41,15 @@ fn state(pods: Vec<PodView>, nodes: Vec<NodeView>) -> State {
     let mut state = State::new(1);
     state.pods(Step::Reset { objects: pods, revision: Revision(1) }, Instant::now());
     state.nodes(Step::Reset { objects: nodes, revision: Revision(1) });
+    no_storage(&mut state);
     state.wake(Instant::now());
     state
+}
+
+fn no_storage(state: &mut State) {
+    state.storage(StorageStep::Claims(Step::Reset { objects: vec![], revision: Revision(1) }));
+    state.storage(StorageStep::Volumes(Step::Reset { objects: vec![], revision: Revision(1) }));
+    state.storage(StorageStep::Classes(Step::Reset { objects: vec![], revision: Revision(1) }));
 }
 
 /// The action in words.
@@ -56,12 +64,14 @@ fn next(state: &mut State, now: Instant) -> String {
 }
 
 #[test]
-fn nothing_is_decided_before_both_lists_are_there() {
+fn nothing_is_decided_before_all_lists_are_there() {
     let now = Instant::now();
     let mut state = State::new(1);
     state.pods(Step::Reset { objects: vec![web("a", json!({}))], revision: Revision(1) }, now);
     assert_eq!(next(&mut state, now), "nothing");
     state.nodes(Step::Reset { objects: vec![node("n1")], revision: Revision(1) });
+    assert_eq!(next(&mut state, now), "nothing");
+    no_storage(&mut state);
     assert_eq!(next(&mut state, now), "a to n1");
 }
 

@@ -67,7 +67,7 @@ fn stage(pod: &core::Pod) -> Stage {
     if ours && !gated && pod.metadata.deletion_timestamp.is_none() { Stage::Unscheduled } else { Stage::Ignored }
 }
 
-fn meta(meta: &ObjectMeta) -> Meta {
+pub fn meta(meta: &ObjectMeta) -> Meta {
     let revision = meta.resource_version.as_deref().and_then(|version| version.parse().ok());
     Meta {
         name: meta.name.as_deref().unwrap_or_default().into(),

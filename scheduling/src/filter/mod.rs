@@ -6,6 +6,10 @@ mod node_ports;
 mod node_resources;
 mod node_unschedulable;
 mod taint_toleration;
+pub mod volume_binding;
+mod volume_restrictions;
+
+use std::borrow::Cow;
 
 use crate::cluster::{Change, Cluster};
 use crate::explanation::Reason;
@@ -20,6 +24,8 @@ pub const FILTERS: &[&dyn Filter] = &[
     &node_affinity::NodeAffinity,
     &node_ports::NodePorts,
     &node_resources::NodeResources,
+    &volume_restrictions::VolumeRestrictions,
+    &volume_binding::VolumeBinding,
 ];
 
 /// One rule.
@@ -42,8 +48,8 @@ pub enum Verdict<'a> {
     Ask(Box<dyn Judge + 'a>),
     /// Only the nodes with these names can do; ask for each of them.
     AskOnly(Vec<&'a str>, Box<dyn Judge + 'a>),
-    /// No node can ever do.
-    Never(&'static str),
+    /// No node can do, before such a change.
+    Never(Cow<'static, str>, Change),
 }
 
 impl<'a> Verdict<'a> {

@@ -28,7 +28,7 @@ impl Filter for NodeAffinity {
         });
         match pod.node_affinity.as_ref().and_then(|affinity| affinity.named_nodes()) {
             None => Verdict::Ask(judge),
-            Some(names) if names.is_empty() => Verdict::Never("pod affinity terms conflict"),
+            Some(names) if names.is_empty() => Verdict::Never("pod affinity terms conflict".into(), Change::NONE),
             Some(names) => Verdict::AskOnly(names, judge),
         }
     }
