@@ -18,6 +18,11 @@ pub const NAMES: &[&str] = &[
     "root-ca-publisher",
     "certificates",
     "token-cleaner",
+    "persistentvolume-binder",
+    "local-path-provisioner",
+    "persistentvolumeclaim-protection",
+    "persistentvolume-protection",
+    "ephemeral-volume",
     "scheduler",
 ];
 

@@ -6,7 +6,7 @@ use kube::Client;
 use timonier_client::{Informer, Object, watch::Scope};
 use tokio_util::sync::CancellationToken;
 
-use crate::objects::{Deployment, Namespace, Node, Pod, ReplicaSet, ServiceAccount};
+use crate::objects::{Claim, Deployment, Namespace, Node, Pod, ReplicaSet, ServiceAccount, StorageClass, Volume};
 
 pub struct Copies {
     client: Client,
@@ -17,6 +17,9 @@ pub struct Copies {
     nodes: OnceLock<Informer<Node>>,
     namespaces: OnceLock<Informer<Namespace>>,
     accounts: OnceLock<Informer<ServiceAccount>>,
+    claims: OnceLock<Informer<Claim>>,
+    volumes: OnceLock<Informer<Volume>>,
+    classes: OnceLock<Informer<StorageClass>>,
 }
 
 impl Copies {
@@ -30,6 +33,9 @@ impl Copies {
             nodes: OnceLock::new(),
             namespaces: OnceLock::new(),
             accounts: OnceLock::new(),
+            claims: OnceLock::new(),
+            volumes: OnceLock::new(),
+            classes: OnceLock::new(),
         }
     }
 
@@ -64,5 +70,17 @@ impl Copies {
 
     pub fn accounts(&self) -> Informer<ServiceAccount> {
         self.copy(&self.accounts)
+    }
+
+    pub fn claims(&self) -> Informer<Claim> {
+        self.copy(&self.claims)
+    }
+
+    pub fn volumes(&self) -> Informer<Volume> {
+        self.copy(&self.volumes)
+    }
+
+    pub fn classes(&self) -> Informer<StorageClass> {
+        self.copy(&self.classes)
     }
 }

@@ -30,6 +30,7 @@ mod replicaset;
 pub mod scheduler;
 mod serviceaccount;
 mod start;
+mod storage;
 mod supervise;
 mod tainteviction;
 mod token_cleaner;
@@ -108,6 +109,11 @@ async fn work(
                     "root-ca-publisher" => trust::root_ca_publisher(ground, stop).await,
                     "certificates" => trust::certificates(ground, stop).await,
                     "token-cleaner" => trust::token_cleaner(ground, stop).await,
+                    "persistentvolume-binder" => start::persistentvolume_binder(ground, stop).await,
+                    "local-path-provisioner" => start::local_path_provisioner(ground, stop).await,
+                    "persistentvolumeclaim-protection" => start::claim_protection(ground, stop).await,
+                    "persistentvolume-protection" => start::volume_protection(ground, stop).await,
+                    "ephemeral-volume" => start::ephemeral_volume(ground, stop).await,
                     "scheduler" => scheduler::run(scheduler, stop).await,
                     unknown => unreachable!("{unknown} is not in config::NAMES"),
                 }

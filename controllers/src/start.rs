@@ -21,6 +21,13 @@ use crate::{
     podgc::{Missings, PodGarbage},
     replicaset::{self, ReplicaSets},
     serviceaccount::ServiceAccounts,
+    storage::{
+        Subject,
+        binder::{self, Binder},
+        ephemeral::{self, EphemeralVolumes},
+        local_path::{self, LocalPaths},
+        protection::{ProtectedClaims, ProtectedVolumes},
+    },
     tainteviction::TaintEviction,
     trust::Trust,
     vigil::Vigil,
@@ -151,6 +158,106 @@ pub async fn serviceaccount(ground: Arc<Ground>, shutdown: CancellationToken) {
                 && let Some(namespace) = &account.meta().namespace
             {
                 queue.add(namespace.clone());
+            }
+        })
+        .run(shutdown)
+        .await;
+}
+
+pub async fn persistentvolume_binder(ground: Arc<Ground>, shutdown: CancellationToken) {
+    let copies = &ground.copies;
+    let (claims, volumes, classes) = (copies.claims(), copies.volumes(), copies.classes());
+    let reconciler = Binder {
+        claims: claims.clone(),
+        volumes: volumes.clone(),
+        classes: classes.clone(),
+        events: ground.recorder("persistentvolume-controller", &shutdown),
+    };
+    let (volumes_of_claims, claims_of_volumes, claims_of_classes) = (volumes.clone(), claims.clone(), claims.clone());
+    Runner::new("persistentvolume-binder", ground.client.clone(), Arc::new(reconciler))
+        .primary(&claims, |claim| Some(Subject::Claim(claim.meta().key())))
+        .watch(&claims, move |change, queue| {
+            let subjects = change.states().flat_map(|claim| binder::concerned_by_claim(claim, &volumes_of_claims));
+            subjects.for_each(|subject| queue.add(subject));
+        })
+        .primary(&volumes, |volume| Some(Subject::Volume(volume.meta().name.clone())))
+        .watch(&volumes, move |change, queue| {
+            let subjects = change.states().flat_map(|volume| binder::concerned_by_volume(volume, &claims_of_volumes));
+            subjects.for_each(|subject| queue.add(subject));
+        })
+        .watch(&classes, move |_, queue| binder::waiting(&claims_of_classes).for_each(|subject| queue.add(subject)))
+        .run(shutdown)
+        .await;
+}
+
+pub async fn local_path_provisioner(ground: Arc<Ground>, shutdown: CancellationToken) {
+    let copies = &ground.copies;
+    let (claims, volumes, classes, nodes) = (copies.claims(), copies.volumes(), copies.classes(), copies.nodes());
+    let reconciler = LocalPaths {
+        claims: claims.clone(),
+        volumes: volumes.clone(),
+        classes: classes.clone(),
+        nodes: nodes.clone(),
+        events: ground.recorder(local_path::PROVISIONER, &shutdown),
+    };
+    let (claims_of_classes, claims_of_nodes, volumes_of_nodes) = (claims.clone(), claims.clone(), volumes.clone());
+    Runner::new("local-path-provisioner", ground.client.clone(), Arc::new(reconciler))
+        .primary(&claims, |claim| Some(Subject::Claim(claim.meta().key())))
+        .primary(&volumes, |volume| Some(Subject::Volume(volume.meta().name.clone())))
+        .watch(&classes, move |_, queue| binder::waiting(&claims_of_classes).for_each(|subject| queue.add(subject)))
+        .watch(&nodes, move |change, queue| match (change.old, change.new) {
+            (None, Some(_)) => binder::waiting(&claims_of_nodes).for_each(|subject| queue.add(subject)),
+            (Some(_), None) => {
+                let volumes = volumes_of_nodes.all().into_iter();
+                volumes.for_each(|volume| queue.add(Subject::Volume(volume.meta().name.clone())));
+            }
+            _ => {}
+        })
+        .run(shutdown)
+        .await;
+}
+
+pub async fn claim_protection(ground: Arc<Ground>, shutdown: CancellationToken) {
+    let (claims, pods) = (ground.copies.claims(), ground.copies.pods());
+    let reconciler = ProtectedClaims { claims: claims.clone(), pods: pods.clone() };
+    Runner::new("persistentvolumeclaim-protection", ground.client.clone(), Arc::new(reconciler))
+        .primary(&claims, |claim| Some(claim.meta().key()))
+        .watch(&pods, |change, queue| {
+            // Only a pod that goes lets go of its claims.
+            if let (Some(pod), None) = (change.old, change.new)
+                && let Some(namespace) = &pod.meta().namespace
+            {
+                pod.claims().for_each(|claim| queue.add(ObjectKey::namespaced(namespace.clone(), claim)));
+            }
+        })
+        .run(shutdown)
+        .await;
+}
+
+pub async fn volume_protection(ground: Arc<Ground>, shutdown: CancellationToken) {
+    let volumes = ground.copies.volumes();
+    let reconciler = ProtectedVolumes { volumes: volumes.clone() };
+    Runner::new("persistentvolume-protection", ground.client.clone(), Arc::new(reconciler))
+        .primary(&volumes, |volume| Some(volume.meta().key()))
+        .run(shutdown)
+        .await;
+}
+
+pub async fn ephemeral_volume(ground: Arc<Ground>, shutdown: CancellationToken) {
+    let (pods, claims) = (ground.copies.pods(), ground.copies.claims());
+    let reconciler = EphemeralVolumes {
+        pods: pods.clone(),
+        claims: claims.clone(),
+        events: ground.recorder("ephemeral_volume", &shutdown),
+    };
+    let of_claims = pods.clone();
+    Runner::new("ephemeral-volume", ground.client.clone(), Arc::new(reconciler))
+        .primary(&pods, |pod| pod.ephemeral_claims().next().map(|_| pod.meta().key()))
+        .watch(&claims, move |change, queue| {
+            if let (Some(claim), None) = (change.old, change.new)
+                && let Some(pod) = ephemeral::pod_of(claim, &of_claims)
+            {
+                queue.add(pod);
             }
         })
         .run(shutdown)

@@ -12,6 +12,7 @@ use crate::{
     config::{Config, Runtime as Choice},
     error::Error,
     followed::Watches,
+    local_path::LocalPaths,
     node::{self, Description, FIRST_RETRY, LAST_RETRY},
     pods::{self, Directory},
     runtime::{
@@ -20,6 +21,7 @@ use crate::{
         hollow::HollowRuntime,
     },
     server::{self, Server},
+    volumes,
     worker::Shared,
 };
 
@@ -59,6 +61,9 @@ async fn work<R: Runtime>(config: &Config, runtime: R, shutdown: CancellationTok
         let server = Server { runtime: runtime.clone(), directory: directory.clone() };
         tokio::spawn(server::serve(listener, acceptor, server, shutdown.clone()));
     }
+    // The controllers write it into volumes, so it must say the same wherever it is read.
+    let state_dir = std::path::absolute(&config.state_dir)
+        .map_err(|error| Error::Config(format!("state directory {}: {error}", config.state_dir.display())))?;
     let description = Description {
         name: config.node_name.clone(),
         address: config.address,
@@ -71,6 +76,7 @@ async fn work<R: Runtime>(config: &Config, runtime: R, shutdown: CancellationTok
             Choice::Docker { host } => Some(docker::host(host.as_deref())?),
             Choice::Hollow => None,
         },
+        local_path: volumes::provisioned_dir(&state_dir),
     };
     node::register(config.client.clone(), &description).await;
     tracing::info!(node = config.node_name, address = %config.address, port, "node registered");
@@ -95,7 +101,7 @@ async fn work<R: Runtime>(config: &Config, runtime: R, shutdown: CancellationTok
         client: config.client.clone(),
         recorder: Recorder::new(config.client.clone(), "kubelet", Some(config.node_name.clone()), shutdown.clone()),
         node_name: config.node_name.clone(),
-        state_dir: config.state_dir.clone(),
+        state_dir: state_dir.clone(),
         facts,
         timings: config.timings.clone(),
         hosting: config.hosting.clone(),
@@ -113,7 +119,16 @@ async fn work<R: Runtime>(config: &Config, runtime: R, shutdown: CancellationTok
         maintained.await;
         Ok(())
     };
-    tokio::try_join!(maintained, worked).map(drop)
+    let local_paths = LocalPaths {
+        client: config.client.clone(),
+        node_name: config.node_name.clone(),
+        state_dir,
+        simulated: R::SIMULATED,
+    };
+    tokio::select! {
+        () = local_paths.follow() => Ok(()),
+        ended = async { tokio::try_join!(maintained, worked) } => ended.map(drop),
+    }
 }
 
 /// Gives the runtime its network, as soon as the node has its part of it.

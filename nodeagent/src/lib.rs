@@ -20,6 +20,7 @@ mod heartbeat;
 mod hooks;
 mod hosting;
 mod labels;
+mod local_path;
 mod memory;
 mod node;
 mod observed;

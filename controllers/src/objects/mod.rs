@@ -12,6 +12,7 @@ mod pod;
 mod replicaset;
 mod selector;
 mod service_account;
+mod storage;
 
 pub use certificate_request::CertificateRequest;
 pub use condition::{Condition, ConditionStatus, condition, whole_seconds};
@@ -22,3 +23,4 @@ pub use node::{Node, Taint};
 pub use pod::Pod;
 pub use replicaset::{ReplicaSet, ReplicaSetStatus};
 pub use service_account::ServiceAccount;
+pub use storage::{BOUND_BY_CONTROLLER, Claim, Class as StorageClass, PROVISIONED_BY, Volume};

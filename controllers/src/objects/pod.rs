@@ -21,6 +21,31 @@ pub struct Pod {
 #[serde(rename_all = "camelCase", default)]
 pub struct PodSpec {
     pub node_name: Option<Arc<str>>,
+    #[serde(deserialize_with = "only_claims")]
+    volumes: Vec<PodVolume>,
+}
+
+/// A volume that is a claim's.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct PodVolume {
+    name: Arc<str>,
+    persistent_volume_claim: Option<NamedClaim>,
+    ephemeral: Option<serde::de::IgnoredAny>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct NamedClaim {
+    claim_name: Arc<str>,
+}
+
+/// The other volumes are nobody's business here.
+fn only_claims<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<PodVolume>, D::Error> {
+    let mut volumes: Vec<PodVolume> = null_as_default(deserializer)?;
+    volumes.retain(|volume| volume.persistent_volume_claim.is_some() || volume.ephemeral.is_some());
+    volumes.shrink_to_fit();
+    Ok(volumes)
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -67,6 +92,18 @@ impl Object for Pod {
 }
 
 impl Pod {
+    /// The claims of its volumes, those made for it included.
+    pub fn claims(&self) -> impl Iterator<Item = String> {
+        let named = self.spec.volumes.iter().filter_map(|volume| volume.persistent_volume_claim.as_ref());
+        named.map(|claim| claim.claim_name.to_string()).chain(self.ephemeral_claims().map(|(_, claim)| claim))
+    }
+
+    /// Volumes whose claims are made for it, and these claims.
+    pub fn ephemeral_claims(&self) -> impl Iterator<Item = (Arc<str>, String)> {
+        let volumes = self.spec.volumes.iter().filter(|volume| volume.ephemeral.is_some());
+        volumes.map(|volume| (volume.name.clone(), format!("{}-{}", self.metadata.name, volume.name)))
+    }
+
     /// It has run to its end.
     pub fn is_finished(&self) -> bool {
         matches!(self.status.phase, Phase::Succeeded | Phase::Failed)

@@ -1,6 +1,6 @@
 //! What the Node object says. Pure.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{collections::BTreeMap, net::IpAddr, path::PathBuf};
 
 use jiff::Timestamp;
 use k8s_openapi::{
@@ -18,6 +18,8 @@ const MAX_HOLLOW_PODS: u32 = 250;
 const KUBELET_VERSION: &str = concat!("v1.36.0+timonier", env!("CARGO_PKG_VERSION"));
 /// On every node that only pretends, and read back by whatever shows nodes.
 pub const HOLLOW_LABEL: &str = "node-role.kubernetes.io/hollow";
+/// The directory of the volumes that are made on this node.
+const LOCAL_PATH_ANNOTATION: &str = "timonier.io/local-path";
 const HOLLOW_ANNOTATION: &str = "timonier.io/simulated";
 /// For people who want to talk to the node's Docker Engine themselves.
 const DOCKER_HOST_ANNOTATION: &str = "timonier.io/docker-host";
@@ -35,6 +37,8 @@ pub struct Description {
     pub hollow: bool,
     /// The Docker Engine that the agent drives, in the form of `DOCKER_HOST`.
     pub docker_host: Option<String>,
+    /// Where directories of PersistentVolumes are made for claims.
+    pub local_path: PathBuf,
 }
 
 impl Description {
@@ -58,7 +62,8 @@ impl Description {
     pub fn annotations(&self) -> BTreeMap<String, String> {
         let simulated = (HOLLOW_ANNOTATION.to_owned(), "true: this node runs no containers".to_owned());
         let host = self.docker_host.clone().map(|host| (DOCKER_HOST_ANNOTATION.to_owned(), host));
-        self.hollow.then_some(simulated).into_iter().chain(host).collect()
+        let local_path = (LOCAL_PATH_ANNOTATION.to_owned(), self.local_path.display().to_string());
+        self.hollow.then_some(simulated).into_iter().chain(host).chain([local_path]).collect()
     }
 
     /// The status but for its conditions.

@@ -14,7 +14,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub use claim::{claim_name, is_own};
+pub use claim::{claim_name, is_own, is_provisioned, provisioned_dir};
 pub use content::{Content, contents, has_files};
 pub use mounts::{Roots, is_in_memory, mounts};
 pub use ownership::{FsGroup, fs_group};

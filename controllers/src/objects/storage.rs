@@ -1,0 +1,122 @@
+//! Claims, volumes and storage classes: what scheduling reads of them, and what their controllers need beside.
+
+use k8s_openapi::api::core::v1 as core;
+use k8s_openapi::api::storage::v1 as storage;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde::{Deserialize, Deserializer};
+use timonier_client::{Meta, Object, Resource, Revision};
+use timonier_scheduling::volume;
+
+/// Who makes the volume of a claim, or made a volume.
+pub const PROVISIONED_BY: &str = "pv.kubernetes.io/provisioned-by";
+pub const BOUND_BY_CONTROLLER: &str = "pv.kubernetes.io/bound-by-controller";
+
+#[derive(Debug, Clone)]
+pub struct Claim {
+    pub metadata: Meta,
+    pub claim: volume::Claim,
+    pub phase: String,
+    /// As in its status.
+    pub capacity: Option<String>,
+    /// As its spec says it.
+    pub requested: String,
+    pub modes: Vec<String>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Volume {
+    pub metadata: Meta,
+    pub volume: volume::Volume,
+    pub capacity: String,
+    pub modes: Vec<String>,
+    pub reclaim_policy: String,
+}
+
+#[derive(Debug, Clone)]
+pub struct Class {
+    pub metadata: Meta,
+    pub class: volume::Class,
+    pub reclaim_policy: String,
+}
+
+fn meta(of: ObjectMeta) -> Meta {
+    let revision = of.resource_version.as_deref().and_then(|version| version.parse().ok());
+    Meta {
+        name: of.name.as_deref().unwrap_or_default().into(),
+        namespace: of.namespace.as_deref().map(Into::into),
+        uid: of.uid.as_deref().unwrap_or_default().into(),
+        resource_version: Revision(revision.unwrap_or_default()),
+        labels: of.labels.unwrap_or_default(),
+        annotations: of.annotations.unwrap_or_default(),
+        finalizers: of.finalizers.unwrap_or_default(),
+        creation_timestamp: of.creation_timestamp.map(|time| time.0),
+        deletion_timestamp: of.deletion_timestamp.map(|time| time.0),
+        ..Meta::default()
+    }
+}
+
+impl<'de> Deserialize<'de> for Claim {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let whole = core::PersistentVolumeClaim::deserialize(deserializer)?;
+        let claim = volume::Claim::parse(&whole);
+        let status = whole.status.unwrap_or_default();
+        let spec = whole.spec.unwrap_or_default();
+        let requests = spec.resources.and_then(|resources| resources.requests).unwrap_or_default();
+        Ok(Claim {
+            metadata: meta(whole.metadata),
+            claim,
+            phase: status.phase.unwrap_or_default(),
+            capacity: status.capacity.unwrap_or_default().remove("storage").map(|amount| amount.0),
+            requested: requests.get("storage").map(|amount| amount.0.clone()).unwrap_or_default(),
+            modes: spec.access_modes.unwrap_or_default(),
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Volume {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let whole = core::PersistentVolume::deserialize(deserializer)?;
+        let volume = volume::Volume::parse(&whole);
+        let spec = whole.spec.unwrap_or_default();
+        Ok(Volume {
+            metadata: meta(whole.metadata),
+            volume,
+            capacity: spec.capacity.unwrap_or_default().remove("storage").map(|amount| amount.0).unwrap_or_default(),
+            modes: spec.access_modes.unwrap_or_default(),
+            reclaim_policy: spec.persistent_volume_reclaim_policy.unwrap_or_default(),
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Class {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let whole = storage::StorageClass::deserialize(deserializer)?;
+        let class = volume::Class::parse(&whole);
+        let reclaim_policy = whole.reclaim_policy.unwrap_or_else(|| "Delete".to_owned());
+        Ok(Class { metadata: meta(whole.metadata), class, reclaim_policy })
+    }
+}
+
+impl Object for Claim {
+    const KIND: &'static str = "PersistentVolumeClaim";
+    const RESOURCE: Resource = Resource::of("", "v1", "persistentvolumeclaims");
+    fn meta(&self) -> &Meta {
+        &self.metadata
+    }
+}
+
+impl Object for Volume {
+    const KIND: &'static str = "PersistentVolume";
+    const RESOURCE: Resource = Resource::of("", "v1", "persistentvolumes");
+    fn meta(&self) -> &Meta {
+        &self.metadata
+    }
+}
+
+impl Object for Class {
+    const KIND: &'static str = "StorageClass";
+    const RESOURCE: Resource = Resource::of("storage.k8s.io", "v1", "storageclasses");
+    fn meta(&self) -> &Meta {
+        &self.metadata
+    }
+}
