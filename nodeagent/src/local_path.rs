@@ -14,7 +14,7 @@ use timonier_client::{
     object::{Meta, Resource, Revision},
     watch::{Scope, Step, Watched, Watcher},
 };
-use tokio::time::sleep;
+use tokio::{task::JoinSet, time::sleep};
 
 use crate::{node::in_time, volumes};
 
@@ -63,6 +63,7 @@ impl LocalPaths {
         let scope = Scope { label_selector: Some(format!("{NODE_LABEL}={}", self.node_name)), ..Scope::default() };
         let resource = Resource::of("", "v1", "persistentvolumes");
         let mut watcher: Watcher<Found> = Watcher::new(self.client.clone(), resource, scope);
+        let (this, mut endings) = (Arc::new(self), JoinSet::new());
         loop {
             let changed = match watcher.next().await {
                 Step::Reset { objects, .. } => objects,
@@ -70,11 +71,16 @@ impl LocalPaths {
                 Step::Removed { .. } | Step::Progress { .. } => continue,
             };
             for found in changed.into_iter().filter(|found| ends(&found.volume)) {
-                while let Err(error) = self.end(&found.volume).await {
-                    tracing::warn!(volume = &*found.meta.name, error, "volume not removed");
-                    sleep(RETRY).await;
-                }
+                let this = this.clone();
+                // One that can't be removed keeps no other waiting.
+                endings.spawn(async move {
+                    while let Err(error) = this.end(&found.volume).await {
+                        tracing::warn!(volume = &*found.meta.name, error, "volume not removed");
+                        sleep(RETRY).await;
+                    }
+                });
             }
+            while endings.try_join_next().is_some() {}
         }
     }
 

@@ -190,6 +190,7 @@ mod tests {
             labels,
             hollow,
             docker_host: None,
+            local_path: "/state/local-path".into(),
         }
     }
 

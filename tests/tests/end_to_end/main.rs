@@ -10,3 +10,4 @@ mod neighbours;
 mod restarts;
 mod separate;
 mod serving;
+mod storage;
