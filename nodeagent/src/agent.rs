@@ -44,9 +44,9 @@ async fn choose(config: &Config, shutdown: CancellationToken) -> Result<(), Erro
         Choice::Docker { host } => {
             let cluster = cluster_id(config.client.clone()).await;
             let runtime = DockerRuntime::connect(host.as_deref(), &cluster, &config.node_name, config.address).await?;
-            work(config, runtime, shutdown).await
+            Box::pin(work(config, runtime, shutdown)).await
         }
-        Choice::Hollow => work(config, HollowRuntime::new(config.address), shutdown).await,
+        Choice::Hollow => Box::pin(work(config, HollowRuntime::new(config.address), shutdown)).await,
     }
 }
 
@@ -109,16 +109,17 @@ async fn work<R: Runtime>(config: &Config, runtime: R, shutdown: CancellationTok
         reports: Arc::new(Semaphore::new(REPORTS_AT_ONCE)),
         watches: Watches::new(config.client.clone()),
     });
-    let worked = async {
+    // Boxed, as several agents share a thread's stack in `kctl up`.
+    let worked = Box::pin(async {
         prepare(config, &*runtime).await?;
         network_ready.send_replace(true);
         pods::follow(shared, directory, returned, shutdown.clone()).await;
         Ok(())
-    };
-    let maintained = async {
+    });
+    let maintained = Box::pin(async {
         maintained.await;
         Ok(())
-    };
+    });
     let local_paths = LocalPaths {
         client: config.client.clone(),
         node_name: config.node_name.clone(),
@@ -126,7 +127,7 @@ async fn work<R: Runtime>(config: &Config, runtime: R, shutdown: CancellationTok
         simulated: R::SIMULATED,
     };
     tokio::select! {
-        () = local_paths.follow() => Ok(()),
+        () = Box::pin(local_paths.follow()) => Ok(()),
         ended = async { tokio::try_join!(maintained, worked) } => ended.map(drop),
     }
 }
