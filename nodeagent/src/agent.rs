@@ -1,6 +1,6 @@
 //! One agent from start to stop.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client};
@@ -9,18 +9,23 @@ use tokio::{sync::Semaphore, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    admission::Admission,
+    capacity::{self, Room},
     config::{Config, Runtime as Choice},
     error::Error,
+    eviction::{self, DeadContainers, Evictor},
     followed::Watches,
     local_path::LocalPaths,
-    node::{self, Description, FIRST_RETRY, LAST_RETRY},
-    pods::{self, Directory},
+    node::{self, Circumstances, Description, FIRST_RETRY, LAST_RETRY},
+    pods::{self, Directory, Gate},
+    rulings::Rulings,
     runtime::{
-        Network, Runtime, RuntimeError,
+        HostFacts, Network, Runtime, RuntimeError,
         docker::{self, DockerRuntime},
         hollow::HollowRuntime,
     },
-    server::{self, Server},
+    server::{self, About, Server},
+    stats::Stats,
     volumes,
     worker::Shared,
 };
@@ -54,11 +59,19 @@ async fn work<R: Runtime>(config: &Config, runtime: R, shutdown: CancellationTok
     let facts = runtime.facts().await.map_err(|error| Error::Config(format!("container runtime: {error}")))?;
     let runtime = Arc::new(runtime);
     let directory = Directory::default();
+    let thresholds = config.capacity.thresholds().map_err(Error::Config)?;
+    let room = capacity::room(&facts, config.capacity_share, &config.capacity, &thresholds, R::SIMULATED);
+    let stats = stats(config, &runtime, &facts, &room);
     let mut port = None;
     if let Some(tls) = &config.tls {
         let (listener, acceptor, bound) = server::bind(SocketAddr::new(config.address, config.port), tls).await?;
         port = Some(bound.port());
-        let server = Server { runtime: runtime.clone(), directory: directory.clone() };
+        let server = Server {
+            runtime: runtime.clone(),
+            directory: directory.clone(),
+            stats: stats.clone(),
+            about: Arc::new(About::of(config)),
+        };
         tokio::spawn(server::serve(listener, acceptor, server, shutdown.clone()));
     }
     // The controllers write it into volumes, so it must say the same wherever it is read.
@@ -69,7 +82,7 @@ async fn work<R: Runtime>(config: &Config, runtime: R, shutdown: CancellationTok
         address: config.address,
         port,
         facts: facts.clone(),
-        share: config.capacity_share,
+        room,
         labels: config.labels.clone(),
         hollow: R::SIMULATED,
         docker_host: match &config.runtime {
@@ -83,12 +96,15 @@ async fn work<R: Runtime>(config: &Config, runtime: R, shutdown: CancellationTok
 
     let (network_ready, watched) = tokio::sync::watch::channel(false);
     let (back, returned) = tokio::sync::watch::channel(0);
+    let (pressures, pressed) = tokio::sync::watch::channel(BTreeSet::new());
+    let (rulings, ruled) = Rulings::new();
+    let gate = Gate { admission: Admission::new(room), pressures: pressed.clone(), labels: description.labels() };
     let maintained = node::maintain(
         runtime.clone(),
         config.client.clone(),
         description,
         config.timings.clone(),
-        watched,
+        Circumstances { network_ready: watched, pressures: pressed },
         back,
         shutdown.clone(),
     );
@@ -106,18 +122,42 @@ async fn work<R: Runtime>(config: &Config, runtime: R, shutdown: CancellationTok
         timings: config.timings.clone(),
         hosting: config.hosting.clone(),
         services,
+        rulings: rulings.clone(),
         reports: Arc::new(Semaphore::new(REPORTS_AT_ONCE)),
         watches: Watches::new(config.client.clone()),
+    });
+    let evictor = Evictor {
+        runtime: runtime.clone(),
+        gauge: config.gauge.clone().unwrap_or_else(|| stats.clone()),
+        stats,
+        reclaims: vec![Arc::new(DeadContainers { runtime: runtime.clone(), directory: directory.clone() })],
+        directory: directory.clone(),
+        rulings,
+        recorder: shared.recorder.clone(),
+        node_name: config.node_name.clone(),
+        pressures,
+    };
+    let settings = eviction::Settings {
+        thresholds,
+        transition: config.capacity.eviction_pressure_transition_period,
+        longest_grace: i64::from(config.capacity.eviction_max_pod_grace_period),
+        every: config.timings.eviction_check,
+    };
+    let evicted = Box::pin(async {
+        // A simulated node runs short of nothing.
+        if !R::SIMULATED {
+            evictor.run(settings, shutdown.clone()).await;
+        }
     });
     // Boxed, as several agents share a thread's stack in `kctl up`.
     let worked = Box::pin(async {
         prepare(config, &*runtime).await?;
         network_ready.send_replace(true);
-        pods::follow(shared, directory, returned, shutdown.clone()).await;
+        pods::follow(shared, directory, returned, gate, ruled, shutdown.clone()).await;
         Ok(())
     });
     let maintained = Box::pin(async {
-        maintained.await;
+        tokio::join!(maintained, evicted);
         Ok(())
     });
     let local_paths = LocalPaths {
@@ -130,6 +170,12 @@ async fn work<R: Runtime>(config: &Config, runtime: R, shutdown: CancellationTok
         () = Box::pin(local_paths.follow()) => Ok(()),
         ended = async { tokio::try_join!(maintained, worked) } => ended.map(drop),
     }
+}
+
+/// Where a node's figures are read; a runtime elsewhere has only the agent's own disk to show.
+fn stats<R: Runtime>(config: &Config, runtime: &Arc<R>, facts: &HostFacts, room: &Room) -> Arc<Stats<R>> {
+    let data_root = if facts.data_root.is_empty() { config.state_dir.clone() } else { facts.data_root.clone().into() };
+    Arc::new(Stats::new(runtime.clone(), config.state_dir.clone(), data_root, room.memory.for_pods))
 }
 
 /// Gives the runtime its network, as soon as the node has its part of it.

@@ -1,7 +1,8 @@
 //! What an agent must be told to run: who it is, which runtime it drives, where it listens.
 
-use crate::hosting::Hosting;
-use std::{collections::BTreeMap, net::IpAddr, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use crate::{capacity::Flags, eviction::Gauge, hosting::Hosting};
 
 /// Everything one agent needs; one agent is one node.
 #[derive(Clone)]
@@ -27,6 +28,10 @@ pub struct Config {
     pub labels: BTreeMap<String, String>,
     /// How pods are hosted.
     pub hosting: Hosting,
+    /// What of the machine is for pods, and when there is too little left.
+    pub capacity: Flags,
+    /// What the agent reads instead of the machine's own figures; `None` but in tests.
+    pub gauge: Option<Arc<dyn Gauge>>,
     pub timings: Timings,
 }
 
@@ -60,6 +65,8 @@ pub struct Timings {
     pub backoff_reset: Duration,
     /// The slow periodic look at everything, when no event came.
     pub relist: Duration,
+    /// How often eviction looks at memory, disk and processes.
+    pub eviction_check: Duration,
     /// How often the node's conditions are computed.
     pub node_check: Duration,
     /// How often the Node's status is written although nothing changed.
@@ -77,6 +84,7 @@ impl Default for Timings {
             backoff_max: Duration::from_secs(300),
             backoff_reset: Duration::from_secs(600),
             relist: Duration::from_secs(60),
+            eviction_check: Duration::from_secs(10),
             node_check: Duration::from_secs(10),
             node_report: Duration::from_secs(300),
             lease_renew: Duration::from_secs(10),

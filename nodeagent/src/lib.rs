@@ -11,10 +11,13 @@
 //! (which step next), `desired` (what a spec means), `status` (what is reported), `runtime` (who does it), `node`, `server`.
 
 mod addresses;
+mod admission;
 mod agent;
+mod capacity;
 mod config;
 mod desired;
 mod error;
+mod eviction;
 mod followed;
 mod heartbeat;
 mod hooks;
@@ -27,15 +30,19 @@ mod observed;
 mod plan;
 mod pods;
 mod probes;
+mod rulings;
 mod runtime;
 mod server;
+mod stats;
 mod status;
 mod volumes;
 mod worker;
 
 pub use agent::run;
+pub use capacity::Flags as CapacityFlags;
 pub use config::{AgentTls, Config, Runtime, Timings};
 pub use error::Error;
+pub use eviction::{Gauge, Observation, Observations, Signal};
 pub use heartbeat::Heartbeat;
 pub use hosting::Hosting;
 pub use runtime::docker::{check as check_docker, purge};

@@ -5,7 +5,7 @@ use std::{net::IpAddr, path::PathBuf, process::ExitCode};
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
 use timonier_client::ConnectOptions;
-use timonier_nodeagent::{AgentTls, Config, Heartbeat, Hosting, Runtime};
+use timonier_nodeagent::{AgentTls, CapacityFlags, Config, Heartbeat, Hosting, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -53,6 +53,8 @@ struct Arguments {
     labels: Vec<(String, String)>,
     #[command(flatten)]
     hosting: Hosting,
+    #[command(flatten)]
+    capacity: CapacityFlags,
     /// What to log, e.g. `info` or `timonier_nodeagent=debug`.
     #[arg(long, env = "TIMONIER_LOG", default_value = "info")]
     log: String,
@@ -113,6 +115,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         capacity_share: arguments.capacity_share,
         labels: arguments.labels.into_iter().collect(),
         hosting: arguments.hosting,
+        capacity: arguments.capacity,
+        gauge: None,
         timings: arguments.heartbeat.timings(),
     };
     let shutdown = CancellationToken::new();

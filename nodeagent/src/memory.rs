@@ -22,6 +22,8 @@ pub struct Memory {
     pub failed: Option<Failure>,
     /// Seconds that its containers get to end then, if not the pod's own grace.
     pub failed_grace: Option<i64>,
+    /// It was taken away by its node, for this reason.
+    pub disrupted: Option<String>,
     /// The end was reported: nothing that follows may change the pod's status.
     pub end_reported: bool,
     pub released: bool,

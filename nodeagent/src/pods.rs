@@ -3,12 +3,13 @@
 //! Nothing is removed before the first complete list: until then, what runs may well be wanted.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
 use futures::StreamExt;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Node, Pod};
+use kube::Api;
 use parking_lot::RwLock;
 use serde::{Deserialize, Deserializer};
 use timonier_client::{
@@ -16,14 +17,18 @@ use timonier_client::{
     watch::{Scope, Step, Watcher},
 };
 use tokio::{
-    sync::{Notify, watch},
+    sync::{Notify, mpsc, watch},
     task::{self, JoinSet},
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    admission::Admission,
     desired,
+    eviction::Pressure,
+    node::in_time,
     observed::PodIdentity,
+    rulings::Ruling,
     runtime::{Change, Found, Runtime},
     status,
     worker::{Order, Shared, Worker},
@@ -97,6 +102,14 @@ fn key(pod: &Pod) -> Name {
     (identity.namespace, identity.name)
 }
 
+/// What decides whether a new pod may run here.
+pub struct Gate {
+    pub admission: Admission,
+    pub pressures: watch::Receiver<BTreeSet<Pressure>>,
+    /// The node's, as far as known; whom they do not suit makes us ask again.
+    pub labels: BTreeMap<String, String>,
+}
+
 struct Handle {
     orders: watch::Sender<Order>,
     wake: Arc<Notify>,
@@ -104,6 +117,7 @@ struct Handle {
 
 struct Pods<R> {
     shared: Arc<Shared<R>>,
+    gate: Gate,
     directory: Directory,
     /// By uid.
     workers: HashMap<String, Handle>,
@@ -118,12 +132,15 @@ pub async fn follow<R: Runtime>(
     shared: Arc<Shared<R>>,
     directory: Directory,
     mut back: watch::Receiver<u64>,
+    gate: Gate,
+    mut ruled: mpsc::UnboundedReceiver<String>,
     shutdown: CancellationToken,
 ) {
     let scope = Scope { field_selector: Some(format!("spec.nodeName={}", shared.node_name)), ..Scope::default() };
     let mut watcher: Watcher<BoundPod> = Watcher::new(shared.client.clone(), BoundPod::RESOURCE, scope);
     let mut changes = shared.runtime.changes();
-    let mut pods = Pods { shared, directory, workers: HashMap::new(), tasks: JoinSet::new(), subjects: HashMap::new() };
+    let mut pods =
+        Pods { shared, gate, directory, workers: HashMap::new(), tasks: JoinSet::new(), subjects: HashMap::new() };
     // The pods of the first complete list, until what is not among them was dealt with.
     let mut first_list: Option<HashSet<String>> = None;
     let mut orphans_sought = false;
@@ -146,6 +163,7 @@ pub async fn follow<R: Runtime>(
                     orphans_sought = pods.adopt_orphans(listed).await;
                 }
             }
+            Some(uid) = ruled.recv() => pods.wake(&Change::Pod(uid)),
             Some(ended) = pods.tasks.join_next_with_id(), if !pods.tasks.is_empty() => pods.ended(ended),
         }
     }
@@ -163,9 +181,17 @@ impl<R: Runtime> Pods<R> {
                 if R::SIMULATED {
                     self.remind(&objects).await;
                 }
-                objects.into_iter().for_each(|object| self.have(object.pod));
+                // Those that run already have the first claim to the room, then the oldest.
+                let mut pods: Vec<_> = objects.into_iter().map(|object| object.pod).collect();
+                pods.sort_by_key(|pod| {
+                    let started = pod.status.as_ref().and_then(|status| status.start_time.clone());
+                    (started.is_none(), pod.metadata.creation_timestamp.clone())
+                });
+                for pod in pods {
+                    self.have(pod).await;
+                }
             }
-            Step::Changed { object, .. } => self.have(object.pod),
+            Step::Changed { object, .. } => self.have(object.pod).await,
             Step::Removed { object, .. } => self.gone(&object.meta.uid, Some(&object.pod)),
             Step::Progress { .. } => {}
         }
@@ -181,12 +207,42 @@ impl<R: Runtime> Pods<R> {
         }
     }
 
-    fn have(&mut self, pod: Arc<Pod>) {
+    async fn have(&mut self, pod: Arc<Pod>) {
         self.directory.put(&pod);
         let identity = desired::identity(&pod);
+        self.let_in(&pod, &identity.uid).await;
         match self.workers.get(&identity.uid) {
             Some(handle) => drop(handle.orders.send_replace(Order::Pod(pod))),
             None => self.start(identity, Order::Pod(pod)),
+        }
+    }
+
+    /// A pod that is new here must fit; one that ended asks for nothing.
+    async fn let_in(&mut self, pod: &Pod, uid: &str) {
+        let status = pod.status.as_ref();
+        let phase = status.and_then(|status| status.phase.as_deref());
+        if matches!(phase, Some("Succeeded" | "Failed")) {
+            return self.gate.admission.release(uid);
+        }
+        if self.workers.contains_key(uid) {
+            return;
+        }
+        let started = status.is_some_and(|status| status.start_time.is_some());
+        if started || pod.metadata.deletion_timestamp.is_some() || R::SIMULATED {
+            return self.gate.admission.keep(pod);
+        }
+        let pressures = self.gate.pressures.borrow().clone();
+        let mut answer = self.gate.admission.admit(pod, &self.gate.labels, &pressures);
+        if answer.as_ref().is_err_and(|failure| failure.reason == "NodeAffinity") {
+            // Somebody may have labelled the node since.
+            let nodes: Api<Node> = Api::all(self.shared.client.clone());
+            if let Ok(node) = in_time(nodes.get(&self.shared.node_name)).await {
+                self.gate.labels = node.metadata.labels.unwrap_or_default();
+                answer = self.gate.admission.admit(pod, &self.gate.labels, &pressures);
+            }
+        }
+        if let Err(failure) = answer {
+            self.shared.rulings.rule(uid, Ruling { failure, grace: None, disrupts: false });
         }
     }
 
@@ -218,6 +274,10 @@ impl<R: Runtime> Pods<R> {
         let id = ended.as_ref().map_or_else(task::JoinError::id, |(id, ())| *id);
         let Some(identity) = self.subjects.remove(&id) else { return };
         let handle = self.workers.remove(&identity.uid);
+        if ended.is_ok() {
+            self.gate.admission.release(&identity.uid);
+            self.shared.rulings.forget(&identity.uid);
+        }
         if let (Err(error), Some(handle)) = (ended, handle) {
             tracing::error!(%error, pod = identity.name, namespace = identity.namespace, "worker failed: another takes over");
             let order = handle.orders.borrow().clone();

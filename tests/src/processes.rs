@@ -27,7 +27,8 @@ pub struct Process {
 impl Process {
     pub fn start(name: &str, program: &str, log_dir: &Path, args: &[&str]) -> Result<Process> {
         let mut command = Command::new(binary(program)?);
-        command.args(args);
+        // How full this machine is must not matter.
+        command.args(args).env("TIMONIER_EVICTION_HARD", "");
         Process::launch(name, command, log_dir)
     }
 
@@ -172,6 +173,7 @@ impl Ground {
         let mut command = host.command(binary("timonier-nodeagent")?);
         command.args(["--kubeconfig", &kubeconfig, "--node-name", name, "--address", &address, "--pki", &pki]);
         command.args(["--state-dir", &state, "--docker-host", &docker]).args(more);
+        command.env("TIMONIER_EVICTION_HARD", "");
         Process::launch(name, command, self.dir.path())
     }
 }

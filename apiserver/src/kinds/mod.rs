@@ -64,6 +64,8 @@ pub enum Subresource {
     Exec,
     Attach,
     PortForward,
+    /// What a node's agent serves.
+    Proxy,
     /// A service account's tokens.
     Token,
     /// The verdict on a certificate request.
@@ -84,6 +86,7 @@ impl Subresource {
             Subresource::Exec => "exec",
             Subresource::Attach => "attach",
             Subresource::PortForward => "portforward",
+            Subresource::Proxy => "proxy",
             Subresource::Token => "token",
             Subresource::Approval => "approval",
             Subresource::Finalize => "finalize",

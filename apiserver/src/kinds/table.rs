@@ -9,7 +9,7 @@ use parking_lot::RwLock;
 use timonier_api::kind::{GroupResource, Kind};
 
 use super::Subresource::{
-    self, Approval, Attach, Binding, Eviction, Exec, Finalize, Log, PortForward, Scale, Status, Token,
+    self, Approval, Attach, Binding, Eviction, Exec, Finalize, Log, PortForward, Proxy, Scale, Status, Token,
 };
 use super::{
     Column, Hooks, Row, certificatesigningrequest, configmap, deployment, event, lease, namespace, node,
@@ -190,7 +190,7 @@ fn builtin(patience: pod::Patience) -> Vec<Row> {
             short_names: &["no"],
             namespaced: false,
             columns: node::COLUMNS,
-            subresources: &[Status],
+            subresources: &[Status, Proxy],
             ..Spec::core("Node", "nodes", node::Node)
         },
         Spec {

@@ -14,7 +14,7 @@ use crate::object::{Object, meta};
 use crate::respond;
 
 /// What is read of an agent's error, in bytes.
-const ERROR_LIMIT: usize = 64 << 10;
+pub(super) const ERROR_LIMIT: usize = 64 << 10;
 
 const OPTIONS: [&str; 8] =
     ["follow", "previous", "sinceSeconds", "sinceTime", "timestamps", "tailLines", "limitBytes", "stream"];
@@ -82,12 +82,17 @@ pub(super) fn container(pod: &Value, asked: Option<&str>) -> Result<String, Stat
     }
 }
 
-async fn uri(call: &Call, node: &str, container: &str) -> Result<Uri, Status> {
+/// Address and port of a node's agent.
+pub(super) async fn agent(call: &Call, node: &str) -> Result<String, Status> {
     let snapshot = call.fresh().await?;
     let entry = snapshot
         .get(&format!("nodes/{node}"))
         .ok_or_else(|| Status::not_found(&timonier_api::kind::GroupResource::new("", "nodes"), node))?;
-    let authority = crate::agents::authority(&Object::of(entry)?.stored_value()?, node)?;
+    crate::agents::authority(&Object::of(entry)?.stored_value()?, node)
+}
+
+async fn uri(call: &Call, node: &str, container: &str) -> Result<Uri, Status> {
+    let authority = agent(call, node).await?;
     let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
     let options: Vec<String> =
         OPTIONS.iter().filter_map(|option| Some(format!("{option}={}", encode(call.query.get(option)?)))).collect();

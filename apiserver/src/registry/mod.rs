@@ -1,7 +1,7 @@
 //! The resources: one verb a file. [`dispatch`] is where a request arrives after the layers.
 //!
 //! Reading order: `call` (what a verb is given), `select`, `get`, `list`, `watch`; `decode` and `write` (what all writing
-//! shares), `create`, `update`, `patch`, `delete`, `delete_collection`; then the subresources `scale`, `binding`, `eviction`, `token`, `log`.
+//! shares), `create`, `update`, `patch`, `delete`, `delete_collection`; then the subresources `scale`, `binding`, `eviction`, `token`, `log`, `proxy`.
 
 mod binding;
 mod call;
@@ -17,6 +17,7 @@ mod list;
 mod log;
 mod patch;
 mod protobuf;
+mod proxy;
 mod scale;
 mod select;
 mod shape;
@@ -94,6 +95,7 @@ async fn answer(call: &mut Call, body: Body) -> Result<Response, Status> {
         (part @ (Subresource::Exec | Subresource::Attach | Subresource::PortForward), "get" | "create") => {
             connect::connect(call, part).await
         }
+        (Subresource::Proxy, "get") => proxy::get(call).await,
         _ => Err(unsupported(call)),
     }
 }

@@ -34,6 +34,8 @@ pub async fn config(files: &Files, node: &Node) -> Result<nodeagent::Config, Joi
         capacity_share: (0, 1),
         labels: labels.map(|(key, value)| (key.to_string(), value.to_string())).collect(),
         hosting: nodeagent::Hosting::from_environment().map_err(JoinError::Usage)?,
+        capacity: nodeagent::CapacityFlags::from_environment().map_err(JoinError::Usage)?,
+        gauge: None,
         timings: nodeagent::Timings::default(),
         node_name: node.name.clone(),
     })

@@ -142,6 +142,9 @@ impl Cluster {
             labels: Default::default(),
             hosting: nodeagent::Hosting::from_environment()
                 .map_err(|detail| ClusterError::Part { part: "agent".into(), detail })?,
+            capacity: nodeagent::CapacityFlags::of_shared_machine()
+                .map_err(|detail| ClusterError::Part { part: format!("agent {node_name}"), detail })?,
+            gauge: None,
             timings,
             node_name,
         })

@@ -70,6 +70,18 @@ pub fn grace(pod: &Pod) -> i64 {
     asked.or(spec(pod).termination_grace_period_seconds).unwrap_or(30).max(0)
 }
 
+/// Whether the node itself needs it: never evicted, and admitted also under pressure.
+pub fn is_critical(pod: &Pod) -> bool {
+    const SYSTEM_CRITICAL: i32 = 2_000_000_000;
+    spec(pod).priority.is_some_and(|priority| priority >= SYSTEM_CRITICAL) || is_static(pod)
+}
+
+/// Whether it comes from this node's own files, or stands for one that does.
+pub fn is_static(pod: &Pod) -> bool {
+    let annotations = pod.metadata.annotations.as_ref();
+    annotations.and_then(|all| all.get("kubernetes.io/config.source")).is_some_and(|source| source != "api")
+}
+
 /// Changes when the container must be replaced: what a pod's update may change, and no more, so that a newer
 /// server's defaults restart nothing.
 pub fn spec_hash(container: &Container) -> String {

@@ -116,6 +116,21 @@ fn parse(quantity: &Quantity, field: &str) -> Result<Amount, ConfigError> {
     Ok(Amount { whole: parsed.value(), milli: parsed.milli() })
 }
 
+/// What a container asks for of a resource, in whole units; nothing if it makes no sense.
+pub fn request(container: &Container, name: &str) -> i64 {
+    amount(container, Of::Requests, name).ok().flatten().map_or(0, |amount| amount.whole)
+}
+
+/// The same of CPU, in thousandths.
+pub fn request_milli(container: &Container, name: &str) -> i64 {
+    amount(container, Of::Requests, name).ok().flatten().map_or(0, |amount| amount.milli)
+}
+
+/// What all containers of a pod ask for, in whole units.
+pub fn requested(pod: &Pod, name: &str) -> i64 {
+    spec(pod).containers.iter().map(|container| request(container, name)).fold(0, i64::saturating_add)
+}
+
 /// Bytes of a quantity such as `64Mi`.
 pub fn bytes(quantity: &Quantity, field: &str) -> Result<i64, ConfigError> {
     parse(quantity, field).map(|amount| amount.whole)

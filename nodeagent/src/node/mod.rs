@@ -6,14 +6,14 @@ mod register;
 mod report;
 mod standing;
 
-use std::{future::Future, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, future::Future, sync::Arc, time::Duration};
 
 use kube::{Client, api::PatchParams};
 pub use object::Description;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::{config::Timings, runtime::Runtime};
+use crate::{config::Timings, eviction::Pressure, runtime::Runtime};
 
 pub use register::{await_pod_cidr, register};
 
@@ -44,28 +44,29 @@ fn manager() -> PatchParams {
     PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() }
 }
 
-/// Keeps the Node's status and Lease fresh until `shutdown`. `network_ready` turns true when pods can be given addresses;
-/// `back` counts how often the API server has heard the node again after it had not.
+/// How often to look whether a runtime that is down is back.
+const SICK_CHECK: Duration = Duration::from_secs(1);
+
+/// What the node's conditions follow besides its runtime.
+pub struct Circumstances {
+    /// Turns true when pods can be given addresses.
+    pub network_ready: watch::Receiver<bool>,
+    pub pressures: watch::Receiver<BTreeSet<Pressure>>,
+}
+
+/// Keeps the Node's status and Lease fresh until `shutdown`. `back` counts how often the API server has heard the node again after it had not.
 pub async fn maintain<R: Runtime>(
     runtime: Arc<R>,
     client: Client,
     description: Description,
     timings: Timings,
-    network_ready: watch::Receiver<bool>,
+    circumstances: Circumstances,
     back: watch::Sender<u64>,
     shutdown: CancellationToken,
 ) {
     let name = description.name.clone();
     let returned = back.subscribe();
     let lease = lease::renew(client.clone(), name, timings.clone(), back, shutdown.clone());
-    let status = report::report(runtime, client, description, timings, network_ready, returned, shutdown);
+    let status = report::report(runtime, client, description, timings, circumstances, returned, shutdown);
     tokio::join!(lease, status);
-}
-
-/// Bytes of the file system that a path lies on; 0 is unknown.
-pub fn disk_size(path: &str) -> u64 {
-    // `df` speaks for the kernel: the call itself would need unsafe code.
-    let output = std::process::Command::new("df").args(["-B1", "--output=size"]).arg(Path::new(path)).output();
-    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
-    text.lines().nth(1).and_then(|line| line.trim().parse().ok()).unwrap_or(0)
 }

@@ -1,6 +1,10 @@
 //! What the Node object says. Pure.
 
-use std::{collections::BTreeMap, net::IpAddr, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    path::PathBuf,
+};
 
 use jiff::Timestamp;
 use k8s_openapi::{
@@ -9,12 +13,12 @@ use k8s_openapi::{
 };
 use serde_json::{Value, json};
 
-use crate::runtime::HostFacts;
+use crate::{
+    capacity::{Amounts, Room},
+    eviction::Pressure,
+    runtime::HostFacts,
+};
 
-/// As many as the kubelet allows by default.
-const MAX_PODS: u32 = 110;
-/// A simulated node has room for as many as its range of addresses, a /24, can name.
-const MAX_HOLLOW_PODS: u32 = 250;
 const KUBELET_VERSION: &str = concat!("v1.36.0+timonier", env!("CARGO_PKG_VERSION"));
 /// On every node that only pretends, and read back by whatever shows nodes.
 pub const HOLLOW_LABEL: &str = "node-role.kubernetes.io/hollow";
@@ -31,8 +35,7 @@ pub struct Description {
     /// The agent's own port; `None`: it serves none.
     pub port: Option<u16>,
     pub facts: HostFacts,
-    /// (index, of): the part of the machine that is this node's.
-    pub share: (u32, u32),
+    pub room: Room,
     pub labels: BTreeMap<String, String>,
     pub hollow: bool,
     /// The Docker Engine that the agent drives, in the form of `DOCKER_HOST`.
@@ -68,19 +71,18 @@ impl Description {
 
     /// The status but for its conditions.
     pub fn status(&self) -> Value {
-        let of = u64::from(self.share.1.max(1));
-        let milli = u64::from(self.facts.cpus) * 1000 / of;
-        let cpu = if milli.is_multiple_of(1000) { (milli / 1000).to_string() } else { format!("{milli}m") };
-        let pods = if self.hollow { MAX_HOLLOW_PODS } else { MAX_PODS };
-        let capacity = json!({
-            "cpu": cpu,
-            "memory": format!("{}Ki", self.facts.memory_bytes / of / 1024),
-            "ephemeral-storage": format!("{}Ki", self.facts.disk_bytes / of / 1024),
-            "pods": pods.to_string(),
-        });
+        let resources = |of: fn(&Amounts) -> i64| {
+            let milli = of(&self.room.cpu);
+            json!({
+                "cpu": if milli % 1000 == 0 { (milli / 1000).to_string() } else { format!("{milli}m") },
+                "memory": format!("{}Ki", of(&self.room.memory) / 1024),
+                "ephemeral-storage": format!("{}Ki", of(&self.room.ephemeral_storage) / 1024),
+                "pods": self.room.pods.to_string(),
+            })
+        };
         let mut status = json!({
-            "capacity": capacity,
-            "allocatable": capacity,
+            "capacity": resources(|amounts| amounts.capacity),
+            "allocatable": resources(|amounts| amounts.allocatable),
             "addresses": [
                 {"type": "InternalIP", "address": self.address.to_string()},
                 {"type": "Hostname", "address": self.name},
@@ -111,15 +113,37 @@ fn boot_id() -> String {
 }
 
 /// `health`: why the node is not ready. Times of transition are kept from `previous`.
-pub fn conditions(health: &Result<(), String>, previous: &[NodeCondition], now: Timestamp) -> Vec<NodeCondition> {
+pub fn conditions(
+    health: &Result<(), String>,
+    pressures: &BTreeSet<Pressure>,
+    previous: &[NodeCondition],
+    now: Timestamp,
+) -> Vec<NodeCondition> {
+    let pressed = |pressure: Pressure, there: (&'static str, &'static str), not: (&'static str, &'static str)| {
+        let holds = pressures.contains(&pressure);
+        let (reason, message) = if holds { there } else { not };
+        (pressure.condition(), holds, reason, message)
+    };
     let ready = match health {
         Ok(()) => ("Ready", true, "KubeletReady", "kubelet is posting ready status"),
         Err(why) => ("Ready", false, "KubeletNotReady", why.as_str()),
     };
     let verdicts = [
-        ("MemoryPressure", false, "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
-        ("DiskPressure", false, "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
-        ("PIDPressure", false, "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+        pressed(
+            Pressure::Memory,
+            ("KubeletHasInsufficientMemory", "kubelet has insufficient memory available"),
+            ("KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+        ),
+        pressed(
+            Pressure::Disk,
+            ("KubeletHasDiskPressure", "kubelet has disk pressure"),
+            ("KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+        ),
+        pressed(
+            Pressure::Pid,
+            ("KubeletHasInsufficientPID", "kubelet has insufficient PID available"),
+            ("KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+        ),
         ready,
     ];
     let now = Time(crate::status::whole_second(now));
@@ -170,6 +194,7 @@ pub fn differ(a: &[NodeCondition], b: &[NodeCondition]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capacity;
 
     fn description(hollow: bool) -> Description {
         let facts = HostFacts {
@@ -185,8 +210,8 @@ mod tests {
             name,
             address: [127, 1, 2, 3].into(),
             port: Some(10250),
+            room: capacity::room(&facts, (0, 3), &capacity::Flags::default(), &[], hollow),
             facts,
-            share: (0, 3),
             labels,
             hollow,
             docker_host: None,
@@ -211,7 +236,7 @@ mod tests {
 
     #[test]
     fn what_others_say_of_us_is_contradicted() {
-        let ours = conditions(&Ok(()), &[], Timestamp::UNIX_EPOCH);
+        let ours = conditions(&Ok(()), &BTreeSet::new(), &[], Timestamp::UNIX_EPOCH);
         let told = |ready: &str| {
             let mut told = ours.clone();
             told[3].status = ready.into();
@@ -227,11 +252,13 @@ mod tests {
     fn a_condition_keeps_its_time_until_it_changes() {
         let (first, second) = (Timestamp::from_second(100), Timestamp::from_second(200));
         let (first, second) = (first.expect("a time"), second.expect("a time"));
-        let before = conditions(&Ok(()), &[], first);
-        let same = conditions(&Ok(()), &before, second);
+        let none = BTreeSet::new();
+        let before = conditions(&Ok(()), &none, &[], first);
+        let same = conditions(&Ok(()), &none, &before, second);
         assert!(!differ(&before, &same));
         assert_eq!(same[3].last_transition_time, Some(Time(first)));
-        let worse = conditions(&Err("no runtime".into()), &same, second);
+        let worse = conditions(&Err("no runtime".into()), &BTreeSet::from([Pressure::Disk]), &same, second);
+        assert_eq!((worse[1].status.as_str(), worse[1].reason.as_deref()), ("True", Some("KubeletHasDiskPressure")));
         assert!(differ(&same, &worse));
         assert_eq!(worse[3].last_transition_time, Some(Time(second)));
         assert_eq!(worse[0].last_transition_time, Some(Time(first)));

@@ -12,7 +12,9 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Description, FIRST_RETRY, WriteError, in_time, manager, object, register, standing};
+use super::{
+    Circumstances, Description, FIRST_RETRY, SICK_CHECK, WriteError, in_time, manager, object, register, standing,
+};
 use crate::{config::Timings, runtime::Runtime};
 
 pub async fn report<R: Runtime>(
@@ -20,10 +22,11 @@ pub async fn report<R: Runtime>(
     client: Client,
     description: Description,
     timings: Timings,
-    mut network_ready: watch::Receiver<bool>,
+    circumstances: Circumstances,
     mut back: watch::Receiver<u64>,
     shutdown: CancellationToken,
 ) {
+    let Circumstances { mut network_ready, mut pressures } = circumstances;
     let nodes: Api<Node> = Api::all(client.clone());
     let mut turns = interval(timings.node_check);
     turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -36,9 +39,14 @@ pub async fn report<R: Runtime>(
             _ = turns.tick() => {}
             Ok(()) = network_ready.changed() => {}
             Ok(()) = back.changed() => {}
+            Ok(()) = pressures.changed() => {}
         }
         let has_network = *network_ready.borrow();
         let health = health(&*runtime, has_network).await;
+        if health.is_err() {
+            // Pods wait for it.
+            turns.reset_after(SICK_CHECK.min(timings.node_check));
+        }
         let told = match in_time(nodes.get_opt(&description.name)).await {
             Ok(node) => object::told(node.as_ref()),
             Err(error) => {
@@ -47,7 +55,7 @@ pub async fn report<R: Runtime>(
                 continue;
             }
         };
-        let conditions = object::conditions(&health, &told, Timestamp::now());
+        let conditions = object::conditions(&health, &pressures.borrow_and_update(), &told, Timestamp::now());
         away |= object::is_lost(&told);
         let news = said
             .as_ref()

@@ -33,6 +33,7 @@ impl Agent {
         let network = Network { subnet: "10.1.0.0/16".into(), pod_cidr: "10.1.2.0/24".into() };
         runtime.prepare(&network).await.expect("prepared");
         let shutdown = CancellationToken::new();
+        let (rulings, ruled) = crate::rulings::Rulings::new();
         let shared = Arc::new(Shared {
             runtime: runtime.clone(),
             client: api.client(),
@@ -43,10 +44,17 @@ impl Agent {
             timings: Timings { backoff_base: Duration::from_millis(10), ..Timings::default() },
             hosting: Default::default(),
             services: Default::default(),
+            rulings: rulings.clone(),
             reports: Arc::new(Semaphore::new(4)),
             watches: crate::followed::Watches::new(api.client()),
         });
-        let following = tokio::spawn(follow(shared, Directory::default(), watch::channel(0).1, shutdown.clone()));
+        let gate = Gate {
+            admission: Admission::new(crate::capacity::Room::default()),
+            pressures: watch::channel(BTreeSet::new()).1,
+            labels: BTreeMap::new(),
+        };
+        let back = watch::channel(0).1;
+        let following = tokio::spawn(follow(shared, Directory::default(), back, gate, ruled, shutdown.clone()));
         Agent { runtime, shutdown, following }
     }
 

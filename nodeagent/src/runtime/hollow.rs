@@ -105,6 +105,7 @@ impl Runtime for HollowRuntime {
             runtime_version: format!("hollow://{}", env!("CARGO_PKG_VERSION")),
             machine_id: "hollow".to_owned(),
             app_armor: true,
+            data_root: String::new(),
         })
     }
 

@@ -9,7 +9,7 @@ pub mod spec;
 #[cfg(test)]
 pub mod suite;
 
-use std::{future::Future, net::IpAddr, path::PathBuf, time::Duration};
+use std::{collections::HashMap, future::Future, net::IpAddr, path::PathBuf, time::Duration};
 
 use bytes::Bytes;
 use futures::stream::BoxStream;
@@ -55,6 +55,8 @@ pub struct HostFacts {
     pub runtime_version: String,
     pub machine_id: String,
     pub app_armor: bool,
+    /// Directory of images and containers; empty if it is not on this machine.
+    pub data_root: String,
 }
 
 /// The node's part of the cluster's network.
@@ -98,6 +100,21 @@ pub enum Change {
     Everything,
 }
 
+/// A container, or a sandbox, that runs on this machine.
+#[derive(Clone, Debug)]
+pub struct Running {
+    pub id: String,
+    /// Of its first process, as this machine numbers it.
+    pub pid: u32,
+    pub pod: PodIdentity,
+    /// `None`: it is the pod's sandbox.
+    pub container: Option<String>,
+    pub started: Timestamp,
+    pub host_network: bool,
+    /// The file that its output goes to.
+    pub log: Option<std::path::PathBuf>,
+}
+
 /// A pod that the runtime has containers of.
 #[derive(Clone, Debug)]
 pub struct Found {
@@ -123,6 +140,15 @@ pub trait Runtime: Send + Sync + 'static {
     }
     fn inventory(&self) -> impl Future<Output = Result<Vec<Found>, RuntimeError>> + Send;
     fn observe(&self, uid: &str) -> impl Future<Output = Result<ObservedPod, RuntimeError>> + Send;
+
+    /// All that runs, for whoever measures it. A runtime whose processes are not this machine's has nothing to say.
+    fn running(&self) -> impl Future<Output = Result<Vec<Running>, RuntimeError>> + Send {
+        std::future::ready(Ok(Vec::new()))
+    }
+    /// Bytes of each container's own layer, by id. Dear.
+    fn sizes(&self) -> impl Future<Output = Result<HashMap<String, u64>, RuntimeError>> + Send {
+        std::future::ready(Ok(HashMap::new()))
+    }
 
     fn create_sandbox(&self, spec: &SandboxSpec) -> impl Future<Output = Result<String, RuntimeError>> + Send;
     fn create_container(&self, spec: &ContainerSpec) -> impl Future<Output = Result<String, RuntimeError>> + Send;

@@ -169,7 +169,7 @@ fn limited(
     limited.boxed()
 }
 
-fn failed(error: RuntimeError) -> Refusal {
+pub(super) fn failed(error: RuntimeError) -> Refusal {
     match error {
         RuntimeError::NotFound(message) => (StatusCode::NOT_FOUND, message),
         RuntimeError::Unavailable(message) => (StatusCode::SERVICE_UNAVAILABLE, message),

@@ -2,6 +2,7 @@
 //!
 //! A client shows a certificate that the cluster's CA signed, with the API server's name in it; anyone else gets 401.
 
+mod figures;
 mod logs;
 mod streams;
 #[cfg(test)]
@@ -18,6 +19,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{any, get},
 };
+pub use figures::About;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     server::conn::auto,
@@ -28,16 +30,23 @@ pub use tls::Acceptor;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{config::AgentTls, error::Error, pods::Directory, runtime::Runtime};
+use crate::{config::AgentTls, error::Error, pods::Directory, runtime::Runtime, stats::Stats};
 
 pub struct Server<R> {
     pub runtime: Arc<R>,
     pub directory: Directory,
+    pub stats: Arc<Stats<R>>,
+    pub about: Arc<About>,
 }
 
 impl<R> Clone for Server<R> {
     fn clone(&self) -> Self {
-        Server { runtime: self.runtime.clone(), directory: self.directory.clone() }
+        Server {
+            runtime: self.runtime.clone(),
+            directory: self.directory.clone(),
+            stats: self.stats.clone(),
+            about: self.about.clone(),
+        }
     }
 }
 
@@ -104,6 +113,9 @@ pub(crate) fn router<R: Runtime>(server: Server<R>) -> Router {
         .route("/attach/{namespace}/{pod}/{container}", any(streams::attach::<R>))
         .route("/portForward/{namespace}/{pod}", any(streams::port_forward::<R>))
         .route("/pods", get(pods::<R>))
+        .route("/stats/summary", get(figures::summary::<R>))
+        .route("/metrics/resource", get(figures::metrics::<R>))
+        .route("/configz", get(figures::configz::<R>))
         .route("/healthz", get(|| async { "ok" }))
         .layer(middleware::from_fn(authorise))
         .with_state(server)

@@ -76,12 +76,17 @@ async fn only_the_api_servers_certificate_opens_the_port() {
     let (listener, acceptor, address) = bind(([127, 0, 0, 1], 0).into(), &tls).await.expect("bound");
     let shutdown = CancellationToken::new();
     let runtime = Arc::new(HollowRuntime::new([127, 0, 0, 1].into()));
-    let server = Server { runtime, directory: Directory::default() };
+    let stats = Stats::new(runtime.clone(), dir.path().to_owned(), dir.path().to_owned(), 0);
+    let about = About::new("node-1", serde_json::json!({"kubeletconfig": {}}));
+    let server = Server { runtime, directory: Directory::default(), stats: Arc::new(stats), about: Arc::new(about) };
     let serving = tokio::spawn(serve(listener, acceptor, server, shutdown.clone()));
 
     let api_server = || Some(identity(&ours, "timonier-apiserver"));
     assert_eq!(status(address, &ours, api_server(), "/healthz").await, StatusCode::OK);
-    assert_eq!(status(address, &ours, api_server(), "/pods").await, StatusCode::OK);
+    for path in ["/pods", "/stats/summary", "/metrics/resource", "/configz"] {
+        assert_eq!(status(address, &ours, api_server(), path).await, StatusCode::OK, "{path}");
+        assert_eq!(status(address, &ours, None, path).await, StatusCode::UNAUTHORIZED, "{path}");
+    }
     let missing = status(address, &ours, api_server(), "/containerLogs/default/none/c").await;
     assert_eq!(missing, StatusCode::NOT_FOUND);
     let refused = StatusCode::UNAUTHORIZED;

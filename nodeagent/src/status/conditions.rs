@@ -14,6 +14,9 @@ use crate::desired::{
 /// The types that the agent writes; any other belongs to somebody else.
 pub const OWN: [&str; 5] = ["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"];
 
+/// Said of a pod that its node takes away.
+const DISRUPTION: &str = "DisruptionTarget";
+
 /// A condition's status, reason and message.
 type Verdict = (bool, Option<&'static str>, Option<String>);
 
@@ -33,6 +36,11 @@ pub fn conditions(input: &Input<'_>, phase: &str, statuses: &PodStatus) -> Vec<P
     if !conditions.iter().any(|condition| condition.type_ == OWN[4]) {
         // It was bound without a scheduler.
         conditions.push(condition(input, OWN[4], (true, None, None)));
+    }
+    if let Some(why) = &input.memory.disrupted
+        && !conditions.iter().any(|condition| condition.type_ == DISRUPTION)
+    {
+        conditions.push(condition(input, DISRUPTION, (true, Some("TerminationByKubelet"), Some(why.clone()))));
     }
     conditions
 }

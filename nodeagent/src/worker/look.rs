@@ -60,6 +60,22 @@ impl<R: Runtime> Worker<R> {
         }
     }
 
+    /// Takes what somebody else decided about the pod, unless it failed by itself before.
+    pub(super) fn heed_ruling(&mut self) {
+        let Some(ruling) = self.shared.rulings.take(&self.identity.uid) else { return };
+        if self.memory.failed.is_some() {
+            return;
+        }
+        self.notices.warning(&ruling.failure.reason, ruling.failure.message.clone());
+        let Failure { reason, message } = ruling.failure;
+        let rejected = !ruling.disrupts;
+        self.memory.disrupted = ruling.disrupts.then(|| message.clone());
+        let message = if rejected { format!("Pod was rejected: {message}") } else { message };
+        self.memory.failed = Some(Failure { reason, message });
+        let own = self.pod.as_deref().map(desired::grace);
+        self.memory.failed_grace = ruling.grace.map(|grace| own.map_or(grace, |own| grace.min(own)));
+    }
+
     fn announce_pull_back_off(&mut self, pod: &Pod, now: Timestamp) {
         for wanted in roster::all(pod) {
             let image = wanted.image.as_deref().unwrap_or_default();

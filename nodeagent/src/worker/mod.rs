@@ -36,6 +36,7 @@ use crate::{
     observed::{ObservedPod, PodIdentity},
     plan::{self, Step, Wish, plan, wish},
     probes::{Outcome, Probers},
+    rulings::Rulings,
     runtime::{HostFacts, Runtime},
     status,
 };
@@ -52,6 +53,8 @@ pub struct Shared<R> {
     pub hosting: Hosting,
     /// All Services, for the variables that tell of them.
     pub services: Informer<Service>,
+    /// What others decided about pods.
+    pub rulings: Rulings,
     /// Status writes at once.
     pub reports: Arc<Semaphore>,
     /// Of what mounted volumes show.
@@ -190,6 +193,7 @@ impl<R: Runtime> Worker<R> {
             self.notices.know(&pod);
             self.pod = Some(pod);
         }
+        self.heed_ruling();
     }
 
     /// What others write of a pod's status is theirs.

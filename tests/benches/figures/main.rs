@@ -4,6 +4,7 @@
 //! acknowledged; the load comes from this process, on the same cores. Pod start is measured against `docker run`.
 //! `cargo bench -p timonier-tests --bench figures -- NAME…` measures only what matches.
 
+mod burst;
 mod fanout;
 mod http;
 mod pods;
@@ -36,6 +37,9 @@ async fn main() -> Result<()> {
     }
     if asked("podstart") {
         podstart::run(&mut report).await?;
+    }
+    if asked("burst") {
+        burst::run(&mut report).await?;
     }
     report.print()
 }

@@ -14,23 +14,11 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 const ROUNDS: usize = 10;
-const IMAGE: &str = "timonier/web:bench";
+pub const IMAGE: &str = "timonier/web:bench";
 
 pub async fn run(report: &mut Report) -> Result<()> {
-    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-    let made = Command::new("tools/sample-image").arg(IMAGE).current_dir(root).status()?;
-    ensure!(made.success(), "tools/sample-image failed");
-    let dir = tempfile::tempdir()?;
-    let cluster = Cluster { dir: dir.path().join("cluster") };
-    let up = Command::new(binary("kctl")?)
-        .args(["up", "--nodes", "1", "--port", "0", "--detach", "--state-dir"])
-        .arg(&cluster.dir)
-        .stdout(Stdio::null())
-        .status()?;
-    ensure!(up.success(), "kctl up failed");
-    let kubeconfig = Kubeconfig::read_from(cluster.dir.join("kubeconfig"))?;
-    let config = Config::from_custom_kubeconfig(kubeconfig, &Default::default()).await?;
-    let pods: Api<Pod> = Api::namespaced(Client::try_from(config)?, "default");
+    let cluster = Cluster::up().await?;
+    let pods = cluster.pods().await?;
 
     let (mut ours, mut bare) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
@@ -75,9 +63,34 @@ fn docker_run() -> Result<Duration> {
     Ok(took)
 }
 
-/// The cluster's folder; its containers and processes go with this value.
-struct Cluster {
+/// A cluster of one node; its containers, processes and folder go with this value.
+pub struct Cluster {
     dir: std::path::PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+impl Cluster {
+    pub async fn up() -> Result<Cluster> {
+        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+        let made = Command::new("tools/sample-image").arg(IMAGE).current_dir(root).status()?;
+        ensure!(made.success(), "tools/sample-image failed");
+        let folder = tempfile::tempdir()?;
+        let cluster = Cluster { dir: folder.path().join("cluster"), _folder: folder };
+        let up = Command::new(binary("kctl")?)
+            .args(["up", "--nodes", "1", "--port", "0", "--detach", "--state-dir"])
+            .arg(&cluster.dir)
+            .stdout(Stdio::null())
+            .status()?;
+        ensure!(up.success(), "kctl up failed");
+        Ok(cluster)
+    }
+
+    /// Pods of namespace `default`.
+    pub async fn pods(&self) -> Result<Api<Pod>> {
+        let kubeconfig = Kubeconfig::read_from(self.dir.join("kubeconfig"))?;
+        let config = Config::from_custom_kubeconfig(kubeconfig, &Default::default()).await?;
+        Ok(Api::namespaced(Client::try_from(config)?, "default"))
+    }
 }
 
 impl Drop for Cluster {

@@ -1,4 +1,5 @@
-//! Nodes that are machines of their own: an agent on each of several Docker hosts, which fail.
+//! Nodes that are machines of their own: an agent on each of several Docker hosts, which fail and run short.
 
 mod daemon;
 mod lost;
+mod pressure;

@@ -12,7 +12,9 @@ mod demultiplex;
 mod events;
 mod exec;
 mod hijack;
+mod known;
 mod logs;
+mod measure;
 mod namespace;
 mod network;
 mod process;
@@ -26,6 +28,8 @@ use std::{
     net::IpAddr,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
 };
 
 use bollard::{
@@ -43,7 +47,7 @@ pub use purge::purge;
 use tokio::{net::TcpStream, sync::Semaphore};
 
 use super::{
-    AttachRequest, Change, ContainerSpec, ExecRequest, Found, HostFacts, Image, LogQuery, Network, Runtime,
+    AttachRequest, Change, ContainerSpec, ExecRequest, Found, HostFacts, Image, LogQuery, Network, Running, Runtime,
     RuntimeError, SandboxSpec, Session, Signal,
 };
 use crate::{
@@ -51,6 +55,7 @@ use crate::{
     error::Error,
     labels,
     observed::{ObservedPod, PodIdentity, State},
+    stats::FileSystem,
 };
 
 /// A daemon starts containers no faster when more than these are asked for at once, and answers others slower.
@@ -65,6 +70,8 @@ pub async fn check(host: Option<&str>) -> Result<(), Error> {
 pub fn host(host: Option<&str>) -> Result<String, Error> {
     Ok(connect::Host::parse(host)?.to_string())
 }
+/// A daemon that says nothing for so long hangs.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 pub struct DockerRuntime {
     docker: Docker,
@@ -74,6 +81,8 @@ pub struct DockerRuntime {
     address: IpAddr,
     addresses: Mutex<Option<Addresses>>,
     starts: Semaphore,
+    known: Arc<known::Known>,
+    seen: measure::Seen,
 }
 
 impl DockerRuntime {
@@ -89,6 +98,8 @@ impl DockerRuntime {
             address,
             addresses: Mutex::new(None),
             starts: Semaphore::new(STARTS_AT_ONCE),
+            known: Arc::default(),
+            seen: measure::Seen::default(),
         })
     }
 
@@ -111,14 +122,14 @@ impl DockerRuntime {
         self.docker.list_containers(Some(options)).await.map_err(convert::error)
     }
 
-    async fn inspect(&self, ids: Vec<String>) -> Result<ObservedPod, RuntimeError> {
+    async fn inspect(&self, uid: &str, ids: Vec<String>) -> Result<ObservedPod, RuntimeError> {
         let inspections = ids.iter().map(|id| self.docker.inspect_container(id, None::<InspectContainerOptions>));
         let mut pod = ObservedPod::default();
-        for answer in future::join_all(inspections).await {
+        for (answer, id) in future::join_all(inspections).await.into_iter().zip(&ids) {
             match answer {
                 Ok(inspected) => convert::add(&mut pod, inspected),
                 // Removed between the list and now.
-                Err(error) if convert::is_missing(&error) => {}
+                Err(error) if convert::is_missing(&error) => self.known.gone(uid, id),
                 Err(error) => return Err(convert::error(error)),
             }
         }
@@ -136,7 +147,7 @@ impl DockerRuntime {
         });
         let (ids, uids): (Vec<_>, Vec<_>) = sandboxes.unzip();
         for (id, uid) in ids.into_iter().zip(uids) {
-            for sandbox in self.inspect(vec![id]).await?.sandboxes {
+            for sandbox in self.inspect(&uid, vec![id]).await?.sandboxes {
                 if let (Some(ip), State::Running { .. } | State::Created) = (sandbox.ip, &sandbox.state) {
                     addresses.adopt(ip, &uid);
                 }
@@ -166,6 +177,7 @@ impl Runtime for DockerRuntime {
 
     async fn facts(&self) -> Result<HostFacts, RuntimeError> {
         let info = self.docker.info().await.map_err(convert::error)?;
+        let disk = info.docker_root_dir.as_deref().and_then(|path| FileSystem::of(Path::new(path)));
         let architecture = match info.architecture.as_deref().unwrap_or_default() {
             "x86_64" => "amd64",
             "aarch64" => "arm64",
@@ -174,7 +186,7 @@ impl Runtime for DockerRuntime {
         Ok(HostFacts {
             cpus: info.ncpu.unwrap_or(1).max(1) as u32,
             memory_bytes: info.mem_total.unwrap_or(0).max(0) as u64,
-            disk_bytes: info.docker_root_dir.as_deref().map(crate::node::disk_size).unwrap_or(0),
+            disk_bytes: disk.map_or(0, |disk| disk.capacity),
             kernel: info.kernel_version.unwrap_or_default(),
             os_image: info.operating_system.unwrap_or_default(),
             architecture: architecture.to_owned(),
@@ -182,11 +194,18 @@ impl Runtime for DockerRuntime {
             runtime_version: format!("docker://{}", info.server_version.unwrap_or_default()),
             machine_id: info.id.unwrap_or_default(),
             app_armor: info.security_options.iter().flatten().any(|option| option.starts_with("name=apparmor")),
+            data_root: match self.host {
+                connect::Host::Unix(_) => info.docker_root_dir.unwrap_or_default(),
+                connect::Host::Tcp(_) => String::new(),
+            },
         })
     }
 
     async fn alive(&self) -> Result<(), RuntimeError> {
-        self.docker.ping().await.map(drop).map_err(convert::error)
+        match tokio::time::timeout(PATIENCE, self.docker.ping()).await {
+            Ok(answer) => answer.map(drop).map_err(convert::error),
+            Err(_) => Err(RuntimeError::Unavailable(format!("no answer within {} seconds", PATIENCE.as_secs()))),
+        }
     }
 
     async fn prepare(&self, network: &Network) -> Result<(), RuntimeError> {
@@ -213,8 +232,24 @@ impl Runtime for DockerRuntime {
     }
 
     async fn observe(&self, uid: &str) -> Result<ObservedPod, RuntimeError> {
-        let listed = self.list(self.own_with(uid)).await?;
-        self.inspect(listed.into_iter().filter_map(|summary| summary.id).collect()).await
+        let ids = match self.known.ids(uid) {
+            Ok(ids) => ids,
+            Err(asked_at) => {
+                let listed = self.list(self.own_with(uid)).await?;
+                let ids: Vec<_> = listed.into_iter().filter_map(|summary| summary.id).collect();
+                self.known.listed(uid, &ids, asked_at);
+                ids
+            }
+        };
+        self.inspect(uid, ids).await
+    }
+
+    async fn running(&self) -> Result<Vec<Running>, RuntimeError> {
+        self.all_running().await
+    }
+
+    async fn sizes(&self) -> Result<HashMap<String, u64>, RuntimeError> {
+        self.layer_sizes().await
     }
 
     async fn create_sandbox(&self, spec: &SandboxSpec) -> Result<String, RuntimeError> {
@@ -228,7 +263,10 @@ impl Runtime for DockerRuntime {
         let options = CreateContainerOptionsBuilder::new().name(&name).build();
         let _turn = self.starts.acquire().await;
         match self.docker.create_container(Some(options), body).await {
-            Ok(created) => Ok(created.id),
+            Ok(created) => {
+                self.known.made(&spec.pod.uid, &created.id);
+                Ok(created.id)
+            }
             Err(error) => {
                 self.release_address(address, &spec.pod.uid);
                 Err(convert::error(error))
@@ -242,6 +280,7 @@ impl Runtime for DockerRuntime {
         let body = create::container(spec, &self.cluster, &self.node);
         let _turn = self.starts.acquire().await;
         let created = self.docker.create_container(Some(options), body).await.map_err(convert::error)?;
+        self.known.made(&spec.pod.uid, &created.id);
         Ok(created.id)
     }
 
@@ -300,6 +339,7 @@ impl Runtime for DockerRuntime {
     }
 
     async fn release_memory(&self, uid: &str) -> Result<(), RuntimeError> {
+        self.known.forget(uid);
         let options = ListVolumesOptionsBuilder::new().filters(&self.own_with(uid)).build();
         let volumes = self.docker.list_volumes(Some(options)).await.map_err(convert::error)?.volumes;
         for volume in volumes.unwrap_or_default() {
@@ -356,7 +396,14 @@ impl Runtime for DockerRuntime {
     }
 
     fn changes(&self) -> BoxStream<'static, Change> {
-        events::stream(self.docker.clone(), self.own()).boxed()
+        let known = self.known.clone();
+        let changes = events::stream(self.docker.clone(), self.own());
+        let doubt = move |change: &Change| {
+            if *change == Change::Everything {
+                known.doubt();
+            }
+        };
+        changes.inspect(doubt).boxed()
     }
 
     fn host_address(&self) -> IpAddr {
