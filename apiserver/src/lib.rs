@@ -19,6 +19,7 @@ mod auth;
 mod body;
 mod bootstrap;
 mod completion;
+mod compress;
 mod config;
 mod discovery;
 mod health;

@@ -31,6 +31,8 @@ pub fn protobuf(json: &[u8]) -> Result<Vec<u8>, Status> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct TypeMeta {
+        // Discovery's oldest document has none.
+        #[serde(default)]
         api_version: String,
         kind: String,
     }

@@ -93,13 +93,13 @@ impl Message {
 
     /// The message of a kind as objects name it: `apps/v1` and `Deployment`.
     pub fn of_kind(api_version: &str, kind: &str) -> Option<&'static Message> {
-        let (group, version) = crate::kind::split_api_version(api_version)?;
         // What every group has.
         let everywhere =
             ["APIGroup", "APIGroupList", "APIResourceList", "APIVersions", "DeleteOptions", "Status", "WatchEvent"];
-        if group == "meta.k8s.io" || everywhere.contains(&kind) {
+        if api_version == "meta.k8s.io/v1" || everywhere.contains(&kind) {
             return Message::of(&format!("io.k8s.apimachinery.pkg.apis.meta.v1.{kind}"));
         }
+        let (group, version) = crate::kind::split_api_version(api_version)?;
         Message::of(&match group {
             "" => format!("io.k8s.api.core.{version}.{kind}"),
             "apiextensions.k8s.io" => format!("io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.{version}.{kind}"),

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use k8s_openapi::api::authorization;
 use k8s_openapi::api::{apps, authentication, autoscaling, certificates, coordination, core, events, storage};
 use k8s_openapi::apimachinery::pkg::apis::meta;
 use k8s_openapi::apimachinery::pkg::runtime::RawExtension;
@@ -56,6 +57,12 @@ pub(super) static ROOTS: &[Root] = &[
     single::<core::v1::Binding>(),
     single::<authentication::v1::TokenRequest>(),
     single::<autoscaling::v1::Scale>(),
+    single::<authentication::v1::SelfSubjectReview>(),
+    single::<authentication::v1::TokenReview>(),
+    single::<authorization::v1::LocalSubjectAccessReview>(),
+    single::<authorization::v1::SelfSubjectAccessReview>(),
+    single::<authorization::v1::SelfSubjectRulesReview>(),
+    single::<authorization::v1::SubjectAccessReview>(),
     single::<meta::v1::Status>(),
     every_group::<meta::v1::DeleteOptions>("DeleteOptions"),
     every_group::<meta::v1::WatchEvent<RawExtension>>("WatchEvent"),

@@ -25,7 +25,7 @@ pub struct PeerIdentity(pub Arc<Identity>);
 pub async fn layer(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     let identity = match claim(&app, &request) {
         Claim::Identity(identity) => Some(identity),
-        Claim::Token(token) => of_token(&app, &token).await,
+        Claim::Token(token) => of_token(&app, &token, &[]).await.map(|(identity, _)| identity),
         Claim::Malformed => None,
     };
     match identity {
@@ -60,15 +60,17 @@ fn claim(app: &App, request: &Request) -> Claim {
     }
 }
 
-/// Static tokens first, then those of machines that want to join, then those of service accounts.
-async fn of_token(app: &App, token: &str) -> Option<Arc<Identity>> {
+/// Whose a token is, and for which of the audiences (none: this server's own): static tokens first, which are for all,
+/// then those of machines that want to join, then those of service accounts.
+pub async fn of_token(app: &App, token: &str, audiences: &[String]) -> Option<(Arc<Identity>, Vec<String>)> {
     if let Some(identity) = app.tokens.find(token) {
-        return Some(Arc::new(identity.clone()));
+        return Some((Arc::new(identity.clone()), audiences.to_vec()));
     }
     if let Some(identity) = bootstrap_token::authenticate(&app.store, token).await {
-        return Some(Arc::new(identity));
+        return Some((Arc::new(identity), audiences.to_vec()));
     }
-    let audiences = [service_account::ISSUER.to_string()];
-    let account = app.service_accounts.authenticate(&app.store, token, &audiences).await;
-    account.map(|(identity, _)| Arc::new(identity))
+    let own = [service_account::ISSUER.to_string()];
+    let audiences = if audiences.is_empty() { &own } else { audiences };
+    let (identity, audiences) = app.service_accounts.authenticate(&app.store, token, audiences).await?;
+    Some((Arc::new(identity), audiences))
 }

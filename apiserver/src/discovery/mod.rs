@@ -126,7 +126,10 @@ fn tagged(headers: &HeaderMap, version: &'static str, document: &Value) -> Respo
 }
 
 /// The verbs of a kind.
-fn verbs(row: &Row) -> Vec<&'static str> {
+pub fn verbs(row: &Row) -> Vec<&'static str> {
+    if row.is_virtual() {
+        return vec!["create"];
+    }
     let mut verbs = vec!["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
     if row.has(Subresource::Finalize) {
         // Namespaces are deleted one by one.
@@ -136,7 +139,7 @@ fn verbs(row: &Row) -> Vec<&'static str> {
 }
 
 /// Kind and verbs of a subresource: group, version, kind.
-fn subresource(row: &Row, subresource: Subresource) -> ((String, String, String), &'static [&'static str]) {
+pub fn subresource(row: &Row, subresource: Subresource) -> ((String, String, String), &'static [&'static str]) {
     let own = (row.kind.group.clone(), row.kind.version.clone(), row.kind.kind.clone());
     let options = |kind: &str| (row.kind.group.clone(), row.kind.version.clone(), kind.to_string());
     match subresource {

@@ -29,6 +29,7 @@ pub mod persistentvolume;
 pub mod persistentvolumeclaim;
 pub mod pod;
 pub mod replicaset;
+pub mod review;
 pub mod secret;
 pub mod service;
 pub mod serviceaccount;
@@ -36,6 +37,7 @@ pub mod storageclass;
 pub mod table;
 mod workload;
 
+pub use review::Review;
 pub use table::{Kinds, Table};
 
 /// One kind in one served version.
@@ -211,6 +213,11 @@ pub trait Hooks: Send + Sync {
         None
     }
 
+    /// Of a kind that is only ever created: the question that it asks. Its objects are answers, and not kept.
+    fn review(&self) -> Option<Review> {
+        None
+    }
+
     /// From the served to the stored form.
     fn to_storage(&self, _o: &mut Value) {}
 
@@ -232,6 +239,11 @@ impl Row {
     /// Whether served and stored form differ.
     pub fn converts(&self) -> bool {
         self.storage.group != self.kind.group || self.storage.resource != self.kind.plural
+    }
+
+    /// Whether its objects are answered rather than kept: such a kind has `create` and nothing else.
+    pub fn is_virtual(&self) -> bool {
+        self.hooks.review().is_some()
     }
 
     pub fn has(&self, subresource: Subresource) -> bool {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use parking_lot::RwLock;
 use timonier_api::kind::{GroupResource, Kind};
 
+use super::Review;
 use super::Subresource::{
     self, Approval, Attach, Binding, Eviction, Exec, Finalize, Log, PortForward, Proxy, Scale, Status, Token,
 };
@@ -178,6 +179,18 @@ fn builtin(patience: pod::Patience) -> Vec<Row> {
         ttl: Some(EVENT_TTL),
         ..Spec::core("Event", "events", event::Event { newer })
     };
+    let access = |namespaced, kind, plural, review| Spec {
+        group: "authorization.k8s.io",
+        package: "authorization",
+        namespaced,
+        ..Spec::core(kind, plural, review)
+    };
+    let identity = |kind, plural, review| Spec {
+        group: "authentication.k8s.io",
+        package: "authentication",
+        namespaced: false,
+        ..Spec::core(kind, plural, review)
+    };
     let specs = vec![
         Spec {
             short_names: &["ns"],
@@ -276,6 +289,12 @@ fn builtin(patience: pod::Patience) -> Vec<Row> {
             columns: lease::COLUMNS,
             ..Spec::core("Lease", "leases", lease::Lease)
         },
+        access(false, "SelfSubjectAccessReview", "selfsubjectaccessreviews", Review::SelfAccess),
+        access(false, "SelfSubjectRulesReview", "selfsubjectrulesreviews", Review::SelfRules),
+        access(false, "SubjectAccessReview", "subjectaccessreviews", Review::Access),
+        access(true, "LocalSubjectAccessReview", "localsubjectaccessreviews", Review::LocalAccess),
+        identity("SelfSubjectReview", "selfsubjectreviews", Review::SelfSubject),
+        identity("TokenReview", "tokenreviews", Review::Token),
     ];
     specs.into_iter().map(Spec::row).collect()
 }
@@ -287,7 +306,7 @@ mod tests {
     #[test]
     fn every_row_is_found_by_plural_and_by_kind() {
         let table = Table::builtin();
-        assert_eq!(table.rows().len(), 16);
+        assert_eq!(table.rows().len(), 22);
         for row in table.rows() {
             let kind = &row.kind;
             let by_plural = table.by_plural(&kind.group, &kind.version, &kind.plural);

@@ -38,6 +38,16 @@ pub fn of(row: &Row) -> Vec<Path> {
     let namer = Namer::new(row);
     let mut paths = vec![];
     let (collection, in_namespace): (String, &[&'static str]) = if kind.namespaced {
+        (format!("{base}/namespaces/{{namespace}}/{}", kind.plural), &["namespace"])
+    } else {
+        (format!("{base}/{}", kind.plural), &[])
+    };
+    let definition = || kind.definition.clone();
+    let create = namer.operation("post", "post", "create", Some(definition()), definition());
+    if row.is_virtual() {
+        return vec![Path { path: collection, parameters: in_namespace.to_vec(), operations: vec![create] }];
+    }
+    if kind.namespaced {
         paths.push(Path {
             path: format!("{base}/{}", kind.plural),
             parameters: vec![],
@@ -49,15 +59,8 @@ pub fn of(row: &Row) -> Vec<Path> {
                 answer: format!("{}List", kind.definition),
             }],
         });
-        (format!("{base}/namespaces/{{namespace}}/{}", kind.plural), &["namespace"])
-    } else {
-        (format!("{base}/{}", kind.plural), &[])
-    };
-    let definition = || kind.definition.clone();
-    let mut operations = vec![
-        namer.operation("get", "list", "list", None, format!("{}List", kind.definition)),
-        namer.operation("post", "post", "create", Some(definition()), definition()),
-    ];
+    }
+    let mut operations = vec![namer.operation("get", "list", "list", None, format!("{}List", kind.definition)), create];
     if !row.has(Subresource::Finalize) {
         let options = Some(DELETE_OPTIONS.to_string());
         operations.push(namer.operation("delete", "deletecollection", "deleteCollection", options, STATUS.to_string()));

@@ -18,6 +18,7 @@ mod log;
 mod patch;
 mod protobuf;
 mod proxy;
+mod review;
 mod scale;
 mod select;
 mod shape;
@@ -39,6 +40,7 @@ use timonier_api::status::Status;
 pub use call::Call;
 
 use crate::app::App;
+use crate::compress;
 use crate::kinds::Subresource;
 use crate::respond;
 
@@ -54,11 +56,15 @@ pub async fn dispatch(State(app): State<Arc<App>>, request: Request) -> Response
         Err(status) => respond::status_as(call.accept.encoding, status),
     };
     respond::warn(&mut response, &call.warnings);
-    response
+    compress::large(&call.headers, response)
 }
 
 async fn answer(call: &mut Call, body: Body) -> Result<Response, Status> {
     let verb = call.info.verb;
+    if let Some(asked) = call.row.hooks.review() {
+        let created = verb == "create" && call.info.name.is_empty();
+        return if created { review::answer(call, asked, body).await } else { Err(unsupported(call)) };
+    }
     if call.info.subresource.is_empty() {
         return match verb {
             "get" => get::get(call).await,

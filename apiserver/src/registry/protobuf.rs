@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::response::Response;
 use bytes::{BufMut, Bytes, BytesMut};
 use futures::stream;
-use http::StatusCode;
+use http::{StatusCode, header};
 use serde_json::Value;
 use timonier_api::protobuf::{Message, envelope, wire};
 use timonier_api::status::Status;
@@ -51,7 +51,10 @@ pub fn list(call: &Call, metadata: &Value, objects: &[Arc<Object>]) -> Result<Re
         + items.iter().map(|item| wire::bytes_length(ITEMS, item.len())).sum::<usize>();
     let mut head = envelope::begin(&kind.api_version(), &kind.list_kind(), length);
     wire::put_bytes(&mut head, LIST_META, &list_meta);
-    Ok(respond::typed(StatusCode::OK, Encoding::Protobuf.content_type(), chunks(head, items)))
+    let length = head.len() - wire::bytes_length(LIST_META, list_meta.len()) + length + envelope::END.len();
+    let mut response = respond::typed(StatusCode::OK, Encoding::Protobuf.content_type(), chunks(head, items));
+    response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
+    Ok(response)
 }
 
 fn chunks(head: Vec<u8>, items: Vec<Bytes>) -> Body {

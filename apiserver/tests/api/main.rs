@@ -12,6 +12,7 @@ mod listing;
 mod logs;
 mod protobuf;
 mod protocols;
+mod reviews;
 mod subresources;
 mod tables;
 mod tokens;

@@ -102,3 +102,32 @@ async fn a_server_that_drains_ends_its_watches() {
     cluster.server.shutdown().await;
     while watch.next().await.is_some() {}
 }
+
+#[tokio::test]
+async fn large_answers_are_compressed_for_those_who_read_that() {
+    use std::io::Read;
+    let cluster = Cluster::start().await;
+    let admin = cluster.admin();
+    let mut large = super::config_map("large");
+    large["data"]["a"] = "some text ".repeat(20_000).into();
+    admin.post(CONFIG_MAPS, &large).await.ok();
+    let small = "/api/v1/namespaces/default";
+    for (path, accept, expected) in [
+        (CONFIG_MAPS.to_string(), "application/json", true),
+        (CONFIG_MAPS.to_string(), "application/vnd.kubernetes.protobuf", true),
+        (format!("{CONFIG_MAPS}/large"), "application/json", true),
+        (format!("{CONFIG_MAPS}/large"), "application/yaml", true),
+        (small.to_string(), "application/json", false),
+    ] {
+        let plain = admin.send(Method::GET, &path, &[("accept", accept)], "").await;
+        assert!(!plain.headers.contains_key("content-encoding"));
+        assert_eq!(plain.headers["content-length"].to_str().ok(), Some(&*plain.body.len().to_string()));
+        let answer = admin.send(Method::GET, &path, &[("accept", accept), ("accept-encoding", "gzip")], "").await;
+        assert_eq!(answer.headers.get("content-encoding").is_some(), expected, "{path} {accept}");
+        if expected {
+            let mut body = vec![];
+            flate2::read::GzDecoder::new(&*answer.body).read_to_end(&mut body).expect("is gzip");
+            assert!(body == plain.body && answer.body.len() < body.len() / 10, "{path}");
+        }
+    }
+}

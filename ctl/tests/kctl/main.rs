@@ -6,6 +6,7 @@ mod applying;
 mod deleting;
 mod draining;
 mod fixture;
+mod kubectl;
 mod like_kubectl;
 mod reading;
 mod rolling;

@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::response::Response;
 use bytes::{BufMut, Bytes, BytesMut};
 use futures::stream;
-use http::StatusCode;
+use http::{StatusCode, header};
 use serde_json::{Value, json};
 use timonier_api::status::{Cause, Status};
 use timonier_store::{ReadError, Revision, Snapshot};
@@ -155,6 +155,8 @@ pub fn answer(call: &Call, revision: Revision, page: Page) -> Result<Response, S
 
 /// The list as bytes joined by commas, written as the client takes it.
 fn joined(head: String, objects: Vec<Arc<Object>>) -> Response {
+    let commas = objects.len().saturating_sub(1);
+    let length = head.len() + objects.iter().map(|object| object.served().len()).sum::<usize>() + commas + "]}".len();
     let mut pending = BytesMut::from(head.as_bytes());
     let mut objects = objects.into_iter().enumerate();
     let mut done = false;
@@ -176,5 +178,7 @@ fn joined(head: String, objects: Vec<Arc<Object>>) -> Response {
         Some(Ok(pending.split().freeze()))
     });
     let body = Body::from_stream(stream::iter(chunks));
-    respond::typed(StatusCode::OK, Encoding::Json.content_type(), body)
+    let mut response = respond::typed(StatusCode::OK, Encoding::Json.content_type(), body);
+    response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
+    response
 }
