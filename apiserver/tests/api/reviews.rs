@@ -15,8 +15,8 @@ fn review(group: &str, kind: &str, spec: Value) -> Value {
 async fn everyone_may_ask_about_oneself_and_the_admin_about_everyone() {
     let cluster = Cluster::start().await;
     let admin = cluster.admin();
-    let bob = cluster.client(As::Certificate("bob".into(), "".into()), Protocol::Http1);
-    let node = cluster.client(As::Certificate("system:node:n1".into(), "system:nodes".into()), Protocol::Http1);
+    let bob = cluster.client(As::Certificate("bob", ""), Protocol::Http1);
+    let node = cluster.client(As::Certificate("system:node:n1", "system:nodes"), Protocol::Http1);
     let pods = |verb: &str| json!({"resourceAttributes": {"verb": verb, "resource": "pods", "namespace": "default"}});
     let own = format!("{AUTHORIZATION}/selfsubjectaccessreviews");
     for (client, verb, allowed) in [
