@@ -16,6 +16,8 @@ use tokio_util::sync::CancellationToken;
 use crate::{config::Timings, eviction::Pressure, runtime::Runtime};
 
 pub use register::{await_pod_cidr, register};
+#[cfg(test)]
+pub use standing::leftovers;
 
 const FIELD_MANAGER: &str = "timonier-nodeagent";
 pub(crate) const FIRST_RETRY: Duration = Duration::from_millis(200);

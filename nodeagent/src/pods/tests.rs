@@ -13,6 +13,7 @@ use tokio::{sync::Semaphore, task::JoinHandle};
 use super::*;
 use crate::{
     config::Timings,
+    node::leftovers,
     observed::ObservedPod,
     runtime::{HostFacts, Network, hollow::HollowRuntime, suite},
 };
@@ -107,6 +108,36 @@ async fn a_deleted_pod_is_reported_ended_before_it_goes() {
     assert_eq!(api.finalized(), ["web"]);
     assert!(api.status_writes() > writes);
     assert!(agent.observe("web").await.is_empty());
+    agent.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_deleted_meanwhile_is_left_over_until_an_agent_has_ended_it() {
+    let api = FakeApi::new();
+    let agent = Agent::start(&api).await;
+    let runtime = agent.runtime.clone();
+    for name in ["forgotten", "ending", "staying"] {
+        api.create(name, json!({}));
+        api.until(name, "ready", is_ready).await;
+    }
+    agent.stop().await;
+    api.forget("forgotten");
+    api.change("ending", |pod| {
+        pod["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:30Z");
+        pod["metadata"]["deletionGracePeriodSeconds"] = json!(30);
+    });
+    let mut found = leftovers(&*runtime, &api.client(), "n1").await.expect("an answer");
+    found.sort();
+    assert_eq!(found, ["default/ending", "default/forgotten"]);
+    api.set_down(true);
+    assert!(leftovers(&*runtime, &api.client(), "n1").await.is_err(), "nobody knows");
+    api.set_down(false);
+
+    let agent = Agent::start_on(&api, runtime.clone()).await;
+    api.until("ending", "gone", is_gone).await;
+    suite::observe_until(&*runtime, "uid-of-forgotten", "gone", |observed| observed.is_empty()).await;
+    assert_eq!(leftovers(&*runtime, &api.client(), "n1").await, Ok(vec![]));
+    assert!(agent.observe("staying").await.running().next().is_some());
     agent.stop().await;
 }
 
