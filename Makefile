@@ -27,7 +27,7 @@ build: ## the release binaries
 	$(CARGO) build --release --locked --workspace --bins
 
 test: ## install what is missing and run every test: unit, store, API, end to end on real Docker and etcd
-	@tools/setup build docker etcd image kubectl python
+	@tools/setup build docker etcd image kubectl python registry
 	$(CARGO) build --locked --workspace --bins
 	$(CARGO) test --locked --workspace
 

@@ -15,6 +15,7 @@ use crate::{
     error::Error,
     eviction::{self, DeadContainers, Evictor},
     followed::Watches,
+    images,
     local_path::LocalPaths,
     node::{self, Circumstances, Description, FIRST_RETRY, LAST_RETRY},
     pods::{self, Directory, Gate},
@@ -56,6 +57,7 @@ async fn choose(config: &Config, shutdown: CancellationToken) -> Result<(), Erro
 }
 
 async fn work<R: Runtime>(config: &Config, runtime: R, shutdown: CancellationToken) -> Result<(), Error> {
+    config.hosting.check().map_err(Error::Config)?;
     let facts = runtime.facts().await.map_err(|error| Error::Config(format!("container runtime: {error}")))?;
     let runtime = Arc::new(runtime);
     let directory = Directory::default();
@@ -108,6 +110,7 @@ async fn work<R: Runtime>(config: &Config, runtime: R, shutdown: CancellationTok
         back,
         shutdown.clone(),
     );
+    let images = Arc::new(images::Records::load(config.state_dir.join("images.json")));
     let services = Informer::new();
     if !R::SIMULATED {
         services.start(config.client.clone(), Scope::default(), shutdown.clone());
@@ -123,6 +126,8 @@ async fn work<R: Runtime>(config: &Config, runtime: R, shutdown: CancellationTok
         hosting: config.hosting.clone(),
         services,
         rulings: rulings.clone(),
+        pulls: Semaphore::new(usize::from(config.hosting.max_parallel_image_pulls)),
+        images: images.clone(),
         reports: Arc::new(Semaphore::new(REPORTS_AT_ONCE)),
         watches: Watches::new(config.client.clone()),
     });
@@ -150,6 +155,14 @@ async fn work<R: Runtime>(config: &Config, runtime: R, shutdown: CancellationTok
         }
     });
     // Boxed, as several agents share a thread's stack in `kctl up`.
+    let collected = Box::pin(images::run(
+        runtime.clone(),
+        images,
+        config.hosting.clone(),
+        shared.recorder.clone(),
+        config.node_name.clone(),
+        shutdown.clone(),
+    ));
     let worked = Box::pin(async {
         prepare(config, &*runtime).await?;
         network_ready.send_replace(true);
@@ -157,7 +170,7 @@ async fn work<R: Runtime>(config: &Config, runtime: R, shutdown: CancellationTok
         Ok(())
     });
     let maintained = Box::pin(async {
-        tokio::join!(maintained, evicted);
+        tokio::join!(maintained, evicted, collected);
         Ok(())
     });
     let local_paths = LocalPaths {

@@ -22,6 +22,7 @@ mod followed;
 mod heartbeat;
 mod hooks;
 mod hosting;
+mod images;
 mod labels;
 mod local_path;
 mod memory;

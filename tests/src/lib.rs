@@ -20,6 +20,7 @@ pub mod hosts;
 pub mod image;
 pub mod pages;
 pub mod processes;
+pub mod registry;
 pub mod replicas;
 pub mod scenario;
 pub mod wait;

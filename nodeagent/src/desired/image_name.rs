@@ -25,6 +25,19 @@ pub fn split(name: &str) -> (&str, Option<&str>) {
     }
 }
 
+/// The repository with its registry, as Docker completes it: `nginx` is `docker.io/library/nginx`.
+pub fn qualified(name: &str) -> String {
+    let rest = name.split('@').next().unwrap_or(name);
+    let (repository, _) = split(rest);
+    match repository.split_once('/') {
+        Some(("docker.io" | "index.docker.io", path)) if path.contains('/') => format!("docker.io/{path}"),
+        Some(("docker.io" | "index.docker.io", path)) => format!("docker.io/library/{path}"),
+        Some((first, _)) if first.contains(['.', ':']) || first == "localhost" => repository.to_owned(),
+        Some(_) => format!("docker.io/{repository}"),
+        None => format!("docker.io/library/{repository}"),
+    }
+}
+
 fn parts(name: &str) -> Option<()> {
     let (rest, digest) = match name.split_once('@') {
         Some((rest, digest)) => (rest, Some(digest)),
@@ -111,6 +124,19 @@ mod tests {
                  invalid reference format: repository name (Nginx) must be lowercase"
             )
         );
+    }
+
+    #[test]
+    fn a_name_without_a_registry_is_docker_hubs() {
+        for (name, expected) in [
+            ("nginx:1", "docker.io/library/nginx"),
+            ("me/app", "docker.io/me/app"),
+            ("index.docker.io/app", "docker.io/library/app"),
+            ("r.example:5000/a/b:c@sha256:0", "r.example:5000/a/b"),
+            ("localhost/app", "localhost/app"),
+        ] {
+            assert_eq!(qualified(name), expected);
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ pub mod environment;
 pub mod expand;
 pub mod fields;
 pub mod image_name;
+pub mod keyring;
 pub mod names;
 pub mod resolver;
 pub mod resources;

@@ -46,6 +46,8 @@ impl Agent {
             hosting: Default::default(),
             services: Default::default(),
             rulings: rulings.clone(),
+            pulls: Semaphore::new(4),
+            images: Arc::new(crate::images::Records::load("/nonexistent/images.json".into())),
             reports: Arc::new(Semaphore::new(4)),
             watches: crate::followed::Watches::new(api.client()),
         });

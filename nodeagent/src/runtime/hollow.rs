@@ -14,8 +14,8 @@ use parking_lot::Mutex;
 use tokio::net::TcpStream;
 
 use super::{
-    AttachRequest, Change, ContainerSpec, ExecRequest, Found, HostFacts, Image, LogQuery, Network, Runtime,
-    RuntimeError, SandboxSpec, Session, Signal,
+    AttachRequest, Change, ContainerSpec, ExecRequest, Found, HostFacts, Image, LogQuery, Network, PullRequest,
+    Runtime, RuntimeError, SandboxSpec, Session, Signal,
 };
 use crate::{
     addresses::Addresses,
@@ -251,8 +251,8 @@ impl Runtime for HollowRuntime {
         Ok(Some(Image { id: format!("hollow://{name}"), size_bytes: 0, user: String::new() }))
     }
 
-    async fn pull(&self, name: &str) -> Result<Image, RuntimeError> {
-        Ok(Image { id: format!("hollow://{name}"), size_bytes: 0, user: String::new() })
+    async fn pull(&self, request: &PullRequest<'_>) -> Result<Image, RuntimeError> {
+        Ok(Image { id: format!("hollow://{}", request.name), size_bytes: 0, user: String::new() })
     }
 
     async fn logs(

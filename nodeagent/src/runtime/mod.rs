@@ -9,7 +9,13 @@ pub mod spec;
 #[cfg(test)]
 pub mod suite;
 
-use std::{collections::HashMap, future::Future, net::IpAddr, path::PathBuf, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    future::Future,
+    net::IpAddr,
+    path::PathBuf,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use futures::stream::BoxStream;
@@ -21,7 +27,10 @@ pub use spec::{
 
 use tokio::net::TcpStream;
 
-use crate::observed::{ObservedPod, PodIdentity};
+use crate::{
+    desired::keyring::Credentials,
+    observed::{ObservedPod, PodIdentity},
+};
 
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum RuntimeError {
@@ -74,6 +83,29 @@ pub struct Image {
     pub size_bytes: i64,
     /// Whom its containers run as, `user[:group]` by name or number; empty is root.
     pub user: String,
+}
+
+/// An image that is wanted from its registry.
+#[derive(Clone, Copy, Debug)]
+pub struct PullRequest<'a> {
+    pub name: &'a str,
+    pub credentials: Option<&'a Credentials>,
+    /// A pull that shows no progress for so long is given up.
+    pub patience: Duration,
+}
+
+/// Bytes of the file system that images lie on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Disk {
+    pub capacity: u64,
+    pub available: u64,
+}
+
+#[derive(Clone, Debug)]
+pub struct ImageUsage {
+    pub disk: Disk,
+    /// Ids of the images that containers are made from, whoever they belong to.
+    pub used: HashSet<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,7 +196,16 @@ pub trait Runtime: Send + Sync + 'static {
     fn release_memory(&self, uid: &str) -> impl Future<Output = Result<(), RuntimeError>> + Send;
 
     fn image(&self, name: &str) -> impl Future<Output = Result<Option<Image>, RuntimeError>> + Send;
-    fn pull(&self, name: &str) -> impl Future<Output = Result<Image, RuntimeError>> + Send;
+    fn pull(&self, request: &PullRequest<'_>) -> impl Future<Output = Result<Image, RuntimeError>> + Send;
+    /// What images occupy; `None`: nothing that could be freed.
+    fn image_usage(&self) -> impl Future<Output = Result<Option<ImageUsage>, RuntimeError>> + Send {
+        std::future::ready(Ok(None))
+    }
+    /// Takes these names from an image; the last name takes the image along. Fails if a container is made from it,
+    /// succeeds if it is gone.
+    fn remove_image(&self, _id: &str, _names: &[String]) -> impl Future<Output = Result<(), RuntimeError>> + Send {
+        std::future::ready(Ok(()))
+    }
 
     fn logs(
         &self,

@@ -7,6 +7,7 @@ mod hooks;
 mod image;
 mod look;
 mod notices;
+mod pull;
 mod report;
 mod sources;
 mod tokens;
@@ -32,6 +33,7 @@ use crate::{
     followed::Watches,
     hooks::Hooks,
     hosting::Hosting,
+    images::Records,
     memory::{Memory, later},
     observed::{ObservedPod, PodIdentity},
     plan::{self, Step, Wish, plan, wish},
@@ -55,6 +57,10 @@ pub struct Shared<R> {
     pub services: Informer<Service>,
     /// What others decided about pods.
     pub rulings: Rulings,
+    /// Pulls at once.
+    pub pulls: Semaphore,
+    /// The images that were pulled.
+    pub images: Arc<Records>,
     /// Status writes at once.
     pub reports: Arc<Semaphore>,
     /// Of what mounted volumes show.

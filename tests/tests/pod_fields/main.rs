@@ -5,6 +5,7 @@
 //! is an example. `TIMONIER_CASES=hostname,sysctl cargo test --test pod_fields` runs the cases whose names contain one of these.
 
 mod case;
+mod images;
 mod init;
 mod names;
 mod process;

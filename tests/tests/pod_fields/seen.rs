@@ -96,6 +96,13 @@ impl Seen {
         Ok(events.items.into_iter().filter_map(|event| event.message).collect())
     }
 
+    /// How often events with this reason have told of the pod.
+    pub async fn tries(&self, reason: &str) -> Result<i32> {
+        let about = format!("involvedObject.uid={},reason={reason}", self.uid);
+        let events = self.api::<Event>().list(&ListParams::default().fields(&about)).await?;
+        Ok(events.items.iter().map(|event| event.count.unwrap_or(1)).sum())
+    }
+
     /// `kctl` in the case's namespace.
     pub async fn kctl(&self, args: &[&str]) -> Result<Said> {
         let program = Program::new(binary("kctl")?).env("KUBECONFIG", &self.kubeconfig);

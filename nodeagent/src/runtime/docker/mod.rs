@@ -9,9 +9,11 @@ mod connect;
 mod convert;
 mod create;
 mod demultiplex;
+mod digests;
 mod events;
 mod exec;
 mod hijack;
+mod images;
 mod known;
 mod logs;
 mod measure;
@@ -35,20 +37,20 @@ use std::{
 use bollard::{
     Docker,
     query_parameters::{
-        CreateContainerOptionsBuilder, CreateImageOptionsBuilder, InspectContainerOptions, KillContainerOptionsBuilder,
+        CreateContainerOptionsBuilder, InspectContainerOptions, KillContainerOptionsBuilder,
         ListContainersOptionsBuilder, ListVolumesOptionsBuilder, RemoveContainerOptionsBuilder, RemoveVolumeOptions,
         StartContainerOptions,
     },
 };
 use bytes::Bytes;
-use futures::{StreamExt, TryStreamExt, future, stream::BoxStream};
+use futures::{StreamExt, future, stream::BoxStream};
 use parking_lot::Mutex;
 pub use purge::purge;
 use tokio::{net::TcpStream, sync::Semaphore};
 
 use super::{
-    AttachRequest, Change, ContainerSpec, ExecRequest, Found, HostFacts, Image, LogQuery, Network, Running, Runtime,
-    RuntimeError, SandboxSpec, Session, Signal,
+    AttachRequest, Change, ContainerSpec, ExecRequest, Found, HostFacts, Image, ImageUsage, LogQuery, Network,
+    PullRequest, Running, Runtime, RuntimeError, SandboxSpec, Session, Signal,
 };
 use crate::{
     addresses::Addresses,
@@ -83,6 +85,7 @@ pub struct DockerRuntime {
     starts: Semaphore,
     known: Arc<known::Known>,
     seen: measure::Seen,
+    digests: digests::Digests,
 }
 
 impl DockerRuntime {
@@ -100,6 +103,7 @@ impl DockerRuntime {
             starts: Semaphore::new(STARTS_AT_ONCE),
             known: Arc::default(),
             seen: measure::Seen::default(),
+            digests: digests::Digests::default(),
         })
     }
 
@@ -241,7 +245,9 @@ impl Runtime for DockerRuntime {
                 ids
             }
         };
-        self.inspect(uid, ids).await
+        let mut pod = self.inspect(uid, ids).await?;
+        self.digests.complete(&self.docker, &mut pod).await;
+        Ok(pod)
     }
 
     async fn running(&self) -> Result<Vec<Running>, RuntimeError> {
@@ -363,16 +369,18 @@ impl Runtime for DockerRuntime {
         }
     }
 
-    async fn pull(&self, name: &str) -> Result<Image, RuntimeError> {
-        // Without a tag Docker would pull them all.
-        let (repository, tag) = crate::desired::image_name::split(name);
-        let mut options = CreateImageOptionsBuilder::new().from_image(repository);
-        if let Some(tag) = tag {
-            options = options.tag(tag);
-        }
-        let progress = self.docker.create_image(Some(options.build()), None, None);
-        progress.try_for_each(|_| future::ready(Ok(()))).await.map_err(convert::error)?;
+    async fn pull(&self, request: &PullRequest<'_>) -> Result<Image, RuntimeError> {
+        images::pull(&self.docker, request).await?;
+        let name = request.name;
         self.image(name).await?.ok_or_else(|| RuntimeError::Failed(format!("{name} was pulled but is not there")))
+    }
+
+    async fn image_usage(&self) -> Result<Option<ImageUsage>, RuntimeError> {
+        images::usage(&self.docker).await
+    }
+
+    async fn remove_image(&self, id: &str, names: &[String]) -> Result<(), RuntimeError> {
+        images::remove(&self.docker, id, names).await
     }
 
     async fn logs(
