@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use rcgen::{CertificateSigningRequestParams, PublicKeyData, SanType};
+use timonier_api::names;
 use x509_parser::{certification_request::X509CertificationRequest, extensions::ParsedExtension, prelude::FromDer};
 
 use crate::authority::text_of;
@@ -90,6 +91,9 @@ impl Request {
     pub fn node(&self, purpose: Purpose, usages: &[String]) -> Result<&str, String> {
         let node = self.user.strip_prefix("system:node:").filter(|name| !name.is_empty());
         let node = node.ok_or("subject common name does not begin with system:node:")?;
+        if !names::dns1123_subdomain(node).is_empty() {
+            return Err(format!("{node:?} cannot be the name of a node"));
+        }
         if self.groups != ["system:nodes"] {
             return Err("subject organization is not system:nodes".into());
         }
@@ -151,6 +155,7 @@ pub mod tests {
             (node, nodes, &[], Purpose::Client, &serving),
             (node, nodes, &[], Purpose::Serving, &serving),
             ("system:node:", nodes, &[], Purpose::Client, &client),
+            ("system:node:../n1", nodes, &[], Purpose::Client, &client),
         ];
         for (user, group, names, purpose, usages) in refused {
             assert!(read(user, group, names, purpose, usages).is_err(), "{user} {group} {names:?} {purpose:?}");

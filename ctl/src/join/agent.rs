@@ -41,10 +41,17 @@ pub async fn config(files: &Files, node: &Node) -> Result<nodeagent::Config, Joi
     })
 }
 
+/// The uid of namespace `kube-system`; `None` while the API server does not answer, which an agent waits for.
+pub async fn cluster_id(files: &Files, node: &Node) -> Result<Option<String>, JoinError> {
+    let client = from_kubeconfig(&files.kubeconfig(&node.name)).await?;
+    let found = Api::<v1::Namespace>::all(client).get("kube-system").await;
+    Ok(found.ok().and_then(|namespace| namespace.metadata.uid))
+}
+
 /// Waits until the node is ready; `alive` is asked again and again whether waiting still makes sense.
 pub async fn ready(
     client: &Client,
-    name: &str,
+    node: &Node,
     within: Duration,
     mut alive: impl FnMut() -> Result<(), JoinError>,
 ) -> Result<(), JoinError> {
@@ -52,11 +59,15 @@ pub async fn ready(
     let start = Instant::now();
     loop {
         alive()?;
-        let why = match nodes.get_opt(name).await {
-            Ok(Some(node)) => {
-                let conditions = node.status.and_then(|status| status.conditions).unwrap_or_default();
+        let why = match nodes.get_opt(&node.name).await {
+            Ok(Some(found)) => {
+                let conditions = found.status.and_then(|status| status.conditions).unwrap_or_default();
                 match conditions.into_iter().find(|condition| condition.type_ == "Ready") {
-                    Some(ready) if ready.status == "True" => return Ok(()),
+                    // What the Node says may be from before: the agent itself must answer, too.
+                    Some(ready) if ready.status == "True" => match listens(node).await {
+                        Ok(()) => return Ok(()),
+                        Err(error) => format!("its agent does not listen yet: {error}"),
+                    },
                     Some(ready) => ready.message.unwrap_or_default(),
                     None => "it has not reported yet".into(),
                 }
@@ -65,10 +76,18 @@ pub async fn ready(
             Err(error) => innermost(&error),
         };
         if start.elapsed() > within {
-            return Err(JoinError::Usage(format!("node {name} is not ready after {} s: {why}", within.as_secs())));
+            return Err(JoinError::Usage(format!(
+                "node {} is not ready after {} s: {why}",
+                node.name,
+                within.as_secs()
+            )));
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+async fn listens(node: &Node) -> std::io::Result<()> {
+    tokio::net::TcpStream::connect((node.address, node.port)).await.map(drop)
 }
 
 /// A systemd unit that starts the node at boot.

@@ -36,6 +36,9 @@ pub struct Node {
     pub bridge_subnet: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,
+    /// What this node's containers are labelled with, once it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster_id: Option<String>,
 }
 
 /// The folder.
@@ -170,6 +173,7 @@ impl Node {
             docker_host: None,
             bridge_subnet: None,
             labels: vec![],
+            cluster_id: None,
         }
     }
 }

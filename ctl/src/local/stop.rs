@@ -4,6 +4,7 @@ use super::ClusterError;
 use super::settings::{RuntimeKind, Settings};
 use super::signal;
 use super::state_dir::StateDir;
+use crate::join::files::{Files, Node};
 use std::time::{Duration, Instant};
 use timonier_nodeagent::PurgeReport;
 use timonier_store::Store;
@@ -51,8 +52,16 @@ async fn ended(dir: &StateDir, within: Duration) -> Result<bool, ClusterError> {
 pub async fn purge(dir: &StateDir) -> Result<PurgeReport, ClusterError> {
     let lock = dir.lock()?;
     let settings = Settings::load(dir)?;
+    let joined = Files::new(dir.path())
+        .load()
+        .map_err(|error| ClusterError::Part { part: "node".into(), detail: error.to_string() })?;
     let mut report = PurgeReport::default();
     if let Some(Settings { runtime: RuntimeKind::Docker, cluster_id: Some(id), docker_host, .. }) = &settings {
+        report = timonier_nodeagent::purge(docker_host.as_deref(), id)
+            .await
+            .map_err(|e| ClusterError::Docker(e.to_string()))?;
+    }
+    if let Some(Node { runtime: RuntimeKind::Docker, cluster_id: Some(id), docker_host, .. }) = &joined {
         report = timonier_nodeagent::purge(docker_host.as_deref(), id)
             .await
             .map_err(|e| ClusterError::Docker(e.to_string()))?;

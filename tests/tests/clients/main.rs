@@ -1,12 +1,14 @@
 //! Other people's clients, unmodified, on one cluster: kubectl new and old, Python's, and the crate `kube` as a stranger uses it.
 
 mod draining;
+mod kubectl;
 mod python;
 mod rust;
 
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use timonier_tests::clients::debian_s_kubectl;
 use timonier_tests::cluster::{Cluster, Store, Wish};
 use timonier_tests::scenario::on;
 
@@ -14,12 +16,15 @@ use timonier_tests::scenario::on;
 #[tokio::test(flavor = "multi_thread")]
 async fn strangers_find_a_kubernetes_cluster() {
     on(Wish { store: Store::Embedded, nodes: 2, hollow: false }, async |cluster| {
-        for namespace in ["python", "rust"] {
+        for namespace in ["python", "rust", "kubectl", "old-kubectl"] {
             cluster.kctl(["create", "namespace", namespace]).await?.ok()?;
         }
+        let old = debian_s_kubectl(Path::new(env!("CARGO_TARGET_TMPDIR"))).await?;
         tokio::try_join!(
             named("the Python client", python::all(cluster, "python")),
             named("crate kube", rust::all(cluster, "rust")),
+            named("kubectl on PATH", kubectl::all(cluster, Path::new("kubectl"), "kubectl")),
+            named("Debian's kubectl", kubectl::all(cluster, &old, "old-kubectl")),
         )?;
         // This one takes a node away, so it comes last.
         named("draining", draining::all(cluster)).await
@@ -36,11 +41,4 @@ struct Kubectl<'a> {
     cluster: &'a Cluster,
     path: &'a Path,
     namespace: &'a str,
-}
-
-impl Kubectl<'_> {
-    async fn ok(&self, args: &[&str]) -> Result<String> {
-        let program = self.cluster.client_program(self.path)?.args(["-n", self.namespace]);
-        program.args(args).run().await?.ok()
-    }
 }

@@ -5,7 +5,8 @@ use timonier_tests::clients::python;
 use timonier_tests::cluster::Cluster;
 use timonier_tests::command::Program;
 
-const CASES: [&str; 7] = ["typed", "deployments", "watching", "logs", "dynamic", "applying", "tokens"];
+const CASES: [&str; 9] =
+    ["typed", "deployments", "watching", "logs", "dynamic", "applying", "tokens", "executing", "forwarding"];
 
 pub async fn all(cluster: &Cluster, namespace: &str) -> Result<()> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/suite.py");

@@ -1,4 +1,4 @@
-//! The crate `kube` as a stranger uses it: a controller of its own, a reflector, applying, logs.
+//! The crate `kube` as a stranger uses it: a controller of its own, a reflector, applying, logs, exec, port-forward.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use futures::{AsyncBufReadExt, StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
-use kube::api::{DeleteParams, LogParams, Patch, PatchParams, PostParams};
+use kube::api::{AttachParams, DeleteParams, LogParams, Patch, PatchParams, PostParams};
 use kube::runtime::controller::Action;
 use kube::runtime::wait::{await_condition, conditions};
 use kube::runtime::{Controller, WatchStreamExt, reflector, watcher};
@@ -15,6 +15,7 @@ use kube::{Api, Client, Resource, ResourceExt};
 use serde_json::json;
 use timonier_tests::cluster::Cluster;
 use timonier_tests::wait::{PATIENCE, eventually};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 pub async fn all(cluster: &Cluster, namespace: &str) -> Result<()> {
     let client = cluster.client();
@@ -23,6 +24,8 @@ pub async fn all(cluster: &Cluster, namespace: &str) -> Result<()> {
     let pods: Api<Pod> = Api::namespaced(client, namespace);
     let pod = applied(&pods, cluster.image()).await.context("apply")?;
     logs(&pods, &pod).await.context("logs")?;
+    executing(&pods, &pod).await.context("exec")?;
+    forwarding(&pods, &pod).await.context("port-forward")?;
     pods.delete(&pod, &DeleteParams::default()).await?;
     tokio::time::timeout(PATIENCE, await_condition(pods, &pod, |pod: Option<&Pod>| pod.is_none())).await??;
     Ok(())
@@ -132,5 +135,39 @@ async fn logs(pods: &Api<Pod>, pod: &str) -> Result<()> {
     let lines = pods.log_stream(pod, &LogParams { follow: true, ..LogParams::default() }).await?.lines();
     let first: Vec<String> = tokio::time::timeout(PATIENCE, lines.take(2).try_collect()).await??;
     ensure!(first == ["one", "two"], "{first:?}");
+    Ok(())
+}
+
+async fn executing(pods: &Api<Pod>, pod: &str) -> Result<()> {
+    let params = AttachParams::default().stdin(true).stdout(true).stderr(true);
+    let mut process = pods.exec(pod, ["sh", "-c", "read x; echo got $x; echo aside >&2; exit 3"], &params).await?;
+    process.stdin().context("stdin")?.write_all(b"word\n").await?;
+    let (mut out, mut aside) = (String::new(), String::new());
+    let (mut stdout, mut stderr) = (process.stdout().context("stdout")?, process.stderr().context("stderr")?);
+    let status = process.take_status().context("status")?;
+    let reading = async {
+        tokio::try_join!(stdout.read_to_string(&mut out), stderr.read_to_string(&mut aside))?;
+        Ok::<_, anyhow::Error>(status.await)
+    };
+    let status = tokio::time::timeout(PATIENCE, reading).await??.context("it says how it ended")?;
+    ensure!((out.as_str(), aside.as_str()) == ("got word\n", "aside\n"), "{out:?} {aside:?}");
+    ensure!(status.reason.as_deref() == Some("NonZeroExitCode"), "{status:?}");
+    let causes = status.details.and_then(|details| details.causes).unwrap_or_default();
+    ensure!(causes.iter().any(|cause| cause.message.as_deref() == Some("3")), "{causes:?}");
+    Ok(())
+}
+
+async fn forwarding(pods: &Api<Pod>, pod: &str) -> Result<()> {
+    let answer = eventually("the page comes through the tunnel", || async {
+        let mut forwarder = pods.portforward(pod, &[8080]).await?;
+        let mut stream = forwarder.take_stream(8080).context("a stream")?;
+        stream.write_all(b"GET /index.html HTTP/1.0\r\n\r\n").await?;
+        let mut answer = String::new();
+        tokio::time::timeout(PATIENCE, stream.read_to_string(&mut answer)).await??;
+        ensure!(answer.starts_with("HTTP/1."), "{answer:?}");
+        Ok(answer)
+    })
+    .await?;
+    ensure!(answer.ends_with("served\n"), "{answer:?}");
     Ok(())
 }

@@ -114,6 +114,10 @@ async fn a_docker_host_joins_with_one_command_and_runs_pods() {
         let refused = second.join(&command, &[])?.run().await?.refused()?;
         ensure!(refused.contains("--bridge-subnet"), "{refused}");
 
+        let purge = Program::new(binary("kctl")?).args(["down", "--purge", "--state-dir"]).args([&machine.dir]);
+        let purged = purge.run().await?.ok()?;
+        ensure!(purged.starts_with("Removed 2 containers, 1 network and "), "{purged}");
+
         let here = cluster.kctl(["node", "env", "--shell", "bash", "worker"]).await?.ok()?;
         let kubeconfig = format!("export KUBECONFIG='{}'\n", cluster.kubeconfig().display());
         ensure!(here.starts_with(&kubeconfig) && here.contains("export DOCKER_HOST='"), "{here}");

@@ -26,7 +26,8 @@ use tokio_util::sync::CancellationToken;
 #[command(after_help = "Examples:
   kctl node join https://10.0.0.5:6443 --token abcdef.0123456789abcdef --ca-cert-hash sha256:…
   kctl node join --detach                  start a node that joined before, in the background
-  kctl down --state-dir /var/lib/timonier/node   stop it; containers keep running")]
+  kctl down --state-dir /var/lib/timonier/node          stop it; containers keep running
+  kctl down --purge --state-dir /var/lib/timonier/node  and remove them, and all that it kept")]
 pub struct Args {
     /// The API server, as https://HOST:PORT; the token is given with --token
     #[arg(value_name = "SERVER")]
@@ -77,7 +78,7 @@ async fn join(args: Args, token: Option<&str>) -> Result<(), JoinError> {
     let dir = StateDir::new(&args.state_dir)?;
     let files = Files::new(dir.path());
     let lock = dir.lock()?;
-    let node = decide(&args, files.load()?).await?;
+    let mut node = decide(&args, files.load()?).await?;
     if node.runtime == RuntimeKind::Docker {
         timonier_nodeagent::check_docker(node.docker_host.as_deref()).await.map_err(|error| {
             JoinError::Usage(format!(
@@ -86,6 +87,7 @@ async fn join(args: Args, token: Option<&str>) -> Result<(), JoinError> {
         })?;
     }
     certify(&args, &files, &node, token).await?;
+    node.cluster_id = agent::cluster_id(&files, &node).await?.or(node.cluster_id);
     files.save(&node)?;
     if args.detach {
         drop(lock);
@@ -101,7 +103,7 @@ async fn join(args: Args, token: Option<&str>) -> Result<(), JoinError> {
     let running = timonier_nodeagent::run(config, stop.clone());
     let announce = async {
         let client = from_kubeconfig(&files.kubeconfig(&node.name)).await?;
-        agent::ready(&client, &node.name, args.timeout, || Ok(())).await?;
+        agent::ready(&client, &node, args.timeout, || Ok(())).await?;
         println!("Node {} is ready. Ctrl-C stops its agent; containers keep running.", node.name);
         Ok::<_, JoinError>(())
     };
@@ -160,6 +162,7 @@ async fn decide(args: &Args, kept: Option<Node>) -> Result<Node, JoinError> {
     let port = args.port.or(kept.as_ref().map(|kept| kept.port)).unwrap_or(10250);
     let mut node = Node::new(name, endpoint.url, address, port, runtime);
     let kept = kept.as_ref();
+    node.cluster_id = kept.and_then(|kept| kept.cluster_id.clone());
     node.docker_host = args.docker_host.clone().or(kept.and_then(|kept| kept.docker_host.clone()));
     node.bridge_subnet = args.bridge_subnet.clone().or(kept.and_then(|kept| kept.bridge_subnet.clone()));
     node.labels = match (args.labels.is_empty(), kept) {
@@ -252,7 +255,7 @@ async fn detached(args: &Args, dir: &StateDir, files: &Files, node: &Node) -> Re
     let arguments = ["node", "join", "--background", "--state-dir", &state_dir].map(String::from);
     let mut process = Detached::spawn(dir, &arguments)?;
     let client = from_kubeconfig(&files.kubeconfig(&node.name)).await?;
-    agent::ready(&client, &node.name, args.timeout, || Ok(process.still_alive(dir)?)).await?;
+    agent::ready(&client, node, args.timeout, || Ok(process.still_alive(dir)?)).await?;
     println!("Node {} is ready; its agent is process {}, its log {}.", node.name, process.pid(), dir.log().display());
     println!("{}", service(dir));
     Ok(())
