@@ -3,6 +3,7 @@
 usage: suite.py KUBECONFIG NAMESPACE IMAGE CASE...   (prints each case that holds; the first that does not ends it)
 """
 
+import contextlib
 import sys
 import time
 
@@ -245,8 +246,7 @@ class Suite:
 
         def page():
             forward = portforward(core.connect_get_namespaced_pod_portforward, "server", namespace, ports="8080")
-            with forward.socket(8080) as socket:
-                socket.setblocking(True)
+            with contextlib.closing(forward.socket(8080)) as socket:
                 socket.settimeout(PATIENCE)
                 socket.sendall(b"GET /index.html HTTP/1.0\r\n\r\n")
                 answer = b""
