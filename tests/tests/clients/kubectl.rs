@@ -1,4 +1,4 @@
-//! kubectl's streams: exec, cp, attach, port-forward.
+//! kubectl's imperative commands, which send protobuf, and its streams: exec, cp, attach, port-forward.
 
 use std::path::Path;
 
@@ -6,9 +6,16 @@ use anyhow::{Context, Result, ensure};
 use timonier_tests::cluster::Cluster;
 use timonier_tests::command::{Program, Said};
 use timonier_tests::pages::page;
-use timonier_tests::wait::PATIENCE;
+use timonier_tests::wait::{PATIENCE, eventually};
 
 use crate::Kubectl;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Age {
+    New,
+    /// 1.20: it knows neither `create token` nor `auth whoami`.
+    Old,
+}
 
 impl Kubectl<'_> {
     pub fn program(&self, args: &[&str]) -> Result<Program> {
@@ -24,8 +31,12 @@ impl Kubectl<'_> {
     }
 }
 
-pub async fn all(cluster: &Cluster, path: &Path, namespace: &str) -> Result<()> {
+pub async fn all(cluster: &Cluster, path: &Path, namespace: &str, age: Age) -> Result<()> {
     let kubectl = Kubectl { cluster, path, namespace };
+    imperative(&kubectl).await.context("imperative commands")?;
+    if age == Age::New {
+        tokens(&kubectl).await.context("create token")?;
+    }
     shell(&kubectl).await?;
     kubectl.ok(&["wait", "--for=condition=Ready", "pod/shell", "--timeout=120s"]).await?;
     executing(&kubectl).await.context("exec")?;
@@ -44,6 +55,59 @@ async fn shell(kubectl: &Kubectl<'_>) -> Result<()> {
         "terminationGracePeriodSeconds": 1, "containers": [{"name": "shell", "image": kubectl.cluster.image(),
             "imagePullPolicy": "Never", "stdin": true, "command": ["sh", "-c", script]}]}});
     kubectl.program(&["apply", "-f", "-"])?.input(&pod.to_string()).run().await?.ok()?;
+    Ok(())
+}
+
+async fn imperative(kubectl: &Kubectl<'_>) -> Result<()> {
+    let image = kubectl.cluster.image();
+    let said = kubectl.ok(&["create", "configmap", "settings", "--from-literal=a=1"]).await?;
+    ensure!(said == "configmap/settings created\n", "{said}");
+    let refused = kubectl.run(&["create", "configmap", "settings"]).await?.refused()?;
+    ensure!(refused.contains("already exists"), "{refused}");
+    kubectl.ok(&["create", "secret", "generic", "key", "--from-literal=p=q"]).await?;
+    kubectl.ok(&["create", "serviceaccount", "robot"]).await?;
+    let inner = format!("{}-inner", kubectl.namespace);
+    kubectl.ok(&["create", "namespace", &inner]).await?;
+    kubectl.ok(&["delete", "namespace", &inner, "--wait=false"]).await?;
+    let said = kubectl.ok(&["create", "deployment", "web", "--image", image]).await?;
+    ensure!(said == "deployment.apps/web created\n", "{said}");
+    kubectl.ok(&["rollout", "status", "deployment/web", "--timeout=120s"]).await?;
+    kubectl.ok(&["set", "env", "deployment/web", "GREETING=hello"]).await?;
+    let greeting = "jsonpath={.spec.template.spec.containers[0].env[0].value}";
+    let value = kubectl.ok(&["get", "deployment/web", "-o", greeting]).await?;
+    ensure!(value == "hello", "{value}");
+    let run = ["run", "once", "--image", image, "--restart=Never", "--command", "--", "sh", "-c", "echo ran"];
+    kubectl.ok(&run).await?;
+    eventually("it ran", || async {
+        let said = kubectl.ok(&["logs", "once"]).await?;
+        ensure!(said == "ran\n", "{said}");
+        Ok(())
+    })
+    .await?;
+    let data = kubectl.ok(&["get", "configmap/settings", "-o", "jsonpath={.data.a}"]).await?;
+    ensure!(data == "1", "{data}");
+    let data = kubectl.ok(&["get", "secret/key", "-o", "jsonpath={.data.p}"]).await?;
+    ensure!(data == "cQ==", "{data}");
+    kubectl.ok(&["delete", "deployment/web", "pod/once", "--wait=false"]).await?;
+    Ok(())
+}
+
+async fn tokens(kubectl: &Kubectl<'_>) -> Result<()> {
+    let token = kubectl.ok(&["create", "token", "robot", "--duration=10m"]).await?;
+    ensure!(token.trim().split('.').count() == 3, "{token}");
+    // The kubeconfig's own token would be shown first: this one names nobody.
+    let text = std::fs::read_to_string(kubectl.cluster.kubeconfig())?;
+    let nobody: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("token:")).collect();
+    let nobody = nobody.join("\n");
+    let file = kubectl.cluster.file("nobody.kubeconfig", &nobody)?;
+    let as_robot = ["--kubeconfig", &file, "--token", token.trim()];
+    let user = format!("system:serviceaccount:{}:robot", kubectl.namespace);
+    let refused = kubectl.run(&[&as_robot[..], &["get", "pods"]].concat()).await?.refused()?;
+    ensure!(refused.contains(&format!("User {user:?} cannot list")), "{refused}");
+    let said = kubectl
+        .ok(&[&as_robot[..], &["auth", "whoami", "-o", "jsonpath={.status.userInfo.username}"]].concat())
+        .await?;
+    ensure!(said == user, "{said}");
     Ok(())
 }
 

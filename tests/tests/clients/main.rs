@@ -23,8 +23,8 @@ async fn strangers_find_a_kubernetes_cluster() {
         tokio::try_join!(
             named("the Python client", python::all(cluster, "python")),
             named("crate kube", rust::all(cluster, "rust")),
-            named("kubectl on PATH", kubectl::all(cluster, Path::new("kubectl"), "kubectl")),
-            named("Debian's kubectl", kubectl::all(cluster, &old, "old-kubectl")),
+            named("kubectl on PATH", kubectl::all(cluster, Path::new("kubectl"), "kubectl", kubectl::Age::New)),
+            named("Debian's kubectl", kubectl::all(cluster, &old, "old-kubectl", kubectl::Age::Old)),
         )?;
         // This one takes a node away, so it comes last.
         named("draining", draining::all(cluster)).await
