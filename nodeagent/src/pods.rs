@@ -84,7 +84,7 @@ impl Directory {
         self.pods.read().values().cloned().collect()
     }
 
-    fn put(&self, pod: &Arc<Pod>) {
+    pub(crate) fn put(&self, pod: &Arc<Pod>) {
         self.pods.write().insert(key(pod), pod.clone());
     }
 

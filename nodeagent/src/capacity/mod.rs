@@ -4,7 +4,7 @@
 mod allocatable;
 mod reserved;
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 pub use allocatable::{Amounts, Room, room};
 use clap::Parser;
@@ -54,9 +54,6 @@ pub struct Flags {
     /// Pods on this node at most.
     #[arg(long, env = "TIMONIER_MAX_PODS", value_name = "NUMBER")]
     pub max_pods: Option<u32>,
-    /// Directory of manifests of pods that this node runs whatever the API server says: static pods.
-    #[arg(long, env = "TIMONIER_POD_MANIFEST_PATH", value_name = "DIR")]
-    pub pod_manifest_path: Option<PathBuf>,
 }
 
 #[derive(Parser)]
@@ -104,7 +101,6 @@ impl Default for Flags {
             eviction_max_pod_grace_period: 0,
             eviction_pressure_transition_period: Duration::from_secs(300),
             max_pods: None,
-            pod_manifest_path: None,
         }
     }
 }

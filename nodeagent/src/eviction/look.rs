@@ -186,3 +186,7 @@ fn parts<'a>(pod: &'a Pod, used: Option<&PodStats>, signal: Signal) -> Vec<Part<
     });
     parts.collect()
 }
+
+#[cfg(test)]
+#[path = "look_tests.rs"]
+mod tests;

@@ -44,7 +44,6 @@ impl About {
             "evictionMinimumReclaim": pairs(&capacity.eviction_minimum_reclaim, '='),
             "evictionMaxPodGracePeriod": capacity.eviction_max_pod_grace_period,
             "evictionPressureTransitionPeriod": seconds(capacity.eviction_pressure_transition_period),
-            "staticPodPath": capacity.pod_manifest_path,
             "nodeStatusUpdateFrequency": seconds(timings.node_check),
             "nodeStatusReportFrequency": seconds(timings.node_report),
             "nodeLeaseDurationSeconds": timings.lease_duration.as_secs(),

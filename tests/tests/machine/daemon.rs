@@ -1,8 +1,10 @@
 //! The Docker Engine under running pods is killed, hangs, and comes back.
 
 use anyhow::{Context, Result, ensure};
+use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::PostParams;
+use kube::Api;
+use kube::api::{DeleteParams, PostParams};
 use serde_json::json;
 use timonier_tests::cluster::Store;
 use timonier_tests::farm::Farm;
@@ -67,4 +69,65 @@ async fn pods_come_back_with_a_daemon_that_was_killed() -> Result<()> {
     serves(&farm, &late).await?;
     ensure!(pod_ip(&late)? != pod_ip(&after)?, "two pods have one address");
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_that_hangs_is_noticed_and_nobody_is_stuck() -> Result<()> {
+    let farm = farm(Options::default()).await?;
+    let host = &farm.machines[0].host;
+    let before = start(&farm, "web").await?;
+    start(&farm, "leaving").await?;
+
+    host.freeze_daemon()?;
+    let condition = farm.condition(NODE, "Ready", "False").await?;
+    ensure!(condition.reason.as_deref() == Some("KubeletNotReady"), "{condition:?}");
+    // The agent itself lives, and says so.
+    let leases: Api<Lease> = Api::namespaced(farm.client.clone(), "kube-node-lease");
+    let renewed = async || -> Result<_> { Ok(leases.get(NODE).await?.spec.and_then(|spec| spec.renew_time)) };
+    let first = renewed().await?;
+    timonier_tests::wait::eventually("the lease is renewed", || async {
+        ensure!(renewed().await? > first, "not yet");
+        Ok(())
+    })
+    .await?;
+    // What is asked for meanwhile is done afterwards.
+    farm.pods().create(&PostParams::default(), &farm.pod("late", NODE, &json!({}))?).await?;
+    farm.pods().delete("leaving", &DeleteParams::default()).await?;
+    host.thaw_daemon()?;
+    farm.condition(NODE, "Ready", "True").await?;
+    serves(&farm, &running(&farm, "late", 0).await?).await?;
+    timonier_tests::wait::eventually("the pod that was to go is gone", || async {
+        ensure!(farm.pods().get_opt("leaving").await?.is_none(), "it is still there");
+        Ok(())
+    })
+    .await?;
+    // Nothing that ran was touched.
+    let after = running(&farm, "web", 0).await?;
+    let id = |pod: &Pod| pod.status.as_ref().and_then(|s| s.container_statuses.as_ref()?.first()?.container_id.clone());
+    ensure!(id(&before) == id(&after), "{before:?} became {after:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pods_outlive_a_daemon_that_restores_them() -> Result<()> {
+    let farm = farm(Options { live_restore: true, ..Options::default() }).await?;
+    let host = &farm.machines[0].host;
+    let before = start(&farm, "web").await?;
+    host.kill_daemon();
+    farm.condition(NODE, "Ready", "False").await?;
+    serves(&farm, &before).await?;
+    host.start_daemon().await?;
+    farm.condition(NODE, "Ready", "True").await?;
+    let after = running(&farm, "web", 0).await?;
+    ensure!(pod_ip(&before)? == pod_ip(&after)?, "its address changed");
+    serves(&farm, &after).await?;
+    // Events arrive again: the end of a container is seen at once, and it is started again.
+    host.docker().args(["kill", container(&after)?]).run().await?.ok()?;
+    serves(&farm, &running(&farm, "web", 1).await?).await
+}
+
+fn container(pod: &Pod) -> Result<&str> {
+    let statuses = pod.status.as_ref().and_then(|status| status.container_statuses.as_ref());
+    let id = statuses.and_then(|all| all.first()?.container_id.as_deref()).context("no container")?;
+    Ok(id.trim_start_matches("docker://"))
 }
