@@ -53,6 +53,8 @@ enum Command {
     PortForward(commands::port_forward::Args),
     /// Copy files to and from containers
     Cp(commands::cp::Args),
+    /// Debug a pod with a container of your own, or a node
+    Debug(commands::debug::Args),
     /// Delete objects and wait until they are gone
     Delete(commands::delete::Args),
     /// Create objects that are not there yet
@@ -104,6 +106,7 @@ impl Command {
             Command::Attach(args) => commands::exec::run_attach(args, global).await,
             Command::PortForward(args) => commands::port_forward::run(args, global).await,
             Command::Cp(args) => commands::cp::run(args, global).await,
+            Command::Debug(args) => commands::debug::run(args, global).await,
             Command::Delete(args) => commands::delete::run(args, global).await,
             Command::Create(args) => commands::create::run(args, global).await,
             Command::Scale(args) => commands::scale::run(args, global).await,

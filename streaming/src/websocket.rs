@@ -190,6 +190,8 @@ mod tests {
         their_writer.write_all(b"ok").await.expect("written");
         their_writer.flush().await.expect("flushed");
         assert_eq!(their_reader.read(&mut [0]).await.expect("an end"), 0);
+        // The server closes the connection under it first, as the protocol has it.
+        drop((their_reader, their_writer));
         assert_eq!(&sending.await.expect("ended"), b"ok");
     }
 }

@@ -17,6 +17,8 @@ const LONGEST: Duration = Duration::from_secs(180);
 pub struct Said {
     pub command: String,
     pub success: bool,
+    /// `None`: a signal ended it.
+    pub code: Option<i32>,
     pub stdout: String,
     pub stderr: String,
 }
@@ -69,6 +71,11 @@ impl Program {
         self
     }
 
+    /// The program itself, with nothing decided about its streams.
+    pub(crate) fn into_command(self) -> Command {
+        self.command
+    }
+
     fn describe(&self) -> String {
         let command = self.command.as_std();
         let name = Path::new(command.get_program()).file_name().unwrap_or_default();
@@ -90,6 +97,7 @@ impl Program {
         Ok(Said {
             command: description,
             success: output.status.success(),
+            code: output.status.code(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         })

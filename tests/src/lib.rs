@@ -23,5 +23,6 @@ pub mod processes;
 pub mod registry;
 pub mod replicas;
 pub mod scenario;
+pub mod terminal;
 pub mod wait;
 pub mod watching;

@@ -2,6 +2,7 @@
 
 mod access;
 mod applying;
+mod connecting;
 mod creating;
 mod deleting;
 mod discovery;

@@ -8,6 +8,7 @@ pub mod cordon;
 pub mod cp;
 pub mod create;
 pub mod create_token;
+pub mod debug;
 pub mod delete;
 pub mod describe;
 pub mod down;

@@ -7,6 +7,8 @@ mod port_forward;
 mod session;
 mod spdy;
 mod target;
+#[cfg(test)]
+mod tests;
 mod upgrade;
 mod websocket;
 

@@ -24,6 +24,8 @@ pub struct SpdySink {
     error: StreamWriter,
     stdout: Option<StreamWriter>,
     stderr: Option<StreamWriter>,
+    /// Our halves of what the client writes. Ended, they tell it to write no more.
+    unused: Vec<StreamWriter>,
     has_status: bool,
 }
 
@@ -42,7 +44,8 @@ impl SpdySink {
     pub async fn finish(mut self, outcome: Outcome) {
         let message = outcome.message(self.has_status);
         let _gone = self.error.send(message.into()).await;
-        for mut stream in [Some(self.error), self.stdout, self.stderr].into_iter().flatten() {
+        let own = [Some(self.error), self.stdout, self.stderr].into_iter().flatten();
+        for mut stream in own.chain(self.unused) {
             let _gone = stream.finish().await;
         }
         self.connection.close().await;
@@ -70,23 +73,21 @@ pub async fn client(mut connection: Connection, protocol: &str, options: &Option
     let (stdin, input) = mpsc::channel(1);
     let (sizes, resize) = mpsc::channel(1);
     let mut readers = Vec::new();
-    let mut writers = Vec::new();
+    let mut unused = Vec::new();
     if let Some(stream) = streams.stdin {
         readers.push(AbortOnDropHandle::new(tokio::spawn(read(stream.reader, stdin))));
-        writers.push(stream.writer);
+        unused.push(stream.writer);
     }
     if let Some(stream) = streams.resize {
         readers.push(AbortOnDropHandle::new(tokio::spawn(read_sizes(stream.reader, sizes))));
-        writers.push(stream.writer);
-    }
-    for mut writer in writers {
-        let _gone = writer.finish().await;
+        unused.push(stream.writer);
     }
     let sink = SpdySink {
         connection,
         error: streams.error?.writer,
         stdout: streams.stdout.map(|stream| stream.writer),
         stderr: streams.stderr.map(|stream| stream.writer),
+        unused,
         has_status: protocol == "v4.channel.k8s.io",
     };
     Some(Client { stdin: input, sizes: resize, sink: Sink::Spdy(sink), gone, readers })
