@@ -11,4 +11,3 @@ mod restarts;
 mod separate;
 mod serving;
 mod storage;
-mod streams;
