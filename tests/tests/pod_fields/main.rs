@@ -4,6 +4,7 @@
 //! All cases share one cluster. To add some, write a file with a function `cases` and name it in [`FILES`]; `process`
 //! is an example. `TIMONIER_CASES=hostname,sysctl cargo test --test pod_fields` runs the cases whose names contain one of these.
 
+mod audit;
 mod case;
 mod images;
 mod init;

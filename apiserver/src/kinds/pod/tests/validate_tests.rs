@@ -67,6 +67,18 @@ fn the_spec_itself_is_checked() {
             "spec.activeDeadlineSeconds: Invalid value: 0: must be between 1 and 2147483647, inclusive",
         ),
         (pod(json!({"hostname": "a.b"})), "spec.hostname: Invalid value: \"a.b\": must not contain dots"),
+        (pod(json!({"hostnameOverride": "a_b"})), "spec.hostnameOverride: Invalid value: \"a_b\""),
+        (pod(json!({"hostnameOverride": "a".repeat(65)})), "spec.hostnameOverride: Too long"),
+        (
+            pod(
+                json!({"hostNetwork": true, "securityContext": {"sysctls": [{"name": "net/ipv4/tcp_rmem", "value": "1"}]}}),
+            ),
+            "spec.securityContext.sysctls[0].name: Invalid value: \"net/ipv4/tcp_rmem\": may not be specified when 'hostNetwork' is true",
+        ),
+        (
+            pod(json!({"hostIPC": true, "securityContext": {"sysctls": [{"name": "kernel.shmmax", "value": "1"}]}})),
+            "spec.securityContext.sysctls[0].name: Invalid value: \"kernel.shmmax\": may not be specified when 'hostIPC' is true",
+        ),
         (pod(json!({"imagePullSecrets": [{}]})), "spec.imagePullSecrets[0].name: Required value"),
         (pod(json!({"hostAliases": [{"ip": "x"}]})), "spec.hostAliases[0].ip: Invalid value: \"x\""),
         (pod(json!({"priorityClassName": "mine"})), "spec.priorityClassName: Not found: \"mine\""),

@@ -12,6 +12,9 @@ const MAX_NAMESERVERS: usize = 3;
 const MAX_SEARCHES: usize = 32;
 const MAX_SEARCH_CHARS: usize = 2048;
 
+/// As long as the kernel lets a host's name be.
+const MAX_HOSTNAME: usize = 64;
+
 /// Checks the network fields of the pod spec at `path`.
 pub fn network(spec: &Value, path: &Path, of: Of, errors: &mut Errors) {
     let policies = ["ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"];
@@ -21,6 +24,14 @@ pub fn network(spec: &Value, path: &Path, of: Of, errors: &mut Errors) {
         let name = json::text(spec, field);
         if !name.is_empty() {
             grammar(name, names::dns1123_label(name), &path.child(field), errors);
+        }
+    }
+    let name = json::text(spec, "hostnameOverride");
+    if !name.is_empty() {
+        let path = path.child("hostnameOverride");
+        grammar(name, names::dns1123_subdomain(name), &path, errors);
+        if name.len() > MAX_HOSTNAME {
+            errors.push(FieldError::too_long(&path, MAX_HOSTNAME));
         }
     }
     host_aliases(spec, path, errors);

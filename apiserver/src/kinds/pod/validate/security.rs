@@ -48,9 +48,22 @@ pub fn pod_security_context(spec: &Value, path: &Path, errors: &mut Errors) {
                 errors.push(FieldError::duplicate(&path.child("name"), name));
             }
             seen.push(name);
+            host_sysctl(spec, name, &path.child("name"), errors);
         }
     }
     profiles(context, &path, errors);
+}
+
+/// The host's namespaces are not a pod's to tune.
+fn host_sysctl(spec: &Value, name: &str, path: &Path, errors: &mut Errors) {
+    let dotted = name.replace('/', ".");
+    let of_ipc =
+        ["kernel.shm", "kernel.msg", "kernel.sem", "fs.mqueue."].iter().any(|prefix| dotted.starts_with(prefix));
+    for (shared, concerned) in [("hostNetwork", dotted.starts_with("net.")), ("hostIPC", of_ipc)] {
+        if concerned && json::flag(spec, shared) {
+            errors.push(FieldError::invalid(path, name, format!("may not be specified when '{shared}' is true")));
+        }
+    }
 }
 
 /// Checks the security context at `path` of `container`.
