@@ -1,15 +1,19 @@
 //! What is filled into a new object after a look at others: Kubernetes' mutating admission.
 
+mod service_account;
+
 use serde_json::Value;
 use timonier_store::Snapshot;
 
 use crate::kinds::{Row, json, metadata, persistentvolumeclaim, storageclass};
 use crate::object::Object;
 
-/// Completes a new object. `snapshot` has all that was written before.
-pub fn complete(row: &Row, object: &mut Value, snapshot: &Snapshot) {
-    if (&*row.kind.group, &*row.kind.plural) == ("", "persistentvolumeclaims") {
-        default_storage_class(object, snapshot);
+/// Completes a new object of a namespace. `snapshot` has all that was written before.
+pub fn complete(row: &Row, object: &mut Value, namespace: &str, snapshot: &Snapshot) {
+    match (&*row.kind.group, &*row.kind.plural) {
+        ("", "persistentvolumeclaims") => default_storage_class(object, snapshot),
+        ("", "pods") => service_account::complete(object, namespace, snapshot),
+        _ => {}
     }
 }
 

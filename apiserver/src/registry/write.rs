@@ -78,7 +78,7 @@ pub async fn create(call: &mut Call, mut object: Value, ownership: Ownership) ->
     row.hooks.default(&mut object);
     row.hooks.prepare_create(&mut object);
     row.hooks.created_by(&mut object, &call.identity);
-    complete(&row, &mut object, &snapshot);
+    complete(&row, &mut object, call.namespace(), &snapshot);
     if counts_generations(&row) {
         meta::set(&mut object, "generation", 1);
     }

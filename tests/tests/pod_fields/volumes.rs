@@ -1,6 +1,6 @@
 //! What containers find in their volumes.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
@@ -87,8 +87,31 @@ fn files() -> Vec<Case> {
     ]
 }
 
+const ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+
 fn updates() -> Vec<Case> {
     vec![
+        case("serviceAccountToken is mounted by itself, and says who the pod is")
+            .check(async |seen| {
+                let said = seen.exec("main", &format!("cd {ACCOUNT}; cat namespace; head -1 ca.crt; cut -d. -f2 token")).await?;
+                let start = format!("{}-----BEGIN CERTIFICATE-----\n", seen.namespace);
+                let claims = said.strip_prefix(&start).with_context(|| said.clone())?.trim();
+                let claims = base64::Engine::decode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, claims)?;
+                let claims: Value = serde_json::from_slice(&claims)?;
+                ensure!(claims["sub"] == format!("system:serviceaccount:{}:default", seen.namespace), "{claims}");
+                ensure!(claims["kubernetes.io"]["pod"]["uid"] == seen.uid, "{claims}");
+                Ok(())
+            }),
+        case("serviceAccountToken that is not wanted")
+            .spec("automountServiceAccountToken: false")
+            .prints("ls /var/run/secrets 2>/dev/null | wc -l", "0"),
+        case("serviceAccountToken for an audience, for the only user")
+            .spec(
+                "{securityContext: {runAsUser: 1001}, volumes: [{name: v, projected: {sources: [
+                    {serviceAccountToken: {path: vault, audience: vault, expirationSeconds: 600}}]}}]}",
+            )
+            .container("volumeMounts: [{name: v, mountPath: /v}]")
+            .prints("stat -Lc '%a %u' /v/vault; cut -d. -f2 /v/vault | grep -c .", "600 1001\n1"),
         case("volumes follow their ConfigMap at once, but for parts and what is immutable")
             .objects(SETTINGS)
             .objects("{apiVersion: v1, kind: ConfigMap, metadata: {name: fixed}, data: {a: b}, immutable: true}")
