@@ -50,6 +50,16 @@ fn describe_one(page: &mut Page, volume: &Value) {
             field("ClaimName", scalar(&source["claimName"]));
             field("ReadOnly", source["readOnly"].as_bool().unwrap_or(false).to_string());
         }
+        "ephemeral" => {
+            let spec = &source["volumeClaimTemplate"]["spec"];
+            field(
+                "Type",
+                "EphemeralVolume (an inline specification for a volume that gets created and deleted with the pod)"
+                    .into(),
+            );
+            field("StorageClass", scalar(&spec["storageClassName"]));
+            field("VolumeMode", scalar(&spec["volumeMode"]));
+        }
         "downwardAPI" => {
             field("Type", "DownwardAPI (a volume populated by information about the pod)".into());
             page.line(2, "Items:");
@@ -77,7 +87,6 @@ fn projected(page: &mut Page, source: &Value) {
         page.field(2, "SecretOptionalName", secret.get("optional").map(scalar).unwrap_or_else(|| "<nil>".into()));
     } else if source.get("downwardAPI").is_some() {
         page.field(2, "DownwardAPI", "true");
-        downward_items(page, &source["downwardAPI"]);
     } else if let Some(config_map) = source.get("configMap") {
         page.field(2, "ConfigMapName", text(&config_map["name"]));
         page.field(2, "ConfigMapOptional", config_map.get("optional").map(scalar).unwrap_or_else(|| "<nil>".into()));
