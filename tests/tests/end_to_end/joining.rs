@@ -38,9 +38,14 @@ impl<'a> Machine<'a> {
     /// The command that the cluster printed, for this machine.
     fn join(&self, command: &str, more: &[&str]) -> Result<Program> {
         let words = command.split_whitespace().skip(1);
-        let program = Program::new(binary("kctl")?).env("HOME", self.dir.with_file_name("nobody"));
+        let program = self.kctl()?.env("HOME", self.dir.with_file_name("nobody"));
         let program = program.args(words).args(["--node-name", self.name, "--address", &self.address, "--state-dir"]);
         Ok(program.args([&self.dir]).args(["--timeout", "60s"]).args(more))
+    }
+
+    /// `kctl` on a machine whose disk may be as full as that of the test's own.
+    fn kctl(&self) -> Result<Program> {
+        Ok(Program::new(binary("kctl")?).env("TIMONIER_EVICTION_HARD", ""))
     }
 
     async fn down(&self) -> Result<Said> {
@@ -102,8 +107,7 @@ async fn a_docker_host_joins_with_one_command_and_runs_pods() {
         cluster.kctl(["node", "token", "delete", id]).await?.ok()?;
         ensure!(secrets.get_opt(&format!("bootstrap-token-{id}")).await?.is_none(), "the token is still there");
         machine.down().await?.ok()?;
-        let again =
-            Program::new(binary("kctl")?).args(["node", "join", "--detach", "--state-dir"]).args([&machine.dir]);
+        let again = machine.kctl()?.args(["node", "join", "--detach", "--state-dir"]).args([&machine.dir]);
         again.run().await?.ok().context("what joined once needs no token")?;
         let logs = cluster.kctl(["logs", "here"]).await?.ok()?;
         ensure!(logs == "hello from the new node\n", "its containers were left running: {logs}");

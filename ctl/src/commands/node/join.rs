@@ -27,7 +27,9 @@ use tokio_util::sync::CancellationToken;
   kctl node join https://10.0.0.5:6443 --token abcdef.0123456789abcdef --ca-cert-hash sha256:…
   kctl node join --detach                  start a node that joined before, in the background
   kctl down --state-dir /var/lib/timonier/node          stop it; containers keep running
-  kctl down --purge --state-dir /var/lib/timonier/node  and remove them, and all that it kept")]
+  kctl down --purge --state-dir /var/lib/timonier/node  and remove them, and all that it kept
+
+What `timonier-nodeagent --help` explains, such as when pods are evicted, is set by the environment variables it names.")]
 pub struct Args {
     /// The API server, as https://HOST:PORT; the token is given with --token
     #[arg(value_name = "SERVER")]
