@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::api::core::v1::Container;
+use k8s_openapi::api::core::v1::{Container, ResourceRequirements};
 
 use crate::{config::Timings, observed};
 
@@ -16,6 +16,10 @@ pub struct Memory {
     pub volume_roots: BTreeMap<String, PathBuf>,
     pub sandbox: Option<Retry>,
     pub containers: BTreeMap<String, ContainerMemory>,
+    /// What those that ended left behind to be said, by the runtime's id.
+    pub messages: BTreeMap<String, String>,
+    /// Why the node can never give the pod the resources that it asks for by now.
+    pub infeasible: Option<String>,
     /// By the runtime's id.
     pub stopping: BTreeMap<String, Stopping>,
     /// The pod failed as a whole, e.g. its deadline passed.
@@ -43,6 +47,10 @@ pub struct ContainerMemory {
     /// The attempt whose back-off was announced.
     pub announced: Option<u32>,
     pub instance: Instance,
+    /// Why it could not be given other resources.
+    pub resize: Option<Retry>,
+    /// The runtime's id of an instance that was ended only to be started again.
+    pub again: Option<String>,
     /// Restarts that the API server knows of and the runtime has forgotten.
     pub restarts_before: Option<u32>,
 }
@@ -68,6 +76,8 @@ pub struct Instance {
     pub post_start: PostStart,
     /// Set when it must be stopped for what it does, or does not.
     pub failed: Option<Failing>,
+    /// What it was given; `None`: nobody knows.
+    pub resources: Option<ResourceRequirements>,
 }
 
 /// How far an instance's hook has come, if it has one.

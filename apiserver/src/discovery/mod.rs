@@ -143,7 +143,9 @@ pub fn subresource(row: &Row, subresource: Subresource) -> ((String, String, Str
     let own = (row.kind.group.clone(), row.kind.version.clone(), row.kind.kind.clone());
     let options = |kind: &str| (row.kind.group.clone(), row.kind.version.clone(), kind.to_string());
     match subresource {
-        Subresource::Status | Subresource::Approval => (own, &["get", "patch", "update"]),
+        Subresource::Status | Subresource::Approval | Subresource::EphemeralContainers | Subresource::Resize => {
+            (own, &["get", "patch", "update"])
+        }
         Subresource::Finalize => (own, &["update"]),
         Subresource::Log => (own, &["get"]),
         Subresource::Exec => (options("PodExecOptions"), &["create", "get"]),

@@ -72,6 +72,10 @@ pub enum Subresource {
     Token,
     /// The verdict on a certificate request.
     Approval,
+    /// Containers added to a pod that runs.
+    EphemeralContainers,
+    /// The resources of a pod that runs.
+    Resize,
     /// A namespace's spec.finalizers, written by the namespace controller.
     Finalize,
 }
@@ -91,6 +95,8 @@ impl Subresource {
             Subresource::Proxy => "proxy",
             Subresource::Token => "token",
             Subresource::Approval => "approval",
+            Subresource::EphemeralContainers => "ephemeralcontainers",
+            Subresource::Resize => "resize",
             Subresource::Finalize => "finalize",
         }
     }
@@ -161,6 +167,19 @@ pub trait Hooks: Send + Sync {
     /// Keeps all but the verdict on a certificate request.
     fn prepare_approval_update(&self, new: &mut Value, old: &Value) {
         *new = old.clone();
+    }
+
+    /// Keeps all that a write to a subresource of the kind's own may not touch.
+    fn prepare_subresource_update(&self, _part: Subresource, _new: &mut Value, _old: &Value) {}
+
+    /// What such a write may not say.
+    fn validate_subresource_update(&self, _part: Subresource, _new: &Value, _old: &Value) -> Vec<FieldError> {
+        vec![]
+    }
+
+    /// What a new object may not say although an old one may; `validate` runs too.
+    fn validate_create(&self, _o: &Value) -> Vec<FieldError> {
+        vec![]
     }
 
     /// What is wrong with a name (before metadata is checked as a whole).
@@ -254,6 +273,7 @@ impl Row {
     pub fn check_create(&self, o: &Value) -> Vec<FieldError> {
         let mut errors = metadata::validate(o, self);
         errors.extend(self.hooks.validate(o));
+        errors.extend(self.hooks.validate_create(o));
         errors
     }
 
@@ -269,6 +289,13 @@ impl Row {
     pub fn check_status_update(&self, new: &Value, old: &Value) -> Vec<FieldError> {
         let mut errors = metadata::validate_update(new, old);
         errors.extend(self.hooks.validate_status_update(new, old));
+        errors
+    }
+
+    /// Metadata, and what was written through a subresource of the kind's own.
+    pub fn check_subresource_update(&self, part: Subresource, new: &Value, old: &Value) -> Vec<FieldError> {
+        let mut errors = metadata::validate_update(new, old);
+        errors.extend(self.hooks.validate_subresource_update(part, new, old));
         errors
     }
 

@@ -10,7 +10,8 @@ use timonier_api::kind::{GroupResource, Kind};
 
 use super::Review;
 use super::Subresource::{
-    self, Approval, Attach, Binding, Eviction, Exec, Finalize, Log, PortForward, Proxy, Scale, Status, Token,
+    self, Approval, Attach, Binding, EphemeralContainers, Eviction, Exec, Finalize, Log, PortForward, Proxy, Resize,
+    Scale, Status, Token,
 };
 use super::{
     Column, Hooks, Row, certificatesigningrequest, configmap, deployment, event, lease, namespace, node,
@@ -210,7 +211,7 @@ fn builtin(patience: pod::Patience) -> Vec<Row> {
             short_names: &["po"],
             categories: all,
             columns: pod::COLUMNS,
-            subresources: &[Status, Binding, Eviction, Log, Exec, Attach, PortForward],
+            subresources: &[Status, Binding, Eviction, Log, Exec, Attach, PortForward, EphemeralContainers, Resize],
             ..Spec::core("Pod", "pods", pod::Pod { patience })
         },
         Spec {

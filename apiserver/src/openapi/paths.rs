@@ -78,19 +78,26 @@ pub fn of(row: &Row) -> Vec<Path> {
             namer.operation("patch", "patch", "patch", Some(PATCH.to_string()), definition()),
         ],
     });
-    if row.has(Subresource::Status) {
+    for (part, title) in PARTS.into_iter().filter(|(part, _)| row.has(*part)) {
         paths.push(Path {
-            path: format!("{collection}/{{name}}/status"),
-            parameters,
+            path: format!("{collection}/{{name}}/{}", part.name()),
+            parameters: parameters.clone(),
             operations: vec![
-                namer.sub("get", "get", "read", "Status", None, definition()),
-                namer.sub("put", "put", "replace", "Status", Some(definition()), definition()),
-                namer.sub("patch", "patch", "patch", "Status", Some(PATCH.to_string()), definition()),
+                namer.sub("get", "get", "read", title, None, definition()),
+                namer.sub("put", "put", "replace", title, Some(definition()), definition()),
+                namer.sub("patch", "patch", "patch", title, Some(PATCH.to_string()), definition()),
             ],
         });
     }
     paths
 }
+
+/// Parts that are written in the shape of the whole, and what operations call them.
+const PARTS: [(Subresource, &str); 3] = [
+    (Subresource::Status, "Status"),
+    (Subresource::EphemeralContainers, "Ephemeralcontainers"),
+    (Subresource::Resize, "Resize"),
+];
 
 /// Makes the ids of operations.
 struct Namer {

@@ -90,6 +90,13 @@ async fn answer(call: &mut Call, body: Body) -> Result<Response, Status> {
         (Subresource::Approval, "get") => get::get(call).await,
         (Subresource::Approval, "update") => update::update(call, body, write::Part::Approval).await,
         (Subresource::Approval, "patch") => patch::patch(call, body, write::Part::Approval).await,
+        (Subresource::EphemeralContainers | Subresource::Resize, "get") => get::get(call).await,
+        (own @ (Subresource::EphemeralContainers | Subresource::Resize), "update") => {
+            update::update(call, body, write::Part::Own(own)).await
+        }
+        (own @ (Subresource::EphemeralContainers | Subresource::Resize), "patch") => {
+            patch::patch(call, body, write::Part::Own(own)).await
+        }
         (Subresource::Finalize, "update") => update::update(call, body, write::Part::Finalize).await,
         (Subresource::Scale, "get") => scale::get(call).await,
         (Subresource::Scale, "update") => scale::update(call, body).await,

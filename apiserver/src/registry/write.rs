@@ -31,6 +31,8 @@ pub enum Part {
     Status,
     /// The verdict on a certificate request.
     Approval,
+    /// A part that the kind itself knows.
+    Own(Subresource),
     /// A namespace's `spec.finalizers`.
     Finalize,
     Scale,
@@ -46,6 +48,7 @@ impl Part {
             Part::Finalize => "finalize",
             Part::Status => "status",
             Part::Approval => "approval",
+            Part::Own(subresource) => subresource.name(),
             Part::Scale => "scale",
             Part::Binding => "binding",
         }
@@ -235,6 +238,10 @@ fn prepare(call: &mut Call, part: Part, ownership: Ownership, old: &Value, new: 
         Part::Approval => {
             row.hooks.prepare_approval_update(new, old);
             row.check_status_update(new, old)
+        }
+        Part::Own(subresource) => {
+            row.hooks.prepare_subresource_update(subresource, new, old);
+            row.check_subresource_update(subresource, new, old)
         }
         // These change one field that only they may change.
         Part::Finalize | Part::Binding => vec![],

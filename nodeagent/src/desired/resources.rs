@@ -27,6 +27,12 @@ pub fn resources(pod: &Pod, container: &Container, node: &HostFacts) -> Result<R
     })
 }
 
+/// What a container asks for: cpu in thousandths, all else in whole units.
+pub fn requested(container: &Container, name: &str) -> Option<i64> {
+    let amount = amount(container, Of::Requests, name).ok()??;
+    Some(if name == "cpu" { amount.milli } else { amount.whole })
+}
+
 /// Guaranteed pods die last, those without any request first, the others by how little they asked for.
 fn oom_score(pod: &Pod, request_memory: i64, node_memory: u64) -> i64 {
     match pod.status.as_ref().and_then(|status| status.qos_class.as_deref()) {

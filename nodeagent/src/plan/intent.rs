@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{Pod, Probe};
 
-use super::{Input, Why, ran, restarts};
+use super::{Input, Resize, Why, pending, ran, resize, restarts};
 use crate::{
     desired::{
         self,
@@ -28,6 +28,10 @@ pub enum Intent {
     },
     /// Its hook is under way; those after it wait.
     Starting,
+    /// It is to run on with other resources.
+    Resize {
+        id: String,
+    },
     Stop {
         id: String,
         grace: i64,
@@ -46,10 +50,14 @@ pub fn intent(input: &Input<'_>, pod: &Pod, member: &Member<'_>, sandbox: Option
     let known = memory.map(|memory| &memory.instance).filter(|known| known.id == newest.id);
     match &newest.state {
         State::Created => Intent::Start { attempt: newest.attempt },
-        State::Running { .. } => running(pod, member, newest, known, changed),
+        State::Running { .. } => match running(pod, member, newest, known, changed) {
+            Intent::Keep => resized(input, pod, member, newest, known),
+            other => other,
+        },
         State::Exited(exit) => {
             let elsewhere = sandbox.is_some_and(|sandbox| sandbox != newest.sandbox);
-            let again = elsewhere && matches!(member.sort, Sort::Init | Sort::Sidecar);
+            let again = (elsewhere && matches!(member.sort, Sort::Init | Sort::Sidecar))
+                || memory.is_some_and(|memory| memory.again.as_ref() == Some(&newest.id));
             if !(again || restarts(pod, member, exit)) {
                 return Intent::Done;
             }
@@ -74,6 +82,19 @@ fn running(pod: &Pod, member: &Member<'_>, newest: &Container, known: Option<&In
         None if hooked && hook == PostStart::Due => Intent::PostStart { id },
         None if hooked && hook == PostStart::Running => Intent::Starting,
         None => Intent::Keep,
+    }
+}
+
+fn resized(input: &Input<'_>, pod: &Pod, member: &Member<'_>, newest: &Container, known: Option<&Instance>) -> Intent {
+    let id = newest.id.clone();
+    let tried = input.memory.containers.get(&member.name).and_then(|memory| memory.resize.as_ref());
+    if input.memory.infeasible.is_some() || !matches!(member.sort, Sort::Main | Sort::Sidecar) {
+        return Intent::Keep;
+    }
+    match resize(member, known.and_then(|known| known.resources.as_ref())) {
+        Resize::No => Intent::Keep,
+        Resize::Restart => Intent::Stop { id, grace: own_grace(pod), why: Why::Resized },
+        Resize::InPlace => pending(tried, input.now).map_or(Intent::Resize { id }, Intent::Rest),
     }
 }
 

@@ -6,12 +6,14 @@
 mod ending;
 mod intent;
 mod progress;
+mod resize;
 mod restart;
 mod run;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 pub use progress::{Progress, progress};
+pub use resize::{Resize, resize};
 pub use restart::{ran, restarts, succeeded};
 
 use crate::{
@@ -63,6 +65,11 @@ pub enum Step {
         container: String,
         id: String,
     },
+    /// Gives one that runs the resources that its spec asks for by now.
+    Resize {
+        container: String,
+        id: String,
+    },
     /// They are to end: runs the hooks of those that have one.
     Stop {
         ids: Vec<String>,
@@ -101,6 +108,8 @@ pub enum Why {
     /// The container's definition changed.
     Changed,
     Failing(Failing),
+    /// Its resize policy asks for a restart.
+    Resized,
 }
 
 pub struct Input<'a> {

@@ -50,6 +50,7 @@ pub fn run(input: &Input<'_>, pod: &Pod) -> Step {
             Intent::Done | Intent::Keep => {}
             Intent::Rest(at) => waits.push(at),
             Intent::PostStart { id } => return Step::PostStart { container: member.name.clone(), id },
+            Intent::Resize { id } => return Step::Resize { container: member.name.clone(), id },
             Intent::Starting => held = true,
             Intent::Stop { id, grace, why } => {
                 if !memory.stopping.contains_key(&id) {

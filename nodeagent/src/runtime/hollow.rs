@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 
 use super::{
     AttachRequest, Change, ContainerSpec, ExecRequest, Found, HostFacts, Image, LogQuery, Network, PullRequest,
-    Runtime, RuntimeError, SandboxSpec, Session, Signal,
+    Resources, Runtime, RuntimeError, SandboxSpec, Session, Signal,
 };
 use crate::{
     addresses::Addresses,
@@ -201,6 +201,10 @@ impl Runtime for HollowRuntime {
         let ends = self.ends(id);
         let started = Timestamp::now();
         self.change(id, |state| *state = if ends { ended(started, 0) } else { State::Running { started } })
+    }
+
+    async fn update(&self, id: &str, _: &Resources) -> Result<(), RuntimeError> {
+        self.change(id, |_| {})
     }
 
     async fn signal(&self, id: &str, signal: Signal) -> Result<(), RuntimeError> {

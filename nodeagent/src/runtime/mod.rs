@@ -185,6 +185,8 @@ pub trait Runtime: Send + Sync + 'static {
     fn create_sandbox(&self, spec: &SandboxSpec) -> impl Future<Output = Result<String, RuntimeError>> + Send;
     fn create_container(&self, spec: &ContainerSpec) -> impl Future<Output = Result<String, RuntimeError>> + Send;
     fn start(&self, id: &str) -> impl Future<Output = Result<(), RuntimeError>> + Send;
+    /// Gives a container that runs other resources.
+    fn update(&self, id: &str, resources: &Resources) -> impl Future<Output = Result<(), RuntimeError>> + Send;
     /// Succeeds if it runs no more.
     fn signal(&self, id: &str, signal: Signal) -> impl Future<Output = Result<(), RuntimeError>> + Send;
     /// Kills it if it runs. Succeeds if it is gone.

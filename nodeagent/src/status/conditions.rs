@@ -10,9 +10,13 @@ use crate::desired::{
     self,
     roster::{self, Member, Sort},
 };
+use crate::plan::{Resize, resize};
 
 /// The types that the agent writes; any other belongs to somebody else.
-pub const OWN: [&str; 5] = ["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"];
+pub const OWN: [&str; 7] =
+    ["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled", RESIZE[0], RESIZE[1]];
+/// Those that are there only while they are true.
+pub const RESIZE: [&str; 2] = ["PodResizePending", "PodResizeInProgress"];
 
 /// Said of a pod that its node takes away.
 const DISRUPTION: &str = "DisruptionTarget";
@@ -31,8 +35,10 @@ pub fn conditions(input: &Input<'_>, phase: &str, statuses: &PodStatus) -> Vec<P
     ];
     let mut conditions: Vec<_> =
         verdicts.into_iter().map(|(type_, verdict)| condition(input, type_, verdict)).collect();
+    conditions.extend(resizing(input));
     let others = input.previous.conditions.iter().flatten();
-    conditions.extend(others.filter(|other| !OWN[..4].contains(&other.type_.as_str())).cloned());
+    let kept = |type_: &str| !OWN[..4].contains(&type_) && !RESIZE.contains(&type_);
+    conditions.extend(others.filter(|other| kept(&other.type_)).cloned());
     if !conditions.iter().any(|condition| condition.type_ == OWN[4]) {
         // It was bound without a scheduler.
         conditions.push(condition(input, OWN[4], (true, None, None)));
@@ -43,6 +49,22 @@ pub fn conditions(input: &Input<'_>, phase: &str, statuses: &PodStatus) -> Vec<P
         conditions.push(condition(input, DISRUPTION, (true, Some("TerminationByKubelet"), Some(why.clone()))));
     }
     conditions
+}
+
+/// What became of a wish for other resources that is not fulfilled.
+fn resizing(input: &Input<'_>) -> Option<PodCondition> {
+    let instance = |member: &Member<'_>| input.memory.containers.get(&member.name).map(|memory| &memory.instance);
+    let waits = |member: &Member<'_>| {
+        let has = instance(member).and_then(|instance| instance.resources.as_ref());
+        matches!(member.sort, Sort::Main | Sort::Sidecar) && resize(member, has) != Resize::No
+    };
+    let member = roster::all(input.pod).find(waits)?;
+    if let Some(message) = &input.memory.infeasible {
+        return Some(condition(input, RESIZE[0], (true, Some("Infeasible"), Some(message.clone()))));
+    }
+    let failed = input.memory.containers.get(&member.name).and_then(|memory| memory.resize.as_ref());
+    let (reason, message) = (failed.map(|_| "Error"), failed.map(|retry| retry.message.clone()));
+    Some(condition(input, RESIZE[1], (true, reason, message)))
 }
 
 fn condition(input: &Input<'_>, type_: &str, (status, reason, message): Verdict) -> PodCondition {

@@ -18,6 +18,9 @@ use crate::{
     plan::{Progress, Wish, progress, ran, restarts, succeeded},
 };
 
+/// Longest that the termination messages of a pod's containers may be together, in bytes.
+const MESSAGES_LIMIT: usize = 12 << 10;
+
 /// The statuses of one list of the pod's spec.
 pub fn statuses<'a>(input: &Input<'_>, members: impl Iterator<Item = Member<'a>>) -> Vec<ContainerStatus> {
     members.map(|member| status(input, &member)).collect()
@@ -67,6 +70,7 @@ fn status(input: &Input<'_>, wanted: &Member<'_>) -> ContainerStatus {
         restart_count: i32::try_from(newest.attempt).unwrap_or(i32::MAX),
         ready,
         started: has_started(wanted.sort, started),
+        resources: known.filter(|_| running).and_then(|known| known.resources.clone()),
         state: Some(state),
         last_state: Some(last_state.unwrap_or_default()),
         ..ContainerStatus::default()
@@ -154,6 +158,18 @@ fn waiting((reason, message): (&str, Option<String>)) -> ContainerState {
     ContainerState { waiting: Some(waiting), ..ContainerState::default() }
 }
 
+/// The runtime's words or the container's own. All of a pod together may say only so much.
+fn message(input: &Input<'_>, container: &Container, exit: &Exit) -> String {
+    let left = input.memory.messages.get(&container.id).map(String::as_str).unwrap_or_default();
+    let mut message = if exit.error.is_empty() { left.to_owned() } else { exit.error.clone() };
+    let mut end = (MESSAGES_LIMIT / roster::all(input.pod).count().max(1)).min(message.len());
+    while !message.is_char_boundary(end) {
+        end -= 1;
+    }
+    message.truncate(end);
+    message
+}
+
 fn terminated(input: &Input<'_>, container: &Container) -> Option<ContainerState> {
     let exit = container.state.exit()?;
     let reason = match exit {
@@ -166,7 +182,7 @@ fn terminated(input: &Input<'_>, container: &Container) -> Option<ContainerState
         container_id: Some(format!("{}://{}", input.scheme, container.id)),
         exit_code: exit.code,
         reason: Some(reason.to_owned()),
-        message: Some(exit.error.clone()).filter(|error| !error.is_empty()),
+        message: Some(message(input, container, exit)).filter(|message| !message.is_empty()),
         started_at: exit.started.map(|time| Time(whole_second(time))),
         finished_at: Some(Time(whole_second(exit.finished))),
         signal: None,

@@ -7,7 +7,7 @@ mod recall;
 
 use std::net::IpAddr;
 
-pub use conditions::OWN as OWN_CONDITIONS;
+pub use conditions::{OWN as OWN_CONDITIONS, RESIZE as PASSING_CONDITIONS};
 use jiff::Timestamp;
 use k8s_openapi::{
     api::core::v1::{ContainerStatus, HostIP, Pod, PodIP, PodStatus},

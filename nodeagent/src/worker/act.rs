@@ -64,6 +64,7 @@ impl<R: Runtime> Worker<R> {
             }
             Step::StartContainer { container, id } => self.start_container(&container, &id).await,
             Step::PostStart { container, id } => self.post_start(&container, &id, observed),
+            Step::Resize { container, id } => self.resize(&container, &id).await,
             Step::Stop { ids, grace, why } => self.stop(ids, grace, &why, observed).await,
             Step::Signal { ids } => self.ask_to_end(ids).await,
             Step::Kill { ids } => self.kill(ids).await,
@@ -180,6 +181,7 @@ impl<R: Runtime> Worker<R> {
         let mut spec = desired::container(pod, wanted, attempt, sandbox, env, mounts, &self.shared.facts)?;
         self.furnish(pod, wanted, pod_ip, &mut spec).await?;
         spec.target = target(wanted, observed)?;
+        self.mount_message_file(wanted, &mut spec)?;
         Ok(spec)
     }
 

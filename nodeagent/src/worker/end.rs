@@ -47,6 +47,11 @@ impl<R: Runtime> Worker<R> {
         for container in observed.containers.iter().filter(|container| ids.contains(&container.id)) {
             self.notices.stopping(&container.name, why);
         }
+        if *why == Why::Resized {
+            for container in observed.containers.iter().filter(|container| ids.contains(&container.id)) {
+                self.memory.container(&container.name).again = Some(container.id.clone());
+            }
+        }
         let since = Timestamp::now();
         let ordered = matches!(why, Why::PodEnds | Why::SandboxChanged);
         for id in &ids {

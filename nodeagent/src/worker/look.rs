@@ -36,9 +36,16 @@ impl<R: Runtime> Worker<R> {
             let memory = self.memory.container(&wanted.name);
             if memory.instance.id != newest.id {
                 let post_start = if runs { PostStart::Done } else { PostStart::Due };
-                memory.instance = Instance { id: newest.id.clone(), started, ready, post_start, failed: None };
+                // One that was just made has what the spec says.
+                let resources = match known {
+                    Some(said) if runs => said.resources.clone(),
+                    _ => Some(wanted.resources.clone().unwrap_or_default()),
+                };
+                memory.instance =
+                    Instance { id: newest.id.clone(), started, ready, post_start, failed: None, resources };
             }
         }
+        self.judge_resize(&pod);
         self.announce_pull_back_off(&pod, now);
         self.check_deadline(&pod, now);
         if R::SIMULATED {

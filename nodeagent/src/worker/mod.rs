@@ -2,6 +2,7 @@
 
 mod act;
 mod end;
+mod farewell;
 mod furnish;
 mod hooks;
 mod image;
@@ -9,6 +10,7 @@ mod look;
 mod notices;
 mod pull;
 mod report;
+mod resize;
 mod sources;
 mod tokens;
 mod upkeep;
@@ -150,6 +152,7 @@ impl<R: Runtime> Worker<R> {
                 }
             };
             let now = Timestamp::now();
+            self.read_messages(&observed).await;
             self.refresh(&observed, now);
             let wish = self.wish();
             self.publish(&observed, wish, now);

@@ -62,6 +62,7 @@ impl Notices {
         let message = match why {
             Why::PodEnds | Why::SandboxChanged => format!("Stopping container {container}"),
             Why::Changed => format!("Container {container} definition changed, will be restarted"),
+            Why::Resized => format!("Container {container} resize requires restart"),
             Why::Failing(Failing::Startup) => format!("Container {container} failed startup probe, will be restarted"),
             Why::Failing(Failing::Liveness) => {
                 format!("Container {container} failed liveness probe, will be restarted")

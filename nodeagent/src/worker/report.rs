@@ -15,7 +15,10 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use crate::node::{WriteError, in_time};
+use crate::{
+    node::{WriteError, in_time},
+    status,
+};
 
 const FIELD_MANAGER: &str = "timonier-nodeagent";
 const FIRST_RETRY: Duration = Duration::from_millis(200);
@@ -209,6 +212,13 @@ fn patch(uid: &str, wanted: &Value, known: &Value) -> Value {
             }
         }
     }
+    for gone in named(known, "conditions").filter(|type_| status::PASSING_CONDITIONS.contains(type_)) {
+        if !named(wanted, "conditions").any(|type_| type_ == gone)
+            && let Some(conditions) = status.get_mut("conditions").and_then(Value::as_array_mut)
+        {
+            conditions.push(json!({"$patch": "delete", "type": gone}));
+        }
+    }
     for list in ["podIPs", "hostIPs"] {
         let (before, after) = (known.get(list), status.get_mut(list));
         if let (Some(before), Some(Value::Array(after))) = (before, after)
@@ -221,6 +231,11 @@ fn patch(uid: &str, wanted: &Value, known: &Value) -> Value {
         status.insert("hostIP".to_owned(), ip.into());
     }
     json!({"metadata": {"uid": uid}, "status": status})
+}
+
+/// The types of a list of conditions.
+fn named<'a>(status: &'a Value, list: &str) -> impl Iterator<Item = &'a str> {
+    status.get(list).and_then(Value::as_array).into_iter().flatten().filter_map(|one| one["type"].as_str())
 }
 
 #[cfg(test)]

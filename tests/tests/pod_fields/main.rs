@@ -6,10 +6,14 @@
 
 mod audit;
 mod case;
+mod ending;
+mod hooks;
 mod images;
 mod init;
 mod names;
+mod probes;
 mod process;
+mod resize;
 mod security;
 mod seen;
 mod suite;
@@ -20,7 +24,17 @@ use timonier_tests::cluster::{Settings, Store, Wish};
 use timonier_tests::scenario;
 
 /// Every file of cases.
-const FILES: &[fn() -> Vec<Case>] = &[init::cases, names::cases, process::cases, security::cases, volumes::cases];
+const FILES: &[fn() -> Vec<Case>] = &[
+    ending::cases,
+    hooks::cases,
+    init::cases,
+    probes::cases,
+    resize::cases,
+    names::cases,
+    process::cases,
+    security::cases,
+    volumes::cases,
+];
 
 /// What the agent is told, as environment variables.
 const SETTINGS: Settings =

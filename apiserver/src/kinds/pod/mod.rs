@@ -4,15 +4,17 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use timonier_api::field::{FieldError, Path};
 
-use super::{Column, Hooks, json, metadata};
+use super::{Column, Hooks, Subresource, json, metadata};
 
 mod admission;
 mod columns;
 pub mod defaults;
+mod ephemeral;
 mod fields;
 mod not_enforced;
 mod patience;
 pub mod qos;
+mod resize;
 mod update;
 pub mod validate;
 
@@ -56,6 +58,30 @@ impl Hooks for Pod {
         {
             json::fill_text(status, "qosClass", class);
         }
+    }
+
+    fn prepare_subresource_update(&self, part: Subresource, new: &mut Value, old: &Value) {
+        match part {
+            Subresource::EphemeralContainers => ephemeral::prepare(new, old),
+            Subresource::Resize => resize::prepare(new, old),
+            _ => {}
+        }
+    }
+
+    fn validate_subresource_update(&self, part: Subresource, new: &Value, old: &Value) -> Vec<FieldError> {
+        match part {
+            Subresource::EphemeralContainers => ephemeral::validate(new, old),
+            Subresource::Resize => {
+                let mut errors = resize::validate(new, old);
+                errors.extend(self.validate(new));
+                errors
+            }
+            _ => vec![],
+        }
+    }
+
+    fn validate_create(&self, o: &Value) -> Vec<FieldError> {
+        ephemeral::validate_create(o)
     }
 
     fn validate(&self, o: &Value) -> Vec<FieldError> {

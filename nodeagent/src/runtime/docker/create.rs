@@ -3,8 +3,8 @@
 use std::{collections::HashMap, net::IpAddr, sync::LazyLock};
 
 use bollard::models::{
-    ContainerCreateBody, EndpointIpamConfig, EndpointSettings, HostConfig, Mount as DockerMount, MountBindOptions,
-    MountBindOptionsPropagationEnum, MountType, NetworkingConfig, PortBinding, VolumeCreateRequest,
+    ContainerCreateBody, ContainerUpdateBody, EndpointIpamConfig, EndpointSettings, HostConfig, Mount as DockerMount,
+    MountBindOptions, MountBindOptionsPropagationEnum, MountType, NetworkingConfig, PortBinding, VolumeCreateRequest,
 };
 
 use super::{confinement, sandbox_image};
@@ -12,7 +12,7 @@ use crate::{
     labels,
     observed::PodIdentity,
     runtime::{
-        ContainerSpec, MountSource, Propagation, SandboxSpec,
+        ContainerSpec, MountSource, Propagation, Resources, SandboxSpec,
         spec::{MemoryVolume, Mount},
     },
 };
@@ -124,6 +124,18 @@ pub fn container(spec: &ContainerSpec, cluster: &str, node: &str) -> ContainerCr
         }),
         host_config: Some(host_config),
         ..ContainerCreateBody::default()
+    }
+}
+
+/// What a container that runs is given from now on.
+pub fn update(resources: &Resources) -> ContainerUpdateBody {
+    ContainerUpdateBody {
+        cpu_shares: Some(resources.cpu_shares),
+        cpu_period: resources.cpu_quota.map(|_| 100_000),
+        cpu_quota: resources.cpu_quota,
+        memory: resources.memory_bytes,
+        memory_swap: resources.memory_bytes,
+        ..ContainerUpdateBody::default()
     }
 }
 

@@ -50,7 +50,7 @@ use tokio::{net::TcpStream, sync::Semaphore};
 
 use super::{
     AttachRequest, Change, ContainerSpec, ExecRequest, Found, HostFacts, Image, ImageUsage, LogQuery, Network,
-    PullRequest, Running, Runtime, RuntimeError, SandboxSpec, Session, Signal,
+    PullRequest, Resources, Running, Runtime, RuntimeError, SandboxSpec, Session, Signal,
 };
 use crate::{
     addresses::Addresses,
@@ -293,6 +293,10 @@ impl Runtime for DockerRuntime {
     async fn start(&self, id: &str) -> Result<(), RuntimeError> {
         let _turn = self.starts.acquire().await;
         self.docker.start_container(id, None::<StartContainerOptions>).await.map_err(convert::error)
+    }
+
+    async fn update(&self, id: &str, resources: &Resources) -> Result<(), RuntimeError> {
+        self.docker.update_container(id, create::update(resources)).await.map_err(convert::error)
     }
 
     async fn signal(&self, id: &str, signal: Signal) -> Result<(), RuntimeError> {
