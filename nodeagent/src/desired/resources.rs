@@ -28,7 +28,7 @@ pub fn resources(pod: &Pod, container: &Container, node: &HostFacts) -> Result<R
 }
 
 /// What a container asks for: cpu in thousandths, all else in whole units.
-pub fn requested(container: &Container, name: &str) -> Option<i64> {
+pub fn container_request(container: &Container, name: &str) -> Option<i64> {
     let amount = amount(container, Of::Requests, name).ok()??;
     Some(if name == "cpu" { amount.milli } else { amount.whole })
 }

@@ -58,7 +58,7 @@ fn beyond(pod: &Pod, milli_cpu: i64, memory: i64) -> Option<String> {
     let sidecars = roster::init(pod).filter(|member| member.sort == Sort::Sidecar);
     let members: Vec<_> = sidecars.chain(roster::main(pod)).collect();
     [("cpu", milli_cpu), ("memory", memory)].into_iter().find_map(|(name, capacity)| {
-        let requested: i64 = members.iter().filter_map(|member| resources::requested(member, name)).sum();
+        let requested: i64 = members.iter().filter_map(|member| resources::container_request(member, name)).sum();
         (capacity > 0 && requested > capacity)
             .then(|| format!("Node didn't have enough capacity: {name}, requested: {requested}, capacity: {capacity}"))
     })
