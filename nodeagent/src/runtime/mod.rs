@@ -217,7 +217,6 @@ pub trait Runtime: Send + Sync + 'static {
     /// Starts a process in a running container.
     fn exec(&self, id: &str, request: &ExecRequest) -> impl Future<Output = Result<Session, RuntimeError>> + Send;
     /// Runs a command in a container to its end, or kills it when `timeout` is over.
-    #[allow(dead_code)]
     fn exec_sync(
         &self,
         id: &str,

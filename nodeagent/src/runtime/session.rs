@@ -77,7 +77,6 @@ pub struct ExecOutput {
 }
 
 impl ExecOutput {
-    #[allow(dead_code)]
     pub fn timed_out(&self) -> bool {
         self.code.is_none()
     }

@@ -43,8 +43,25 @@ pub async fn all(cluster: &Cluster, path: &Path, namespace: &str, age: Age) -> R
     copying(&kubectl).await.context("cp")?;
     attaching(&kubectl).await.context("attach")?;
     forwarding(&kubectl).await.context("port-forward")?;
+    if age == Age::New {
+        debugging(&kubectl).await.context("debug")?;
+    }
     kubectl.ok(&["delete", "pod", "shell", "--grace-period=1"]).await?;
     Ok(())
+}
+
+/// An ephemeral container beside the one that it looks at: it sees that one's processes.
+async fn debugging(kubectl: &Kubectl<'_>) -> Result<()> {
+    let image = kubectl.cluster.image();
+    let args = ["debug", "shell", "--image", image, "--image-pull-policy=Never", "--target=shell", "-c", "helper"];
+    let script = "tr '\\0' ' ' < /proc/1/cmdline; sleep 3600";
+    kubectl.ok(&[&args[..], &["--", "sh", "-c", script]].concat()).await?;
+    eventually("the ephemeral container talks", || async {
+        let said = kubectl.ok(&["logs", "shell", "-c", "helper"]).await?;
+        ensure!(said.contains("echo heard $line"), "{said}");
+        Ok(())
+    })
+    .await
 }
 
 /// A pod that serves a page and repeats what it is told.

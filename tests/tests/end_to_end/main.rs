@@ -11,3 +11,4 @@ mod restarts;
 mod separate;
 mod serving;
 mod storage;
+mod streams;
