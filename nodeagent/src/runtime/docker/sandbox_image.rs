@@ -24,15 +24,22 @@ pub fn name() -> String {
 /// It is loaded whole, with nothing in it that differs from one time to the next: several agents that load it at once make
 /// one image, and leave no nameless one behind as imports would.
 pub async fn ensure(docker: &Docker) -> Result<(), RuntimeError> {
-    match docker.inspect_image(&name()).await {
-        Ok(_) => return Ok(()),
-        Err(error) if is_missing(&error) => {}
-        Err(error) => return Err(convert::error(error)),
+    if is_there(docker).await? {
+        return Ok(());
     }
     let archive = archive().map_err(|e| RuntimeError::Failed(format!("cannot pack the sandbox's image: {e}")))?;
     let loading = docker.import_image(ImportImageOptions::default(), bollard::body_full(archive), None);
-    loading.try_collect::<Vec<_>>().await.map_err(convert::error)?;
-    Ok(())
+    let Err(refused) = loading.try_collect::<Vec<_>>().await else { return Ok(()) };
+    // An Engine that keeps its images in containerd refuses all but the first of those who load one at once.
+    if is_there(docker).await? { Ok(()) } else { Err(convert::error(refused)) }
+}
+
+async fn is_there(docker: &Docker) -> Result<bool, RuntimeError> {
+    match docker.inspect_image(&name()).await {
+        Ok(_) => Ok(true),
+        Err(error) if is_missing(&error) => Ok(false),
+        Err(error) => Err(convert::error(error)),
+    }
 }
 
 /// The image as `docker save` would write it: one layer, its configuration, and the manifest that ties them together.
