@@ -39,7 +39,7 @@ test-engine: ## the tests of the agent and of pods on the Docker Engine of anoth
 	$(CARGO) build --locked --workspace --bins
 	$(CARGO) test --locked -p timonier-nodeagent -p timonier-tests --no-run
 	tools/engine $(RELEASE) $(CARGO) test --locked --offline -p timonier-nodeagent --lib runtime::docker
-	ENGINE_OPTIONS=--feature=containerd-snapshotter \
+	ENGINE_CONFIG='{"features": {"containerd-snapshotter": true}}' \
 	  tools/engine $(RELEASE) $(CARGO) test --locked --offline -p timonier-nodeagent --lib runtime::docker
 	tools/engine $(RELEASE) $(CARGO) test --locked --offline -p timonier-tests --test pod_fields
 
