@@ -63,6 +63,7 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
             "restartPolicy",
         ],
     ),
+    ("resize.rs", &["containers[*].resizePolicy", "ephemeralContainers"]),
     (
         "volumes.rs, as a whole",
         &[

@@ -27,7 +27,6 @@ use timonier_tests::scenario;
 const FILES: &[fn() -> Vec<Case>] = &[
     ending::cases,
     hooks::cases,
-    images::cases,
     init::cases,
     probes::cases,
     resize::cases,
