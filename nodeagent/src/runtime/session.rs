@@ -76,12 +76,6 @@ pub struct ExecOutput {
     pub output: Vec<u8>,
 }
 
-impl ExecOutput {
-    pub fn timed_out(&self) -> bool {
-        self.code.is_none()
-    }
-}
-
 /// What is kept of a command's output, in bytes.
 pub const OUTPUT_LIMIT: usize = 16 << 10;
 
