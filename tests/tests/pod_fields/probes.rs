@@ -1,6 +1,9 @@
 //! Probes: when a container counts as started and ready, and when it is restarted.
 
 use anyhow::{Context, ensure};
+use k8s_openapi::api::core::v1::Pod;
+use kube::Api;
+use kube::api::DeleteParams;
 use serde_json::json;
 use timonier_tests::wait::eventually;
 
@@ -50,6 +53,9 @@ livenessProbe: {exec: {command: [sh, -c, 'echo I am unwell; false']}, periodSeco
                 ensure!(killing.iter().any(|said| said == expected), "{killing:?}");
                 let unhealthy = seen.events("Unhealthy").await?;
                 ensure!(unhealthy.iter().all(|said| said == "Liveness probe failed: I am unwell\n"), "{unhealthy:?}");
+                // The instance that runs now would take the pod's whole grace to end.
+                let pods = Api::<Pod>::namespaced(seen.client.clone(), &seen.namespace);
+                pods.delete("pod", &DeleteParams::default().grace_period(1)).await?;
                 Ok(())
             }),
         case("a probe's command that takes too long is killed")

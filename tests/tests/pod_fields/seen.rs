@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use k8s_openapi::api::core::v1::{Event, Pod};
 use kube::api::ListParams;
 use kube::{Api, Client};
@@ -50,8 +50,13 @@ impl Seen {
         if ids.is_empty() {
             return Ok(vec![]);
         }
-        let inspected = docker(&[&["inspect"], ids.as_slice()].concat()).await?.ok()?;
-        Ok(serde_json::from_str(&inspected)?)
+        let inspected = docker(&[&["inspect"], ids.as_slice()].concat()).await?;
+        // One that went in the meantime is no failure: those that are left are told of all the same.
+        let gone = |line: &str| line.to_lowercase().contains("no such object");
+        if !inspected.success && !inspected.stderr.lines().all(gone) {
+            bail!("{inspected}");
+        }
+        Ok(serde_json::from_str(&inspected.stdout)?)
     }
 
     /// What a shell script prints inside a container.
