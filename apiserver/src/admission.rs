@@ -1,5 +1,6 @@
 //! What may be refused only after looking at the object: the limits of node agents, and namespaces that must stay.
 
+mod mirror;
 mod storage;
 
 use serde_json::Value;
@@ -40,6 +41,7 @@ pub fn admit(write: &Attributes<'_>) -> Result<(), Status> {
     keep_first_namespaces(write)?;
     restrict_bootstrapper(write)?;
     storage::claims_do_not_grow(write)?;
+    mirror::refer_to_nothing(write)?;
     restrict_node(write)
 }
 
@@ -61,7 +63,8 @@ fn restrict_bootstrapper(write: &Attributes<'_>) -> Result<(), Status> {
     Ok(())
 }
 
-/// A node's agent writes its own Node, its own Lease and the status of its own pods, and ends its own pods.
+/// A node's agent writes its own Node, its own Lease and the status of its own pods, ends its own pods,
+/// and shows its static pods.
 fn restrict_node(write: &Attributes<'_>) -> Result<(), Status> {
     if write.identity.has_group(MASTERS) {
         return Ok(());
@@ -83,6 +86,9 @@ fn restrict_node(write: &Attributes<'_>) -> Result<(), Status> {
             write.refuse(format!("node {node:?} is not allowed to modify the lease {name:?}"))
         }
         ("", "pods") => {
+            if let (None, Some(pod)) = (write.old, write.new) {
+                return mirror::restrict_node(write, pod, node);
+            }
             let bound = write.old.map_or("", |pod| pod["spec"]["nodeName"].as_str().unwrap_or(""));
             if bound != node {
                 return write.refuse(format!("node {node:?} can only write pods with spec.nodeName set to itself"));

@@ -3,9 +3,12 @@
 use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
 
 use k8s_openapi::api::core::v1::Namespace;
-use kube::{Api, Client};
+use kube::Api;
 use timonier_client::{Informer, events::Recorder, watch::Scope};
-use tokio::{sync::Semaphore, time::sleep};
+use tokio::{
+    sync::{Semaphore, watch},
+    time::sleep,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -17,7 +20,7 @@ use crate::{
     followed::Watches,
     images,
     local_path::LocalPaths,
-    node::{self, Circumstances, Description, FIRST_RETRY, LAST_RETRY},
+    node::{self, Circumstances, Description, FIRST_RETRY, LAST_RETRY, in_time},
     pods::{self, Directory, Gate},
     rulings::Rulings,
     runtime::{
@@ -26,6 +29,8 @@ use crate::{
         hollow::HollowRuntime,
     },
     server::{self, About, Server},
+    standalone::Known,
+    statics::Folder,
     stats::Stats,
     volumes,
     worker::Shared,
@@ -48,7 +53,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
 async fn choose(config: &Config, shutdown: CancellationToken) -> Result<(), Error> {
     match &config.runtime {
         Choice::Docker { host } => {
-            let cluster = cluster_id(config.client.clone()).await;
+            let cluster = cluster_id(config).await;
             let runtime = DockerRuntime::connect(host.as_deref(), &cluster, &config.node_name, config.address).await?;
             Box::pin(work(config, runtime, shutdown)).await
         }
@@ -93,20 +98,17 @@ async fn work<R: Runtime>(config: &Config, runtime: R, shutdown: CancellationTok
         },
         local_path: volumes::provisioned_dir(&state_dir),
     };
-    node::register(config.client.clone(), &description).await;
-    tracing::info!(node = config.node_name, address = %config.address, port, "node registered");
 
     let (network_ready, watched) = tokio::sync::watch::channel(false);
     let (back, returned) = tokio::sync::watch::channel(0);
     let (pressures, pressed) = tokio::sync::watch::channel(BTreeSet::new());
     let (rulings, ruled) = Rulings::new();
     let gate = Gate { admission: Admission::new(room), pressures: pressed.clone(), labels: description.labels() };
-    let maintained = node::maintain(
+    let maintained = maintain(
+        config,
         runtime.clone(),
-        config.client.clone(),
         description,
-        config.timings.clone(),
-        Circumstances { network_ready: watched, pressures: pressed },
+        Circumstances { network_ready: watched, pressures: pressed, directory: directory.clone() },
         back,
         shutdown.clone(),
     );
@@ -166,7 +168,9 @@ async fn work<R: Runtime>(config: &Config, runtime: R, shutdown: CancellationTok
     let worked = Box::pin(async {
         prepare(config, &*runtime).await?;
         network_ready.send_replace(true);
-        pods::follow(shared, directory, returned, gate, ruled, shutdown.clone()).await;
+        let (path, node_name) = (config.pod_manifest_path.clone(), config.node_name.clone());
+        let folder = path.map(|path| Folder { path, node_name });
+        pods::follow(shared, directory, returned, gate, folder, ruled, shutdown.clone()).await;
         Ok(())
     });
     let maintained = Box::pin(async {
@@ -185,6 +189,22 @@ async fn work<R: Runtime>(config: &Config, runtime: R, shutdown: CancellationTok
     }
 }
 
+/// Registers the node, while its static pods may run already, and keeps it fresh.
+async fn maintain<R: Runtime>(
+    config: &Config,
+    runtime: Arc<R>,
+    description: Description,
+    circumstances: Circumstances,
+    back: watch::Sender<u64>,
+    shutdown: CancellationToken,
+) {
+    node::register(config.client.clone(), &description).await;
+    let (node, address, port) = (&config.node_name, config.address, description.port);
+    tracing::info!(node, %address, port, "node registered");
+    let timings = config.timings.clone();
+    node::maintain(runtime, config.client.clone(), description, timings, circumstances, back, shutdown).await;
+}
+
 /// Where a node's figures are read; a runtime elsewhere has only the agent's own disk to show.
 fn stats<R: Runtime>(config: &Config, runtime: &Arc<R>, facts: &HostFacts, room: &Room) -> Arc<Stats<R>> {
     let data_root = if facts.data_root.is_empty() { config.state_dir.clone() } else { facts.data_root.clone().into() };
@@ -193,7 +213,9 @@ fn stats<R: Runtime>(config: &Config, runtime: &Arc<R>, facts: &HostFacts, room:
 
 /// Gives the runtime its network, as soon as the node has its part of it.
 async fn prepare<R: Runtime>(config: &Config, runtime: &R) -> Result<(), Error> {
-    let pod_cidr = node::await_pod_cidr(config.client.clone(), &config.node_name).await;
+    let known = Known::load(config);
+    let pod_cidr = node::await_pod_cidr(config.client.clone(), &config.node_name, known.pod_cidr.clone()).await;
+    Known { pod_cidr: Some(pod_cidr.clone()), ..known }.save(config);
     let subnet = config.bridge_subnet.clone().unwrap_or_else(|| pod_cidr.clone());
     let network = Network { subnet, pod_cidr };
     let mut delay = FIRST_RETRY;
@@ -208,18 +230,29 @@ async fn prepare<R: Runtime>(config: &Config, runtime: &R) -> Result<(), Error> 
     Ok(())
 }
 
-/// The cluster's id: the uid of its namespace `kube-system`.
-async fn cluster_id(client: Client) -> String {
-    let namespaces: Api<Namespace> = Api::all(client);
+/// The cluster's id: the uid of its namespace `kube-system`. Without an API server, that which an earlier agent was told.
+async fn cluster_id(config: &Config) -> String {
+    let namespaces: Api<Namespace> = Api::all(config.client.clone());
+    let known = Known::load(config);
     let mut delay = FIRST_RETRY;
     loop {
-        match namespaces.get("kube-system").await {
+        match in_time(namespaces.get("kube-system")).await {
             Ok(Namespace { metadata, .. }) => {
                 if let Some(uid) = metadata.uid.filter(|uid| !uid.is_empty()) {
+                    let id = Some(uid.clone());
+                    // Another cluster's addresses are of no use here.
+                    let pod_cidr = known.pod_cidr.filter(|_| known.cluster_id == id);
+                    Known { cluster_id: id, pod_cidr }.save(config);
                     return uid;
                 }
             }
-            Err(error) => tracing::warn!(%error, "the API server does not answer yet"),
+            Err(error) => {
+                if let Some(id) = known.cluster_id {
+                    tracing::warn!(%error, "the API server does not answer: static pods go on without it");
+                    return id;
+                }
+                tracing::warn!(%error, "the API server does not answer yet");
+            }
         }
         sleep(delay).await;
         delay = (delay * 2).min(LAST_RETRY);

@@ -20,6 +20,8 @@ pub struct Config {
     pub tls: Option<AgentTls>,
     /// Volumes, hosts files and the like live below this directory.
     pub state_dir: PathBuf,
+    /// Folder of static pods.
+    pub pod_manifest_path: Option<PathBuf>,
     /// Subnet of the cluster's bridge on this daemon (CIDR). `None`: the node's podCIDR.
     pub bridge_subnet: Option<String>,
     /// (index, of): this agent is number `index` of `of` agents on one daemon, among whom the machine's capacity is divided.

@@ -3,6 +3,7 @@
 //! Invariants:
 //! - What runs is decided by comparing what is wanted with what is there, never by remembering what was done: an
 //!   agent that starts anew adopts what it finds and restarts nothing.
+//! - A static pod runs under the uid of its file; only its status is written onto its mirror.
 //! - An agent touches only what carries its cluster's and its node's labels.
 //! - A pod's status has one writer, its worker, and is written only when it changed.
 //! - `plan`, `status` and `desired` are pure. Only `runtime` knows Docker; it knows no Kubernetes object.
@@ -34,6 +35,8 @@ mod probes;
 mod rulings;
 mod runtime;
 mod server;
+mod standalone;
+mod statics;
 mod stats;
 mod status;
 mod volumes;

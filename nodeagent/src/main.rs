@@ -40,6 +40,9 @@ struct Arguments {
     /// Where volumes are kept.
     #[arg(long, env = "TIMONIER_STATE_DIR", value_name = "DIR", default_value = "/var/lib/timonier/nodeagent")]
     state_dir: PathBuf,
+    /// Folder of static pods: manifests (*.yaml, *.yml, *.json) that this node runs also without an API server.
+    #[arg(long, env = "TIMONIER_POD_MANIFEST_PATH", value_name = "DIR")]
+    pod_manifest_path: Option<PathBuf>,
     /// Subnet of the cluster's bridge on this Docker Engine; the node's podCIDR by default.
     #[arg(long, env = "TIMONIER_BRIDGE_SUBNET", value_name = "CIDR")]
     bridge_subnet: Option<String>,
@@ -111,6 +114,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         port: arguments.port,
         tls,
         state_dir: arguments.state_dir,
+        pod_manifest_path: arguments.pod_manifest_path,
         bridge_subnet: arguments.bridge_subnet,
         capacity_share: arguments.capacity_share,
         labels: arguments.labels.into_iter().collect(),

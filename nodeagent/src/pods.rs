@@ -30,6 +30,7 @@ use crate::{
     observed::PodIdentity,
     rulings::Ruling,
     runtime::{Change, Found, Runtime},
+    statics::{self, Folder, Keeper, Reading, Statics},
     status,
     worker::{Order, Shared, Worker},
 };
@@ -119,6 +120,7 @@ struct Pods<R> {
     shared: Arc<Shared<R>>,
     gate: Gate,
     directory: Directory,
+    statics: Statics,
     /// By uid.
     workers: HashMap<String, Handle>,
     tasks: JoinSet<()>,
@@ -127,26 +129,45 @@ struct Pods<R> {
 }
 
 /// Follows the node's pods and the runtime's changes until `shutdown`. Containers keep running afterwards. `back` changes
-/// when the API server can be reached again.
+/// when the API server can be reached again. The pods of `folder` come first, and need no API server.
 pub async fn follow<R: Runtime>(
     shared: Arc<Shared<R>>,
     directory: Directory,
     mut back: watch::Receiver<u64>,
     gate: Gate,
+    folder: Option<Folder>,
     mut ruled: mpsc::UnboundedReceiver<String>,
     shutdown: CancellationToken,
 ) {
     let scope = Scope { field_selector: Some(format!("spec.nodeName={}", shared.node_name)), ..Scope::default() };
     let mut watcher: Watcher<BoundPod> = Watcher::new(shared.client.clone(), BoundPod::RESOURCE, scope);
     let mut changes = shared.runtime.changes();
-    let mut pods =
-        Pods { shared, gate, directory, workers: HashMap::new(), tasks: JoinSet::new(), subjects: HashMap::new() };
+    let (statics, plan) = Statics::new();
+    let keeper = Keeper { client: shared.client.clone(), node_name: shared.node_name.clone() };
+    let keeping = tokio::spawn(keeper.run(plan));
+    let mut pods = Pods {
+        shared,
+        gate,
+        directory,
+        statics,
+        workers: HashMap::new(),
+        tasks: JoinSet::new(),
+        subjects: HashMap::new(),
+    };
+    let mut readings = pods.open(folder).await;
     // The pods of the first complete list, until what is not among them was dealt with.
     let mut first_list: Option<HashSet<String>> = None;
     let mut orphans_sought = false;
     loop {
         tokio::select! {
-            () = shutdown.cancelled() => return,
+            () = shutdown.cancelled() => {
+                keeping.abort();
+                return;
+            }
+            Ok(()) = readings.changed() => {
+                let reading = readings.borrow_and_update().clone();
+                pods.take(&reading).await;
+            }
             step = watcher.next() => {
                 let complete = matches!(step, Step::Reset { .. });
                 pods.apply(step).await;
@@ -164,7 +185,7 @@ pub async fn follow<R: Runtime>(
                 }
             }
             Some(uid) = ruled.recv() => pods.wake(&Change::Pod(uid)),
-            Some(ended) = pods.tasks.join_next_with_id(), if !pods.tasks.is_empty() => pods.ended(ended),
+            Some(ended) = pods.tasks.join_next_with_id(), if !pods.tasks.is_empty() => pods.ended(ended).await,
         }
     }
 }
@@ -173,9 +194,11 @@ impl<R: Runtime> Pods<R> {
     async fn apply(&mut self, step: Step<BoundPod>) {
         match step {
             Step::Reset { objects, .. } => {
+                let (mirrors, objects): (Vec<_>, Vec<_>) =
+                    objects.into_iter().partition(|object| statics::shown_by(&object.pod).is_some());
                 let listed: HashSet<String> = objects.iter().map(|object| object.meta.uid.to_string()).collect();
-                let gone: Vec<_> = self.workers.keys().filter(|uid| !listed.contains(*uid)).cloned().collect();
-                for uid in gone {
+                let gone = self.workers.keys().filter(|uid| !listed.contains(*uid) && !self.statics.is_wanted(uid));
+                for uid in gone.cloned().collect::<Vec<_>>() {
                     self.gone(&uid, None);
                 }
                 if R::SIMULATED {
@@ -190,6 +213,17 @@ impl<R: Runtime> Pods<R> {
                 for pod in pods {
                     self.have(pod).await;
                 }
+                let mirrors = mirrors.into_iter().map(|mirror| (key(&mirror.pod), mirror.pod));
+                self.statics.list(mirrors.collect());
+                self.settle().await;
+            }
+            Step::Changed { object, .. } if statics::shown_by(&object.pod).is_some() => {
+                self.statics.seen(key(&object.pod), object.pod);
+                self.settle().await;
+            }
+            Step::Removed { object, .. } if statics::shown_by(&object.pod).is_some() => {
+                self.statics.lost(&key(&object.pod), &object.meta.uid);
+                self.settle().await;
             }
             Step::Changed { object, .. } => self.have(object.pod).await,
             Step::Removed { object, .. } => self.gone(&object.meta.uid, Some(&object.pod)),
@@ -250,7 +284,7 @@ impl<R: Runtime> Pods<R> {
     fn gone(&mut self, uid: &str, last: Option<&Pod>) {
         let Some(handle) = self.workers.get(uid) else { return };
         let known = match &*handle.orders.borrow() {
-            Order::Pod(pod) => Some(pod.clone()),
+            Order::Pod(pod) | Order::Static { pod, .. } => Some(pod.clone()),
             Order::Gone { .. } => None,
         };
         let Some(known) = known else { return };
@@ -270,7 +304,7 @@ impl<R: Runtime> Pods<R> {
     }
 
     /// A worker ends with its pod. One that failed is a defect; its pod must not pay for it.
-    fn ended(&mut self, ended: Result<(task::Id, ()), task::JoinError>) {
+    async fn ended(&mut self, ended: Result<(task::Id, ()), task::JoinError>) {
         let id = ended.as_ref().map_or_else(task::JoinError::id, |(id, ())| *id);
         let Some(identity) = self.subjects.remove(&id) else { return };
         let handle = self.workers.remove(&identity.uid);
@@ -283,6 +317,8 @@ impl<R: Runtime> Pods<R> {
             let order = handle.orders.borrow().clone();
             self.start(identity, order);
         }
+        // Another may have waited for the name.
+        self.settle().await;
     }
 
     fn wake(&self, change: &Change) {
@@ -315,5 +351,7 @@ impl<R: Runtime> Pods<R> {
     }
 }
 
+#[path = "pods/from_files.rs"]
+mod from_files;
 #[cfg(test)]
 mod tests;

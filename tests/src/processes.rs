@@ -155,12 +155,17 @@ impl Ground {
 
     /// A node's agent on the local Docker Engine, which it shares with the cluster's others.
     pub async fn agent(&self, name: &str, address: &str, server: &ApiServer) -> Result<Process> {
+        self.agent_with(name, address, server, &[]).await
+    }
+
+    /// The same with further flags.
+    pub async fn agent_with(&self, name: &str, address: &str, server: &ApiServer, more: &[&str]) -> Result<Process> {
         let pki = self.pki().display().to_string();
         self.kctl(&["pki", "node", &pki, name, "--address", address, "--server", &server.url]).await?;
         let kubeconfig = server.kubeconfig(&format!("nodes/{name}"))?;
         let state = self.path(&format!("state-{name}"));
         let args = ["--kubeconfig", &kubeconfig, "--node-name", name, "--address", address, "--pki", &pki];
-        let args = [&args[..], &["--state-dir", &state, "--bridge-subnet", &self.pod_network]].concat();
+        let args = [&args[..], &["--state-dir", &state, "--bridge-subnet", &self.pod_network], more].concat();
         Process::start(name, "timonier-nodeagent", self.dir.path(), &args)
     }
 

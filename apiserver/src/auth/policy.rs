@@ -91,7 +91,8 @@ fn node_may(node: &str, info: &RequestInfo) -> bool {
     match (&*info.group, &*info.resource, &*info.subresource) {
         ("", "nodes", "") => read || (write && (info.verb == "create" || info.name == node)),
         ("", "nodes", "status") => (read || write) && info.name == node,
-        ("", "pods", "") => read || info.verb == "delete",
+        // What it creates are mirrors, which admission sees to.
+        ("", "pods", "") => read || matches!(info.verb, "create" | "delete"),
         ("", "pods", "status") => matches!(info.verb, "get" | "update" | "patch"),
         ("", "services" | "configmaps" | "secrets" | "namespaces" | "serviceaccounts", "") => read,
         // Only for pods of its own, which the registry sees to.
@@ -162,6 +163,7 @@ mod tests {
             (node.clone(), Method::PATCH, "/api/v1/nodes/n1/status"),
             (node.clone(), Method::PUT, "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/n1"),
             (node.clone(), Method::GET, "/api/v1/pods"),
+            (node.clone(), Method::POST, "/api/v1/namespaces/a/pods"),
             (node.clone(), Method::POST, "/api/v1/namespaces/a/events"),
         ];
         for (identity, method, uri) in allowed {
@@ -180,7 +182,6 @@ mod tests {
             (stranger, Method::GET, "/api/v1/namespaces/a/pods"),
             (node.clone(), Method::PATCH, "/api/v1/nodes/n2/status"),
             (node.clone(), Method::PUT, "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/n2"),
-            (node.clone(), Method::POST, "/api/v1/namespaces/a/pods"),
             (node.clone(), Method::PATCH, "/api/v1/namespaces/a/pods/p"),
             (node, Method::POST, "/apis/apps/v1/namespaces/a/deployments"),
         ];

@@ -10,6 +10,7 @@ use crate::output;
 use crate::rollout::history;
 use crate::select::{self, Selector};
 use serde_json::Value;
+use timonier_api::static_pod::CONFIG_MIRROR;
 
 /// Show everything about objects: their fields, what belongs to them, and their events.
 #[derive(clap::Args, Debug)]
@@ -139,9 +140,11 @@ async fn events(session: &Session, item: &Item) -> Result<Vec<Value>, Error> {
     let mut found = pages(session, resource, &selector).await?.0;
     // An earlier object of the same name had a uid of its own; a node's events carry its name as uid.
     let uid = &item.object["metadata"]["uid"];
+    // Of a mirror, the node speaks as of the static pod that it shows.
+    let mirrored = &item.object["metadata"]["annotations"][CONFIG_MIRROR];
     found.retain(|event| {
         let about = &event["involvedObject"]["uid"];
-        about == uid || about.is_null() || about == name.as_str() || about == ""
+        about == uid || about.is_null() || about == mirrored || about == name.as_str() || about == ""
     });
     Ok(found)
 }

@@ -30,6 +30,7 @@ pub async fn config(files: &Files, node: &Node) -> Result<nodeagent::Config, Joi
             client_cn: issue::KUBELET_CLIENT_USER.into(),
         }),
         state_dir: files.volumes(),
+        pod_manifest_path: node.pod_manifest_path.clone(),
         bridge_subnet: node.bridge_subnet.clone(),
         capacity_share: (0, 1),
         labels: labels.map(|(key, value)| (key.to_string(), value.to_string())).collect(),

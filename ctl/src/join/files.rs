@@ -34,6 +34,8 @@ pub struct Node {
     pub docker_host: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bridge_subnet: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod_manifest_path: Option<PathBuf>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,
     /// What this node's containers are labelled with, once it is known.
@@ -172,6 +174,7 @@ impl Node {
             runtime,
             docker_host: None,
             bridge_subnet: None,
+            pod_manifest_path: None,
             labels: vec![],
             cluster_id: None,
         }

@@ -137,6 +137,7 @@ impl Cluster {
                 client_cn: issue::KUBELET_CLIENT_USER.into(),
             }),
             state_dir: dir.node(&node_name),
+            pod_manifest_path: None,
             bridge_subnet: Some(addresses.pod_cidr()),
             capacity_share: (number - 1, settings.nodes),
             labels: Default::default(),

@@ -13,7 +13,7 @@ pub use object::Description;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::{config::Timings, eviction::Pressure, runtime::Runtime};
+use crate::{config::Timings, eviction::Pressure, pods::Directory, runtime::Runtime};
 
 pub use register::{await_pod_cidr, register};
 #[cfg(test)]
@@ -54,6 +54,7 @@ pub struct Circumstances {
     /// Turns true when pods can be given addresses.
     pub network_ready: watch::Receiver<bool>,
     pub pressures: watch::Receiver<BTreeSet<Pressure>>,
+    pub directory: Directory,
 }
 
 /// Keeps the Node's status and Lease fresh until `shutdown`. `back` counts how often the API server has heard the node again after it had not.

@@ -10,7 +10,7 @@ use kube::{
 use serde_json::{from_value, json};
 use tokio::time::sleep;
 
-use super::{Description, FIELD_MANAGER, FIRST_RETRY, LAST_RETRY, manager};
+use super::{Description, FIELD_MANAGER, FIRST_RETRY, LAST_RETRY, in_time, manager};
 
 /// How often to look whether the node was given its addresses.
 const CIDR_POLL: Duration = Duration::from_millis(100);
@@ -50,18 +50,24 @@ pub async fn once(nodes: &Api<Node>, description: &Description) -> Result<(), ku
     }
 }
 
-/// The node's `spec.podCIDR`, once it has one.
-pub async fn await_pod_cidr(client: Client, name: &str) -> String {
+/// The node's `spec.podCIDR`, once it has one; `last` if the API server does not answer.
+pub async fn await_pod_cidr(client: Client, name: &str, last: Option<String>) -> String {
     let nodes: Api<Node> = Api::all(client);
     let mut delay = CIDR_POLL;
     loop {
-        match nodes.get_opt(name).await {
+        match in_time(nodes.get_opt(name)).await {
             Ok(node) => {
                 if let Some(cidr) = node.and_then(|node| node.spec?.pod_cidr).filter(|cidr| !cidr.is_empty()) {
                     return cidr;
                 }
             }
-            Err(error) => tracing::debug!(%error, "node not read"),
+            Err(error) => {
+                if let Some(last) = last {
+                    tracing::warn!(%error, "the API server does not answer: pods get addresses as before");
+                    return last;
+                }
+                tracing::debug!(%error, "node not read");
+            }
         }
         sleep(delay).await;
         delay = (delay * 2).min(Duration::from_secs(2));

@@ -26,7 +26,7 @@ pub async fn report<R: Runtime>(
     mut back: watch::Receiver<u64>,
     shutdown: CancellationToken,
 ) {
-    let Circumstances { mut network_ready, mut pressures } = circumstances;
+    let Circumstances { mut network_ready, mut pressures, directory } = circumstances;
     let nodes: Api<Node> = Api::all(client.clone());
     let mut turns = interval(timings.node_check);
     turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -65,7 +65,7 @@ pub async fn report<R: Runtime>(
             continue;
         }
         if away && health.is_ok() {
-            match standing::leftovers(&*runtime, &client, &description.name).await {
+            match standing::leftovers(&*runtime, &client, &description.name, &directory).await {
                 Ok(leftovers) if leftovers.is_empty() => away = false,
                 unfit => {
                     tracing::info!(node = description.name, ?unfit, "not ready before these have ended");

@@ -13,7 +13,7 @@ use timonier_client::{
 };
 
 use super::in_time;
-use crate::runtime::Runtime;
+use crate::{desired, pods::Directory, runtime::Runtime};
 
 const PODS: Resource = Resource::of("", "v1", "pods");
 
@@ -23,8 +23,13 @@ struct List {
     items: Vec<MetadataOnly>,
 }
 
-/// What runs here and should not; asks the API server itself and the runtime.
-pub async fn leftovers<R: Runtime>(runtime: &R, client: &Client, node: &str) -> Result<Vec<String>, String> {
+/// What runs here and should not; asks the API server itself and the runtime, and the directory for static pods.
+pub async fn leftovers<R: Runtime>(
+    runtime: &R,
+    client: &Client,
+    node: &str,
+    directory: &Directory,
+) -> Result<Vec<String>, String> {
     let params = ListParams::default().fields(&format!("spec.nodeName={node}"));
     let request =
         kube::core::Request::new(PODS.path(None)).list_metadata(&params).map_err(|error| error.to_string())?;
@@ -33,7 +38,11 @@ pub async fn leftovers<R: Runtime>(runtime: &R, client: &Client, node: &str) -> 
         list.items.iter().filter(|pod| is_wanted(&pod.metadata)).map(|p| &*p.metadata.uid).collect();
     let mut leftovers = Vec::new();
     for found in runtime.inventory().await.map_err(|error| error.to_string())? {
-        if wanted.contains(found.pod.uid.as_str()) {
+        let from_file = || {
+            let known = directory.get(&found.pod.namespace, &found.pod.name);
+            known.is_some_and(|pod| desired::is_static(&pod) && desired::identity(&pod) == found.pod)
+        };
+        if wanted.contains(found.pod.uid.as_str()) || from_file() {
             continue;
         }
         let observed = runtime.observe(&found.pod.uid).await.map_err(|error| error.to_string())?;

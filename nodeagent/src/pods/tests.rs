@@ -57,7 +57,7 @@ impl Agent {
             labels: BTreeMap::new(),
         };
         let back = watch::channel(0).1;
-        let following = tokio::spawn(follow(shared, Directory::default(), back, gate, ruled, shutdown.clone()));
+        let following = tokio::spawn(follow(shared, Directory::default(), back, gate, None, ruled, shutdown.clone()));
         Agent { runtime, shutdown, following }
     }
 
@@ -128,17 +128,17 @@ async fn what_was_deleted_meanwhile_is_left_over_until_an_agent_has_ended_it() {
         pod["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:30Z");
         pod["metadata"]["deletionGracePeriodSeconds"] = json!(30);
     });
-    let mut found = leftovers(&*runtime, &api.client(), "n1").await.expect("an answer");
+    let mut found = leftovers(&*runtime, &api.client(), "n1", &Directory::default()).await.expect("an answer");
     found.sort();
     assert_eq!(found, ["default/ending", "default/forgotten"]);
     api.set_down(true);
-    assert!(leftovers(&*runtime, &api.client(), "n1").await.is_err(), "nobody knows");
+    assert!(leftovers(&*runtime, &api.client(), "n1", &Directory::default()).await.is_err(), "nobody knows");
     api.set_down(false);
 
     let agent = Agent::start_on(&api, runtime.clone()).await;
     api.until("ending", "gone", is_gone).await;
     suite::observe_until(&*runtime, "uid-of-forgotten", "gone", |observed| observed.is_empty()).await;
-    assert_eq!(leftovers(&*runtime, &api.client(), "n1").await, Ok(vec![]));
+    assert_eq!(leftovers(&*runtime, &api.client(), "n1", &Directory::default()).await, Ok(vec![]));
     assert!(agent.observe("staying").await.running().next().is_some());
     agent.stop().await;
 }

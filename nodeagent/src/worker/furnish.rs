@@ -94,9 +94,12 @@ impl<R: Runtime> Worker<R> {
     /// The variables that tell of Services, as they are now.
     pub(super) async fn service_links(&self, pod: &Pod) -> Result<Vec<(String, String)>, ConfigError> {
         let services = &self.shared.services;
-        tokio::time::timeout(FIRST_LIST, services.ready()).await.map_err(|_| {
-            ConfigError("services have not yet been read at least once, cannot construct envvars".to_owned())
-        })?;
+        // A static pod must start without an API server, too: it is told what is known.
+        if !desired::is_static(pod) {
+            tokio::time::timeout(FIRST_LIST, services.ready()).await.map_err(|_| {
+                ConfigError("services have not yet been read at least once, cannot construct envvars".to_owned())
+            })?;
+        }
         let links = desired::spec(pod).enable_service_links.unwrap_or(true);
         let namespace = self.identity.namespace.as_str();
         let mut told = services.in_namespace(namespace);

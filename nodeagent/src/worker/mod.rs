@@ -73,6 +73,11 @@ pub struct Shared<R> {
 #[derive(Clone)]
 pub enum Order {
     Pod(Arc<Pod>),
+    /// It comes from a file; what the API server has is its mirror, if anything.
+    Static {
+        pod: Arc<Pod>,
+        mirror: Option<Arc<Pod>>,
+    },
     /// It has the pod no more; seconds that its containers get to end.
     Gone {
         grace: i64,
@@ -202,6 +207,11 @@ impl<R: Runtime> Worker<R> {
             self.notices.know(&pod);
             self.pod = Some(pod);
         }
+        if let Order::Static { pod, mirror } = self.order.clone() {
+            self.reporter.address(mirror.as_deref());
+            self.notices.know(&pod);
+            self.pod = Some(pod);
+        }
         self.heed_ruling();
     }
 
@@ -228,8 +238,8 @@ impl<R: Runtime> Worker<R> {
     fn wish(&self) -> Wish {
         match (&self.order, &self.pod) {
             (Order::Gone { grace }, _) => Wish::Remove { grace: *grace, finalize: false },
-            (Order::Pod(_), Some(pod)) => wish(pod, &self.memory),
-            (Order::Pod(_), None) => Wish::Run,
+            (Order::Pod(_) | Order::Static { .. }, Some(pod)) => wish(pod, &self.memory),
+            (Order::Pod(_) | Order::Static { .. }, None) => Wish::Run,
         }
     }
 

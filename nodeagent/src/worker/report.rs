@@ -90,6 +90,22 @@ impl Reporter {
         }
     }
 
+    /// Takes whom to tell from now on: a mirror, which comes and goes while its pod runs. `None`: nobody yet.
+    pub fn address(&mut self, mirror: Option<&Pod>) {
+        let uid = mirror.and_then(|mirror| mirror.metadata.uid.as_deref()).unwrap_or_default();
+        if self.uid != uid {
+            if let Some((_, write)) = self.in_flight.take() {
+                write.abort();
+            }
+            self.uid = uid.to_owned();
+            (self.known, self.revision, self.accepted, self.retry) = (Value::Null, 0, None, None);
+            self.gone = mirror.is_none();
+        }
+        if let Some(mirror) = mirror {
+            self.seen(mirror);
+        }
+    }
+
     pub fn want(&mut self, status: &PodStatus) {
         self.wanted = Some(own(status));
     }

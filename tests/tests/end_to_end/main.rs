@@ -10,5 +10,6 @@ mod neighbours;
 mod restarts;
 mod separate;
 mod serving;
+mod static_pods;
 mod storage;
 mod streams;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Patience, defaults};
+use super::{Patience, defaults, is_mirror};
 use crate::kinds::json;
 
 /// The priority classes that every cluster has.
@@ -11,10 +11,14 @@ pub const SYSTEM_CLASSES: [(&str, i64); 2] =
 
 /// Admission of a new pod.
 pub fn mutate(o: &mut Value, patience: Patience) {
+    let mirror = is_mirror(o);
     let Some(spec) = json::object_mut(o, "spec") else {
         return;
     };
-    json::fill_text(spec, "serviceAccountName", "default");
+    // A mirror shows what the node runs, which has no account.
+    if !mirror {
+        json::fill_text(spec, "serviceAccountName", "default");
+    }
     defaults::both_account_names(spec);
     let class = json::text(spec, "priorityClassName");
     let priority = SYSTEM_CLASSES.iter().find(|(name, _)| *name == class);

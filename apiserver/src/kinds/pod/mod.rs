@@ -11,6 +11,7 @@ mod columns;
 pub mod defaults;
 mod ephemeral;
 mod fields;
+mod mirror;
 mod not_enforced;
 mod patience;
 pub mod qos;
@@ -19,6 +20,7 @@ mod update;
 pub mod validate;
 
 pub use columns::status_word;
+pub use mirror::is_mirror;
 pub use not_enforced::warnings_of_spec;
 pub use patience::Patience;
 
@@ -88,11 +90,14 @@ impl Hooks for Pod {
         let mut errors = vec![];
         let spec = json::get(o, "spec");
         validate::pod_spec(spec, &Path::new("spec"), validate::Of::Pod, &mut errors);
+        mirror::validate(o, &mut errors);
         errors
     }
 
     fn validate_update(&self, new: &Value, old: &Value) -> Vec<FieldError> {
-        update::validate(new, old)
+        let mut errors = mirror::validate_update(new, old);
+        errors.extend(update::validate(new, old));
+        errors
     }
 
     fn validate_status_update(&self, new: &Value, old: &Value) -> Vec<FieldError> {

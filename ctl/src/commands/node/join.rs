@@ -58,6 +58,9 @@ pub struct Args {
     /// Subnet of the cluster's bridge on this Docker Engine, when several nodes share it [default: the node's podCIDR]
     #[arg(long, value_name = "CIDR")]
     bridge_subnet: Option<String>,
+    /// Folder of static pods: manifests that this node runs also without an API server
+    #[arg(long, value_name = "DIR", env = "TIMONIER_POD_MANIFEST_PATH")]
+    pod_manifest_path: Option<PathBuf>,
     /// A label for the Node, as KEY=VALUE; repeatable
     #[arg(long = "label", value_name = "KEY=VALUE")]
     labels: Vec<String>,
@@ -167,6 +170,9 @@ async fn decide(args: &Args, kept: Option<Node>) -> Result<Node, JoinError> {
     node.cluster_id = kept.and_then(|kept| kept.cluster_id.clone());
     node.docker_host = args.docker_host.clone().or(kept.and_then(|kept| kept.docker_host.clone()));
     node.bridge_subnet = args.bridge_subnet.clone().or(kept.and_then(|kept| kept.bridge_subnet.clone()));
+    let manifests = args.pod_manifest_path.as_ref().map(std::path::absolute).transpose();
+    let manifests = manifests.map_err(|error| JoinError::Usage(format!("--pod-manifest-path: {error}")))?;
+    node.pod_manifest_path = manifests.or(kept.and_then(|kept| kept.pod_manifest_path.clone()));
     node.labels = match (args.labels.is_empty(), kept) {
         (true, Some(kept)) => kept.labels.clone(),
         _ => args.labels.clone(),
