@@ -107,7 +107,9 @@ async fn cases(cluster: &Cluster, registry: &mut Registry, silent: &str) -> Resu
             .until(Until::Waiting("ImagePullBackOff"))
             .check(async |seen| {
                 let message = waiting(seen).await?;
-                ensure!(message.contains("unauthorized: authentication required"), "{message}");
+                // As Docker's own image store says it, and as containerd's does.
+                let refusals = ["unauthorized: authentication required", "401 Unauthorized"];
+                ensure!(refusals.iter().any(|refusal| message.contains(refusal)), "{message}");
                 Ok(())
             }),
         case("imagePullSecrets that are missing")
