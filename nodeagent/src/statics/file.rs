@@ -154,7 +154,7 @@ mod tests {
         assert_eq!(first, uid("/m/web.yaml", PLAIN, "n1"));
         for (path, text, node) in [
             ("/m/web2.yaml", PLAIN.to_owned(), "n1"),
-            ("/m/web.yaml", PLAIN.replace("image: x", "image: y"), "n1"),
+            ("/m/web.yaml", PLAIN.replace("image: x", "image: z"), "n1"),
             ("/m/web.yaml", PLAIN.to_owned(), "n2"),
         ] {
             assert_ne!(first, uid(path, &text, node), "{path} {node}");

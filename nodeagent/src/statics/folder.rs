@@ -154,7 +154,7 @@ mod tests {
         write(".d.yaml", &manifest("d", "x"));
         write("e.txt", &manifest("e", "x"));
         write("f.yaml", "kind: Pod");
-        write("g.yaml", &manifest("a", "y"));
+        write("g.yaml", &manifest("a", "z"));
         fs::create_dir(dir.path().join("h.yaml")).expect("a folder");
         let first = read(&folder, &Reading::default());
         assert_eq!(images(&first), pairs(&[("a-n", "x"), ("b-n", "x"), ("c-n", "x")]));
@@ -163,11 +163,11 @@ mod tests {
         assert_eq!(read(&folder, &first), first, "nothing changed");
 
         write("a.yaml", "half a");
-        write("b.json", &manifest("b", "y"));
+        write("b.json", &manifest("b", "z"));
         fs::remove_file(dir.path().join("c.yml")).expect("removed");
         fs::remove_file(dir.path().join("g.yaml")).expect("removed");
         let second = read(&folder, &first);
-        assert_eq!(images(&second), pairs(&[("a-n", "x"), ("b-n", "y")]), "a mistake ends nothing");
+        assert_eq!(images(&second), pairs(&[("a-n", "x"), ("b-n", "z")]), "a mistake ends nothing");
         assert_eq!(second.faults.len(), 2);
 
         drop(dir);
