@@ -17,7 +17,7 @@ use crate::suite;
 
 /// Every disk is that full; an image that was pulled has time to be used.
 const SETTINGS: Settings = &[
-    ("TIMONIER_IMAGE_PULL_PROGRESS_DEADLINE", "2s"),
+    ("TIMONIER_IMAGE_PULL_PROGRESS_DEADLINE", "10s"),
     ("TIMONIER_IMAGE_GC_HIGH_THRESHOLD", "1"),
     ("TIMONIER_IMAGE_GC_LOW_THRESHOLD", "0"),
     ("TIMONIER_IMAGE_GC_PERIOD", "1s"),
@@ -137,7 +137,7 @@ async fn cases(cluster: &Cluster, registry: &mut Registry, silent: &str) -> Resu
             .until(Until::Waiting("ImagePullBackOff"))
             .check(async |seen| {
                 let message = waiting(seen).await?;
-                ensure!(message.contains("canceled because of no progress for 2s"), "{message}");
+                ensure!(message.contains("canceled because of no progress for 10s"), "{message}");
                 eventually("it is tried again", || async {
                     let pulls = seen.events("Pulling").await?;
                     let tries = seen.tries("Pulling").await?;

@@ -86,7 +86,7 @@ initContainers: [{name: side, restartPolicy: Always, command: [sh, -c, 'trap \"e
         case("a sidecar that crashes is started again whatever the policy is")
             .spec(
                 "restartPolicy: Never
-initContainers: [{name: side, restartPolicy: Always, command: [sh, -c, 'sleep 0.2; exit 3']}]",
+initContainers: [{name: side, restartPolicy: Always, command: [sh, -c, 'sleep 2; exit 3']}]",
             )
             .until(Until::Event("BackOff"))
             .check(async |seen| {
