@@ -80,7 +80,7 @@ mod tests {
         let node = of(&Identity::node("n"), "a", &table);
         assert_eq!(node["incomplete"], true);
         let pods = node["resourceRules"].as_array().into_iter().flatten().find(|rule| rule["resources"][0] == "pods");
-        assert_eq!(pods.map(|rule| &rule["verbs"]), Some(&json!(["delete", "get", "list", "watch"])));
+        assert_eq!(pods.map(|rule| &rule["verbs"]), Some(&json!(["create", "delete", "get", "list", "watch"])));
         assert_eq!(of(&Identity::admin(), "a", &table)["resourceRules"][0]["verbs"][0], "*");
     }
 }

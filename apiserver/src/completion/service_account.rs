@@ -5,6 +5,7 @@ use timonier_api::names;
 use timonier_store::Snapshot;
 
 use crate::kinds::json;
+use crate::kinds::pod::is_mirror;
 use crate::object::Object;
 
 /// Where clients inside pods look for a token.
@@ -13,7 +14,11 @@ const MOUNT_PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 const TOKEN_SECONDS: i64 = 3607;
 
 /// Completes a new pod. An account that is not there yet says nothing against a token: the pod's agent waits for it.
+/// A mirror shows what the node runs, which has no account.
 pub fn complete(pod: &mut Value, namespace: &str, snapshot: &Snapshot) {
+    if is_mirror(pod) {
+        return;
+    }
     let Some(spec) = json::object_mut(pod, "spec") else {
         return;
     };

@@ -24,7 +24,8 @@ async fn everyone_may_ask_about_oneself_and_the_admin_about_everyone() {
         (&admin, "*", true),
         (&bob, "list", false),
         (&node, "list", true),
-        (&node, "create", false),
+        (&node, "create", true),
+        (&node, "update", false),
         (&node, "*", false),
     ] {
         let asked = review("authorization.k8s.io", "SelfSubjectAccessReview", pods(verb));
