@@ -281,7 +281,10 @@ impl<R: Runtime> Pods<R> {
     }
 
     /// `last`: its last state, if the watch told.
+    ///
+    /// What it asked for is free from now on, as the scheduler sees it too: the next pod may come before its worker ends.
     fn gone(&mut self, uid: &str, last: Option<&Pod>) {
+        self.gate.admission.release(uid);
         let Some(handle) = self.workers.get(uid) else { return };
         let known = match &*handle.orders.borrow() {
             Order::Pod(pod) | Order::Static { pod, .. } => Some(pod.clone()),

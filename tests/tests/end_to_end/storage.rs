@@ -218,7 +218,7 @@ spec:
     let shown = cluster.kctl(["get", "pv", "disk"]).await?.ok()?;
     ensure!(shown.contains("default/disk") && shown.contains("Retain") && shown.contains("Bound"), "{shown}");
     let described = cluster.kctl(["describe", "pod", "diskette"]).await?.ok()?;
-    ensure!(described.contains("ClaimName:   disk") && described.contains("ReadOnly:    true"), "{described}");
+    ensure!(described.contains("ClaimName:  disk") && described.contains("ReadOnly:   true"), "{described}");
 
     let elsewhere = pod(cluster, "elsewhere", named, script)
         .replace("spec:\n", "spec:\n  nodeSelector: {kubernetes.io/hostname: node-1}\n");

@@ -196,7 +196,11 @@ async fn page(port: u16) -> Result<()> {
     let mut page = Vec::new();
     stream.read_to_end(&mut page).await?;
     let head = page.windows(4).position(|window| window == b"\r\n\r\n").context("a head")? + 4;
-    ensure!(page.starts_with(b"HTTP/1.0 200"), "{}", String::from_utf8_lossy(&page[..head]));
+    ensure!(
+        page.starts_with(b"HTTP/1.") && page[8..].starts_with(b" 200 "),
+        "{}",
+        String::from_utf8_lossy(&page[..head])
+    );
     ensure!(page[head..] == std::fs::read("/bin/busybox")?[..], "the whole file, {} bytes", page.len() - head);
     Ok(())
 }
