@@ -43,7 +43,7 @@ async fn kctl_prints_what_kubectl_prints() {
     for line in LINES {
         // Ages may tick between the two; then they agree the next time.
         let mut difference = None;
-        for _ in 0..3 {
+        for _ in 0..12 {
             let (theirs, ours) = (cluster.kubectl(line).await, cluster.kctl(line).await);
             let same =
                 theirs.out == ours.out && theirs.code == ours.code && (theirs.code == 0 || theirs.err == ours.err);
