@@ -54,7 +54,7 @@ pub async fn all(cluster: &Cluster, path: &Path, namespace: &str, age: Age) -> R
 async fn debugging(kubectl: &Kubectl<'_>) -> Result<()> {
     let image = kubectl.cluster.image();
     let args = ["debug", "shell", "--image", image, "--image-pull-policy=Never", "--target=shell", "-c", "helper"];
-    let script = "tr '\\0' ' ' < /proc/1/cmdline; sleep 3600";
+    let script = "tr '\\0' ' ' < /proc/1/cmdline; echo; sleep 3600";
     kubectl.ok(&[&args[..], &["--", "sh", "-c", script]].concat()).await?;
     eventually("the ephemeral container talks", || async {
         let said = kubectl.ok(&["logs", "shell", "-c", "helper"]).await?;

@@ -160,7 +160,9 @@ async fn forwarded(client: &Client<'_>) -> Result<()> {
     page(ports[0]).await?;
     let sent: Vec<u8> = (0..8_000_000u32).map(|number| (number % 251) as u8).collect();
     let mut echoes = tokio::task::JoinSet::new();
-    for _ in 0..4 {
+    // The old one knows no windows: streams that nobody reads for a while hold up their neighbours.
+    let at_once = if client.path.starts_with(env!("CARGO_TARGET_TMPDIR")) { 1 } else { 4 };
+    for _ in 0..at_once {
         let (sent, port) = (sent.clone(), ports[1]);
         echoes.spawn(async move {
             let (mut reader, mut writer) = TcpStream::connect(("127.0.0.1", port)).await?.into_split();
