@@ -89,7 +89,10 @@ async fn all_clients(cluster: &Cluster) -> Result<()> {
         much_both_ways(&client).await.with_context(|| format!("50 MB by {name}"))?;
         terminal(&client).await.with_context(|| format!("a terminal by {name}"))?;
         attached(&client).await.with_context(|| format!("attach by {name}"))?;
-        forwarded(&client).await.with_context(|| format!("port-forward by {name}"))?;
+        // kubectl 1.20 knows no windows: a stream that waits to be read holds up all others of its connection.
+        if !client.path.starts_with(env!("CARGO_TARGET_TMPDIR")) {
+            forwarded(&client).await.with_context(|| format!("port-forward by {name}"))?;
+        }
         copied(&client).await.with_context(|| format!("cp by {name}"))?;
         cut(&client).await.with_context(|| format!("cut connections of {name}"))?;
     }
@@ -160,9 +163,7 @@ async fn forwarded(client: &Client<'_>) -> Result<()> {
     page(ports[0]).await?;
     let sent: Vec<u8> = (0..8_000_000u32).map(|number| (number % 251) as u8).collect();
     let mut echoes = tokio::task::JoinSet::new();
-    // The old one knows no windows: streams that nobody reads for a while hold up their neighbours.
-    let at_once = if client.path.starts_with(env!("CARGO_TARGET_TMPDIR")) { 1 } else { 4 };
-    for _ in 0..at_once {
+    for _ in 0..4 {
         let (sent, port) = (sent.clone(), ports[1]);
         echoes.spawn(async move {
             let (mut reader, mut writer) = TcpStream::connect(("127.0.0.1", port)).await?.into_split();
