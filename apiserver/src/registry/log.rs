@@ -5,6 +5,7 @@ use axum::response::Response;
 use futures::StreamExt;
 use http::{HeaderValue, StatusCode, Uri, header};
 use http_body_util::{BodyExt, BodyStream, Limited};
+use hyper::body::Incoming;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use timonier_api::status::Status;
@@ -39,18 +40,23 @@ pub async fn log(call: &mut Call) -> Result<Response, Status> {
         let reason = if code == StatusCode::NOT_FOUND { "NotFound" } else { "BadRequest" };
         return Err(Status::failure(code.as_u16(), reason, text));
     }
+    let mut response = respond::typed(StatusCode::OK, "text/plain", stream(call, answer.into_body()));
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    Ok(response)
+}
+
+/// What an agent sends, passed on as it comes, until the server drains.
+pub(super) fn stream(call: &Call, body: Incoming) -> Body {
     let counted = call.app.metrics.long_running(&call.info);
     let stop = call.app.stop.clone().cancelled_owned();
-    let frames = BodyStream::new(answer.into_body())
+    let frames = BodyStream::new(body)
         .filter_map(async |frame| frame.map(|frame| frame.into_data().ok()).transpose())
         .take_until(stop)
         .inspect(move |_| {
             // Counted for as long as the stream lives.
             let _ = &counted;
         });
-    let mut response = respond::typed(StatusCode::OK, "text/plain", Body::from_stream(frames));
-    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    Ok(response)
+    Body::from_stream(frames)
 }
 
 /// The container whose log is asked for: the one named, the only one, or the one that an annotation names.

@@ -1,10 +1,7 @@
 //! `nodes/proxy`: what a node's agent serves on its own port, such as `stats/summary`, for those who may read it here.
 
-use axum::body::Body;
 use axum::response::Response;
-use futures::StreamExt;
 use http::{HeaderMap, Uri, header};
-use http_body_util::BodyStream;
 use timonier_api::status::Status;
 
 use super::call::Call;
@@ -24,16 +21,7 @@ pub async fn get(call: &mut Call) -> Result<Response, Status> {
     let uri = uri.map_err(|error| Status::bad_request(format!("the path to proxy to: {error}")))?;
     let answer = call.app.agents.get(uri).await?;
     let (code, headers) = (answer.status(), kept(answer.headers()));
-    let counted = call.app.metrics.long_running(&call.info);
-    let stop = call.app.stop.clone().cancelled_owned();
-    let frames = BodyStream::new(answer.into_body())
-        .filter_map(async |frame| frame.map(|frame| frame.into_data().ok()).transpose())
-        .take_until(stop)
-        .inspect(move |_| {
-            // Counted for as long as the stream lives.
-            let _ = &counted;
-        });
-    let mut response = respond::typed(code, "text/plain", Body::from_stream(frames));
+    let mut response = respond::typed(code, "text/plain", log::stream(call, answer.into_body()));
     response.headers_mut().extend(headers);
     Ok(response)
 }
