@@ -17,6 +17,7 @@ mod agent;
 mod capacity;
 mod config;
 mod desired;
+mod directory;
 mod error;
 mod eviction;
 mod followed;

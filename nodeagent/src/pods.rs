@@ -10,7 +10,6 @@ use std::{
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::Api;
-use parking_lot::RwLock;
 use serde::{Deserialize, Deserializer};
 use timonier_client::{
     object::{Meta, Object, Resource},
@@ -25,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     admission::Admission,
     desired,
+    directory::{Directory, key},
     eviction::Pressure,
     node::in_time,
     observed::PodIdentity,
@@ -65,42 +65,6 @@ impl Object for BoundPod {
     fn meta(&self) -> &Meta {
         &self.meta
     }
-}
-
-/// Namespace and name.
-type Name = (String, String);
-
-/// The pods that the agent serves, for its own port to look up.
-#[derive(Clone, Default)]
-pub struct Directory {
-    pods: Arc<RwLock<BTreeMap<Name, Arc<Pod>>>>,
-}
-
-impl Directory {
-    pub fn get(&self, namespace: &str, name: &str) -> Option<Arc<Pod>> {
-        self.pods.read().get(&(namespace.to_owned(), name.to_owned())).cloned()
-    }
-
-    pub fn all(&self) -> Vec<Arc<Pod>> {
-        self.pods.read().values().cloned().collect()
-    }
-
-    pub(crate) fn put(&self, pod: &Arc<Pod>) {
-        self.pods.write().insert(key(pod), pod.clone());
-    }
-
-    /// Another pod may have taken the name since.
-    fn remove(&self, pod: &Pod) {
-        let mut pods = self.pods.write();
-        if pods.get(&key(pod)).is_some_and(|known| known.metadata.uid == pod.metadata.uid) {
-            pods.remove(&key(pod));
-        }
-    }
-}
-
-fn key(pod: &Pod) -> Name {
-    let identity = desired::identity(pod);
-    (identity.namespace, identity.name)
 }
 
 /// What decides whether a new pod may run here.
@@ -172,6 +136,7 @@ pub async fn follow<R: Runtime>(
                 let complete = matches!(step, Step::Reset { .. });
                 pods.apply(step).await;
                 if complete && first_list.is_none() {
+                    pods.directory.complete();
                     let listed = pods.workers.keys().cloned().collect();
                     orphans_sought = pods.adopt_orphans(&listed).await;
                     first_list = Some(listed);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures::{FutureExt, future::BoxFuture};
 
 use super::{Reclaim, Signal};
-use crate::{observed::State, pods::Directory, runtime::Runtime};
+use crate::{directory::Directory, observed::State, runtime::Runtime};
 
 pub struct DeadContainers<R> {
     pub runtime: Arc<R>,

@@ -19,8 +19,8 @@ use super::{
 };
 use crate::{
     desired::{self, resources},
+    directory::Directory,
     memory::Failure,
-    pods::Directory,
     rulings::{Ruling, Rulings},
     runtime::Runtime,
     stats::{PodStats, Stats},

@@ -13,7 +13,7 @@ pub use object::Description;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::{config::Timings, eviction::Pressure, pods::Directory, runtime::Runtime};
+use crate::{config::Timings, directory::Directory, eviction::Pressure, runtime::Runtime};
 
 pub use register::{await_pod_cidr, register};
 #[cfg(test)]

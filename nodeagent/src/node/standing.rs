@@ -13,7 +13,7 @@ use timonier_client::{
 };
 
 use super::in_time;
-use crate::{desired, pods::Directory, runtime::Runtime};
+use crate::{desired, directory::Directory, runtime::Runtime};
 
 const PODS: Resource = Resource::of("", "v1", "pods");
 

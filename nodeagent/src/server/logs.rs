@@ -102,8 +102,8 @@ async fn open<R: Runtime>(
     options: &Options,
 ) -> Result<Body, Refusal> {
     let query = options.query(Timestamp::now());
-    let missing = || (StatusCode::NOT_FOUND, format!("pod {name:?} not found in namespace {namespace:?}"));
-    let pod = server.directory.get(namespace, name).ok_or_else(missing)?;
+    let missing = || format!("pod {name:?} not found in namespace {namespace:?}");
+    let pod = server.pod(namespace, name, missing).await?;
     let uid = pod.metadata.uid.clone().unwrap_or_default();
     let observed = server.runtime.observe(&uid).await.map_err(failed)?;
     let id = instance(&pod, &observed, container, options.previous)?;

@@ -25,12 +25,20 @@ use hyper_util::{
     server::conn::auto,
     service::TowerToHyperService,
 };
+use k8s_openapi::api::core::v1::Pod;
+use logs::Refusal;
 use serde_json::json;
 pub use tls::Acceptor;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{config::AgentTls, error::Error, pods::Directory, runtime::Runtime, stats::Stats};
+use crate::{
+    config::AgentTls,
+    directory::{Directory, Missing},
+    error::Error,
+    runtime::Runtime,
+    stats::Stats,
+};
 
 pub struct Server<R> {
     pub runtime: Arc<R>,
@@ -47,6 +55,19 @@ impl<R> Clone for Server<R> {
             stats: self.stats.clone(),
             about: self.about.clone(),
         }
+    }
+}
+
+impl<R> Server<R> {
+    /// The pod of that name; `unknown` says that there is none.
+    async fn pod(&self, namespace: &str, name: &str, unknown: impl FnOnce() -> String) -> Result<Arc<Pod>, Refusal> {
+        self.directory.find(namespace, name).await.map_err(|missing| match missing {
+            Missing::Unknown => (StatusCode::NOT_FOUND, unknown()),
+            Missing::NotRead => {
+                let message = "the node's agent has just started and has not read its pods yet; try again";
+                (StatusCode::SERVICE_UNAVAILABLE, message.to_owned())
+            }
+        })
     }
 }
 

@@ -78,7 +78,9 @@ async fn only_the_api_servers_certificate_opens_the_port() {
     let runtime = Arc::new(HollowRuntime::new([127, 0, 0, 1].into()));
     let stats = Stats::new(runtime.clone(), dir.path().to_owned(), dir.path().to_owned(), 0);
     let about = About::new("node-1", serde_json::json!({"kubeletconfig": {}}));
-    let server = Server { runtime, directory: Directory::default(), stats: Arc::new(stats), about: Arc::new(about) };
+    let directory = Directory::default();
+    directory.complete();
+    let server = Server { runtime, directory, stats: Arc::new(stats), about: Arc::new(about) };
     let serving = tokio::spawn(serve(listener, acceptor, server, shutdown.clone()));
 
     let api_server = || Some(identity(&ours, "timonier-apiserver"));

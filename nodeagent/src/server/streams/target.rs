@@ -20,8 +20,7 @@ pub struct Target {
 
 impl Target {
     pub async fn find<R: Runtime>(server: &Server<R>, namespace: &str, name: &str) -> Result<Target, Refusal> {
-        let missing = || (StatusCode::NOT_FOUND, "pod does not exist".to_owned());
-        let pod = server.directory.get(namespace, name).ok_or_else(missing)?;
+        let pod = server.pod(namespace, name, || "pod does not exist".to_owned()).await?;
         let uid = pod.metadata.uid.clone().unwrap_or_default();
         let observed = server.runtime.observe(&uid).await.map_err(refusal)?;
         Ok(Target { pod, observed })
