@@ -78,7 +78,9 @@ impl Drop for Etcd {
     }
 }
 
-/// A port of 127.0.0.1 that nobody listens on now.
+/// A port of 127.0.0.1 that nobody listens on now, and that no outgoing connection gets meanwhile.
 pub fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+    let mut wishes = std::iter::repeat_with(|| rand::random_range(20_000..32_000)).take(100);
+    let free = wishes.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+    free.context("a hundred ports of 127.0.0.1 are taken")
 }

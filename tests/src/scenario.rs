@@ -32,7 +32,8 @@ pub async fn with(wish: Wish, settings: Settings, scenario: impl AsyncFnOnce(&Cl
     if let Err(error) = outcome {
         let picture = cluster.dump().await;
         drop(cluster);
-        panic!("{error:#}\n{picture}");
+        // Once more below its picture: whoever sees only the end of a long log learns what went wrong.
+        panic!("{error:#}\n{picture}\n=== what failed\n{error:#}");
     }
 }
 

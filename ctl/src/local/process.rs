@@ -4,12 +4,13 @@
 
 use super::ClusterError;
 use super::addresses::{AGENT_PORT, Addresses};
+use super::ports;
 use super::settings::{RuntimeKind, Settings, Wishes};
 use super::state_dir::{Lock, StateDir};
 use crate::pki::{issue, layout};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use timonier_apiserver::{Identity, PkiPaths, Server};
 use timonier_controllers::{Authority, Trust};
@@ -42,7 +43,7 @@ impl Cluster {
     pub async fn start(dir: &StateDir, wishes: &Wishes, patience: Patience) -> Result<Cluster, ClusterError> {
         let lock = dir.lock()?;
         let mut settings = Settings::resolve(Settings::load(dir)?, wishes)?;
-        settings.port = free_port(settings.bind_address, settings.port)?;
+        settings.port = ports::free(settings.bind_address, settings.port)?;
         settings.save(dir)?;
 
         let pki = layout::Layout::new(dir.pki());
@@ -192,10 +193,4 @@ async fn open_store(dir: &StateDir, settings: &Settings) -> Result<Store, Cluste
         None => StoreUrl::File(dir.store()),
     };
     Ok(Store::open(&url, Options::default()).await?)
-}
-
-/// The port that was asked for, if it is free; for 0, any free one.
-fn free_port(address: IpAddr, port: u16) -> Result<u16, ClusterError> {
-    let taken = |source| ClusterError::Port { port, address: address.to_string(), source };
-    TcpListener::bind((address, port)).and_then(|listener| listener.local_addr()).map(|a| a.port()).map_err(taken)
 }
