@@ -145,11 +145,12 @@ impl Cluster {
     pub async fn kill(&self) -> Result<()> {
         let pid = std::fs::read_to_string(self.state_dir().join("run/lock"))?;
         Program::new("/bin/kill").args(["-9", pid.trim()]).run().await?.ok()?;
-        let process = format!("/proc/{}/stat", pid.trim());
+        let process = PathBuf::from(format!("/proc/{}", pid.trim()));
         eventually("the killed process is gone", || async {
-            // A zombie has let go of its files and ports.
-            let stat = std::fs::read_to_string(&process).unwrap_or_default();
-            anyhow::ensure!(stat.is_empty() || stat.contains(") Z "), "{stat}");
+            // A zombie has let go of its files and ports with its last thread.
+            let stat = std::fs::read_to_string(process.join("stat")).unwrap_or_default();
+            let threads = std::fs::read_dir(process.join("task")).map_or(0, Iterator::count);
+            anyhow::ensure!(stat.is_empty() || (stat.contains(") Z ") && threads <= 1), "{threads} threads, {stat}");
             Ok(())
         })
         .await

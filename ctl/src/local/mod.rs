@@ -9,6 +9,7 @@
 
 pub mod addresses;
 pub mod detach;
+mod ending;
 mod ports;
 pub mod process;
 pub mod ready;

@@ -1,6 +1,6 @@
 //! The folder of one cluster, and the lock that lets one process at a time work in it.
 
-use super::ClusterError;
+use super::{ClusterError, ending};
 use std::fs::{self, File, TryLockError};
 use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
@@ -73,7 +73,11 @@ impl StateDir {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&run).map_err(failed(&run))?;
         let mut file =
             File::options().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed(&path))?;
-        match file.try_lock() {
+        let mut locked = file.try_lock();
+        if matches!(locked, Err(TryLockError::WouldBlock)) && self.holder().is_some_and(ending::awaited) {
+            locked = file.try_lock();
+        }
+        match locked {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let pid = self.holder().map_or_else(|| "unknown".into(), |pid| pid.to_string());
