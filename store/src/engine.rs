@@ -27,6 +27,9 @@ pub(crate) trait Engine: Send + Sync + 'static {
     /// Drops history before `before`, now.
     fn compact(&self, before: Revision) -> BoxFuture<'static, Result<(), ReadError>>;
 
+    /// Bytes that everything takes where it is kept, history included.
+    fn size(&self) -> BoxFuture<'static, Result<u64, ReadError>>;
+
     /// Finishes what was accepted and releases everything. Later commits are refused.
     fn close(&self) -> BoxFuture<'static, ()>;
 }

@@ -16,8 +16,10 @@
 //! Reading order: [`entry`](Entry), [`txn`](Txn), `stage` (what a transaction does, pure),
 //! [`snapshot`](Snapshot), `filter`, `topics`, `tail` and `hub` (who is woken by a commit),
 //! [`watch`](Watch), `past` (any revision in the window), `engine` (what an engine provides), `memory`, `embedded`
-//! (our own log; its file format is described there), `etcd`, and `store`, which ties them together.
+//! (our own log; its file format is described there), `etcd`, and `store`, which ties them together. Apart from these:
+//! [`dump`] (everything as one stream, what backups hold) and [`load`](load()) (filling a place with it).
 
+pub mod dump;
 mod embedded;
 mod engine;
 mod entry;
@@ -25,6 +27,7 @@ mod error;
 mod etcd;
 mod filter;
 mod hub;
+mod load;
 mod memory;
 mod options;
 mod past;
@@ -39,6 +42,7 @@ mod watch;
 pub use entry::{Entry, Event, Key, Revision};
 pub use error::{CommitError, OpenError, ReadError, WatchEnd};
 pub use filter::Filter;
+pub use load::{Load, LoadError, exists, load, user};
 pub use options::{Options, StoreUrl, UrlError};
 pub use snapshot::Snapshot;
 pub use store::Store;

@@ -63,6 +63,12 @@ impl Engine for Memory {
         ready(Ok(())).boxed()
     }
 
+    fn size(&self) -> BoxFuture<'static, Result<u64, ReadError>> {
+        let snapshot = self.hub.snapshot();
+        let size = snapshot.entries().values().map(|entry| (entry.key.len() + entry.value.len()) as u64).sum();
+        ready(Ok(size)).boxed()
+    }
+
     fn close(&self) -> BoxFuture<'static, ()> {
         ready(()).boxed()
     }

@@ -1,5 +1,6 @@
 //! The whole store at one revision.
 
+use std::fmt;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -56,5 +57,11 @@ impl Snapshot {
 
     pub(crate) fn entries(&self) -> &Entries {
         &self.entries
+    }
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Snapshot({:?}, {} entries)", self.revision, self.entries.len())
     }
 }

@@ -117,6 +117,11 @@ impl Store {
         Ok(Watch::new(hub.clone(), engine, after, filter))
     }
 
+    /// Bytes that the store takes where it is kept, history included. An etcd says what all of it takes.
+    pub async fn size(&self) -> Result<u64, ReadError> {
+        self.inner.engine.size().await
+    }
+
     /// The oldest revision that `at` answers and after which a watch can start.
     pub fn oldest(&self) -> Revision {
         self.inner.hub.oldest()

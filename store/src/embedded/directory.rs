@@ -60,6 +60,12 @@ impl Directory {
         })
     }
 
+    /// An empty directory, locked, for a store that begins at `base`.
+    pub(super) fn begin(path: &Path, base: Revision, lock: File) -> Directory {
+        let path = path.to_owned();
+        Directory { path, base, is_new: true, segments: Vec::new(), checkpoints: Vec::new(), _lock: lock }
+    }
+
     /// The last step of making a store: from now on this is one.
     pub(crate) fn declare(&self) -> Result<(), OpenError> {
         write_format(&self.path, self.base)?;
@@ -68,6 +74,16 @@ impl Directory {
             _ => Ok(()),
         }
     }
+}
+
+/// Bytes that the files in `dir` take.
+pub(crate) fn size(dir: &Path) -> io::Result<u64> {
+    let mut size = 0;
+    for file in std::fs::read_dir(dir)? {
+        // One that has just gone takes nothing.
+        size += file?.metadata().map_or(0, |file| file.len());
+    }
+    Ok(size)
 }
 
 /// Makes the names in `dir` durable.
@@ -82,16 +98,32 @@ pub(super) fn destroy(dir: &Path) -> Result<(), OpenError> {
         return Ok(());
     }
     let _lock = lock(dir)?;
+    let others = clear(dir)?;
+    if others {
+        return Ok(());
+    }
+    std::fs::remove_file(dir.join("lock")).map_err(failed)?;
+    std::fs::remove_dir(dir).map_err(failed)
+}
+
+/// Removes a store's files but the lock, which is held. What makes them a store goes first. Returns whether others are there.
+pub(super) fn clear(dir: &Path) -> Result<bool, OpenError> {
+    let failed = |source| io_error(dir, source);
+    match std::fs::remove_file(dir.join("format")) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+        _ => {}
+    }
     let mut others = false;
     for file in std::fs::read_dir(dir).map_err(failed)? {
         let file = file.map_err(failed)?;
-        if is_ours(&file.file_name().to_string_lossy()) {
-            std::fs::remove_file(file.path()).map_err(failed)?;
-        } else {
+        let name = file.file_name();
+        if !is_ours(&name.to_string_lossy()) {
             others = true;
+        } else if name != "lock" {
+            std::fs::remove_file(file.path()).map_err(failed)?;
         }
     }
-    if others { Ok(()) } else { std::fs::remove_dir(dir).map_err(failed) }
+    Ok(others)
 }
 
 fn is_ours(name: &str) -> bool {
@@ -101,16 +133,16 @@ fn is_ours(name: &str) -> bool {
         || checkpoint::parse_name(name).is_some()
 }
 
-struct Listing {
-    segments: Vec<Revision>,
-    checkpoints: Vec<Revision>,
+pub(super) struct Listing {
+    pub(super) segments: Vec<Revision>,
+    pub(super) checkpoints: Vec<Revision>,
     /// There are files that no store makes.
-    foreign: bool,
+    pub(super) foreign: bool,
     /// There is a checkpoint, or a log with something in it.
-    is_used: bool,
+    pub(super) is_used: bool,
 }
 
-fn list(dir: &Path) -> Result<Listing, OpenError> {
+pub(super) fn list(dir: &Path) -> Result<Listing, OpenError> {
     let failed = |source| io_error(dir, source);
     let mut listing = Listing { segments: Vec::new(), checkpoints: Vec::new(), foreign: false, is_used: false };
     for file in std::fs::read_dir(dir).map_err(failed)? {
@@ -132,7 +164,7 @@ fn list(dir: &Path) -> Result<Listing, OpenError> {
     Ok(listing)
 }
 
-fn lock(dir: &Path) -> Result<File, OpenError> {
+pub(super) fn lock(dir: &Path) -> Result<File, OpenError> {
     let path = dir.join("lock");
     let failed = |source| io_error(&path, source);
     let mut file =

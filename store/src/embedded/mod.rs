@@ -40,18 +40,19 @@
 //!
 //! Reading order: `frame`, `record`, `segment`, `checkpoint`, `mark`, `directory`, `recover` (the
 //! start), `log` (appending, and what happens when that fails), `committer` (the thread that
-//! writes), `history` (the reading of old revisions), `janitor` (checkpoints, dropping history).
+//! writes), `history` (the reading of old revisions), `janitor` (checkpoints, dropping history), `load` (restoring).
 
 mod checkpoint;
 mod committer;
 mod directory;
 mod disk;
-mod frame;
+pub(crate) mod frame;
 mod history;
 mod janitor;
+mod load;
 mod log;
 mod mark;
-mod record;
+pub(crate) mod record;
 mod recover;
 mod segment;
 
@@ -75,10 +76,13 @@ use disk::{Disk, RealDisk};
 use history::History;
 use janitor::Janitor;
 
+pub(crate) use load::load;
+
 /// The format that this version writes, and the newest that it reads.
 pub(crate) const FORMAT: u32 = 1;
 
 pub(crate) struct Embedded {
+    dir: PathBuf,
     hub: Arc<Hub>,
     committer: Committer,
     history: Arc<History>,
@@ -126,6 +130,7 @@ impl Embedded {
             options.clone(),
         );
         let engine = Embedded {
+            dir: dir.to_owned(),
             hub: hub.clone(),
             committer,
             history,
@@ -171,6 +176,16 @@ impl Engine for Embedded {
             hub.forget(before);
             janitor.wake();
             Ok(())
+        }
+        .boxed()
+    }
+
+    fn size(&self) -> BoxFuture<'static, Result<u64, ReadError>> {
+        let dir = self.dir.clone();
+        let size = tokio::task::spawn_blocking(move || directory::size(&dir));
+        async move {
+            let size = size.await.unwrap_or_else(|failed| Err(std::io::Error::other(failed)));
+            size.map_err(|error| ReadError::Unavailable(error.to_string()))
         }
         .boxed()
     }

@@ -75,7 +75,8 @@ pub(crate) fn recover(directory: &Directory, disk: &Arc<dyn Disk>, options: &Opt
     })
 }
 
-fn create(directory: &Directory, disk: &Arc<dyn Disk>, options: &Options) -> Result<Recovered, OpenError> {
+/// Makes a store that is empty, or holds the checkpoint that is there at its base.
+pub(super) fn create(directory: &Directory, disk: &Arc<dyn Disk>, options: &Options) -> Result<Recovered, OpenError> {
     let base = directory.base;
     // What an interrupted attempt left.
     for after in &directory.segments {

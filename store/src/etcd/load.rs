@@ -64,21 +64,31 @@ pub(super) async fn layout(connection: &Connection, cluster: &str) -> Result<Lay
         };
     let text = answer.kvs().first().map(|kv| kv.value().to_owned());
     let text = String::from_utf8(text.unwrap_or_default()).unwrap_or_default();
-    let number = |name: &str| {
-        let mut lines = text.lines().filter_map(|line| line.split_once(' '));
-        let value = lines.find(|(key, _)| *key == name).map(|(_, value)| value);
-        value.and_then(|value| value.parse::<u64>().ok())
-    };
     let damaged = |problem: &str| OpenError::CorruptKey { key: key.clone(), problem: problem.to_owned() };
-    match number("format") {
+    if number(&text, "unfinished").is_some() {
+        return Err(damaged("a restore into this cluster did not finish: do it again, with --force"));
+    }
+    match number(&text, "format") {
         Some(FORMAT) => {}
         Some(found) if found > FORMAT => {
             return Err(OpenError::NewerFormat { what: format!("etcd key {key}"), found, supported: FORMAT });
         }
         _ => return Err(damaged("no format number that is known")),
     }
-    let base = number("base").ok_or_else(|| damaged("the base is missing"))?;
+    let base = number(&text, "base").ok_or_else(|| damaged("the base is missing"))?;
     Ok(layout.with_base(base))
+}
+
+/// The number behind `name` in a text of one `name value` a line.
+pub(super) fn number(text: &str, name: &str) -> Option<u64> {
+    let mut lines = text.lines().filter_map(|line| line.split_once(' '));
+    lines.find(|(key, _)| *key == name).and_then(|(_, value)| value.parse().ok())
+}
+
+/// Whether a cluster has its keys.
+pub(super) async fn exists(connection: &Connection, layout: &Layout) -> Result<bool, OpenError> {
+    let format = connection.call(connection.kv().get(layout.meta_key("format"), None)).await;
+    format.map(|answer| !answer.kvs().is_empty()).map_err(|failure| unreachable(connection, &failure))
 }
 
 /// Reads all entries, at one revision. Those that `known` has already are shared with it.
@@ -212,7 +222,7 @@ fn prefix_end(prefix: &str) -> Vec<u8> {
     end
 }
 
-fn unreachable(connection: &Connection, failure: &Failure) -> OpenError {
+pub(super) fn unreachable(connection: &Connection, failure: &Failure) -> OpenError {
     OpenError::Unreachable { endpoints: connection.endpoints.clone(), problem: failure.to_string() }
 }
 

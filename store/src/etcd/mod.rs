@@ -7,6 +7,7 @@
 //!   made it), `base 0` (our revisions are etcd's plus this).
 //! - `meta/compaction`: the etcd revision to which history was last compacted.
 //! - `meta/compactor`: held with a lease by the one server that compacts.
+//! - `meta/users/<lease>`: one for each store that is open, with a lease.
 //! - `data/<key>`: a byte 1 (the encoding), a byte 0 or 1 for whether there is a tag, the tag
 //!   (length u16 little-endian, bytes), the value.
 //!
@@ -23,18 +24,21 @@
 //! the break.
 //!
 //! Reading order: `layout`, `connection`, `load`, `feed` (the watch), `commit`, `fresh`, `history`,
-//! `compactor`.
+//! `compactor`, `presence` (who is there), `fill` (restoring).
 
 mod commit;
 mod compactor;
 mod connection;
 mod feed;
+mod fill;
 mod fresh;
 mod history;
 mod layout;
 mod load;
+mod presence;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -43,7 +47,8 @@ use tokio::task::JoinSet;
 
 use crate::engine::{Chunk, Engine};
 use crate::hub::Hub;
-use crate::{CommitError, OpenError, Options, ReadError, Revision, Txn};
+use crate::load::{Load, LoadError};
+use crate::{CommitError, OpenError, Options, ReadError, Revision, Snapshot, Txn};
 
 use connection::Connection;
 use feed::Feed;
@@ -70,6 +75,43 @@ pub(crate) async fn destroy(
     load::destroy(&connection, &Layout::new(cluster)).await
 }
 
+/// Makes a cluster's keys those of `content`.
+pub(crate) async fn load(
+    endpoints: &[String],
+    cluster: &str,
+    tls: bool,
+    options: &Options,
+    content: &Snapshot,
+    how: Load,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<Revision, LoadError> {
+    let connection = Connection::open(endpoints, tls, options).await?;
+    fill::fill(&connection, cluster, content, how, progress).await
+}
+
+/// Somebody who has a cluster open.
+pub(crate) async fn user(
+    endpoints: &[String],
+    cluster: &str,
+    tls: bool,
+    options: &Options,
+) -> Result<Option<String>, OpenError> {
+    let connection = Connection::open(endpoints, tls, options).await?;
+    let user = presence::anybody(&connection, &Layout::new(cluster)).await;
+    user.map_err(|failure| load::unreachable(&connection, &failure))
+}
+
+/// Whether a cluster has its keys.
+pub(crate) async fn exists(
+    endpoints: &[String],
+    cluster: &str,
+    tls: bool,
+    options: &Options,
+) -> Result<bool, OpenError> {
+    let connection = Connection::open(endpoints, tls, options).await?;
+    load::exists(&connection, &Layout::new(cluster)).await
+}
+
 /// Reads of history at the same time.
 const READERS: usize = 4;
 
@@ -79,6 +121,8 @@ struct Shared {
     connection: Connection,
     layout: Layout,
     options: Options,
+    /// With which this store says that it is there.
+    lease: AtomicI64,
 }
 
 impl Etcd {
@@ -90,14 +134,17 @@ impl Etcd {
     ) -> Result<(Arc<Hub>, Etcd), OpenError> {
         let connection = Connection::open(endpoints, tls, &options).await?;
         let layout = load::layout(&connection, cluster).await?;
+        let lease =
+            presence::enter(&connection, &layout).await.map_err(|failure| load::unreachable(&connection, &failure))?;
         let loaded = load::load(&connection, &layout, None).await?;
         let (oldest, tail) = load::recent(&connection, &layout, &loaded, &options).await?;
         let snapshot = loaded.snapshot(&layout);
         let hub = Arc::new(Hub::new(snapshot, oldest, tail));
-        let shared = Arc::new(Shared { hub: hub.clone(), connection, layout, options });
+        let shared = Arc::new(Shared { hub: hub.clone(), connection, layout, options, lease: AtomicI64::new(lease) });
         let mut tasks = JoinSet::new();
         tasks.spawn(Feed::new(shared.clone(), loaded).run());
         tasks.spawn(compactor::run(shared.clone()));
+        tasks.spawn(presence::keep(shared.clone()));
         let fresh = Fresh::start(shared.clone(), &mut tasks);
         let watching = shared.connection.ready().await;
         watching
@@ -135,9 +182,24 @@ impl Engine for Etcd {
         async move { compactor::compact(&shared, before).await }.boxed()
     }
 
+    fn size(&self) -> BoxFuture<'static, Result<u64, ReadError>> {
+        let shared = self.shared.clone();
+        async move {
+            let mut client = shared.connection.client();
+            let status = shared.connection.call(client.status()).await;
+            let size = status.map(|status| status.db_size().max(0) as u64);
+            size.map_err(|failure| ReadError::Unavailable(failure.to_string()))
+        }
+        .boxed()
+    }
+
     fn close(&self) -> BoxFuture<'static, ()> {
         self.tasks.lock().abort_all();
         let shared = self.shared.clone();
-        async move { shared.connection.close() }.boxed()
+        async move {
+            presence::leave(&shared.connection, shared.lease.load(Ordering::Relaxed)).await;
+            shared.connection.close();
+        }
+        .boxed()
     }
 }

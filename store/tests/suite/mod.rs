@@ -8,6 +8,7 @@ pub mod commits;
 pub mod concurrency;
 pub mod etcd;
 pub mod history;
+pub mod loading;
 pub mod model;
 pub mod place;
 pub mod restarts;
@@ -163,6 +164,13 @@ macro_rules! laws_of_durable_engines {
                 the_past_is_known_after_a_restart,
                 a_watcher_behind_the_memory_reads_the_engine,
                 a_destroyed_store_is_gone,
+            }
+            loading::{
+                a_filled_place_holds_what_it_was_given,
+                what_a_filled_place_is_told_later_is_kept_and_seen,
+                every_revision_from_before_is_compacted,
+                a_place_that_holds_something_is_left_alone,
+                a_place_in_use_is_left_alone,
             }
             model::{
                 random_transactions_survive_restarts,
