@@ -11,6 +11,7 @@ use crate::auth::Tokens;
 use crate::auth::service_account::ServiceAccounts;
 use crate::identity::Identity;
 use crate::kinds::Kinds;
+use crate::limits::{Fairness, Limits, Watches};
 use crate::metrics::Metrics;
 use crate::openapi;
 
@@ -21,6 +22,9 @@ pub struct App {
     pub service_accounts: ServiceAccounts,
     pub anonymous: Arc<Identity>,
     pub metrics: Metrics,
+    pub limits: Limits,
+    pub fairness: Fairness,
+    pub watches: Watches,
     pub agents: Agents,
     pub openapi: openapi::Cache,
     /// What discovery tells clients to connect to.

@@ -1,4 +1,4 @@
-//! Request bodies: at most 3 MiB of JSON, YAML or protobuf, decoded once, with every duplicate key noted.
+//! Request bodies: JSON, YAML or protobuf, not too large, decoded once, with every duplicate key noted.
 
 mod json;
 
@@ -14,9 +14,6 @@ use timonier_api::status::Status;
 
 pub use json::parse as parse_json;
 
-/// The largest body that is read, in bytes.
-pub const LIMIT: usize = 3 << 20;
-
 const ACCEPTED: [&str; 3] = ["application/json", "application/yaml", envelope::MEDIA_TYPE];
 
 /// A decoded body.
@@ -30,18 +27,18 @@ pub struct Decoded {
 /// How long a client may take to send a body.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The whole body; 413 when it is too large, 504 when it does not come.
-pub async fn read(body: Body) -> Result<Bytes, Status> {
-    let whole = tokio::time::timeout(PATIENCE, Limited::new(body, LIMIT).collect());
+/// The whole body, of at most `limit` bytes; 413 when it is too large, 504 when it does not come.
+pub async fn read(body: Body, limit: usize) -> Result<Bytes, Status> {
+    let whole = tokio::time::timeout(PATIENCE, Limited::new(body, limit).collect());
     let Ok(whole) = whole.await else {
         return Err(Status::timeout("the body of the request did not come in time", 0));
     };
     match whole {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => {
-            Err(Status::request_entity_too_large(format!("limit is {LIMIT}")))
+            Err(Status::request_entity_too_large(format!("limit is {limit}")))
         }
-        Err(error) if is_length_limit(&*error) => Err(Status::request_entity_too_large(format!("limit is {LIMIT}"))),
+        Err(error) if is_length_limit(&*error) => Err(Status::request_entity_too_large(format!("limit is {limit}"))),
         Err(error) => Err(Status::bad_request(format!("the body could not be read: {error}"))),
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use timonier_store::Store;
 
 pub use crate::kinds::pod::Patience;
+pub use crate::limits::Limits;
 
 /// Everything a server needs. The store is handed over open, so that one process may share it and tests may use any engine.
 pub struct Config {
@@ -17,6 +18,8 @@ pub struct Config {
     pub advertise: Option<SocketAddr>,
     /// What pods tolerate of their nodes unless they say otherwise.
     pub patience: Patience,
+    /// What one client may take.
+    pub limits: Limits,
 }
 
 /// Where the credentials are (PEM files, and the token file in Kubernetes' `--token-auth-file` form).

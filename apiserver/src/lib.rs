@@ -7,15 +7,16 @@
 //! - Objects are bytes: what is stored is encoded once, and what is served of it is made once for all readers.
 //! - A server keeps no state of its own: any number may share one store.
 //!
-//! Reading order, as a request walks: [`serve`] (the layers), [`request`], [`auth`], [`registry`] (one verb a file),
+//! Reading order, as a request walks: [`serve`] (the layers), [`request`], [`auth`], [`limits`], [`registry`] (one verb a file),
 //! [`kinds`] (what differs between kinds), [`admission`], [`object`] (what is stored). Then [`discovery`], [`openapi`],
-//! [`health`], [`metrics`]; [`bootstrap`] and [`sweeper`] are the server's own small works.
+//! [`health`], [`metrics`], [`backup`]; [`bootstrap`] and [`sweeper`] are the server's own small works.
 
 mod accept;
 mod admission;
 mod agents;
 mod app;
 mod auth;
+mod backup;
 mod body;
 mod bootstrap;
 mod completion;
@@ -25,6 +26,7 @@ mod discovery;
 mod health;
 mod identity;
 pub mod kinds;
+mod limits;
 mod metrics;
 mod object;
 mod openapi;
@@ -35,6 +37,7 @@ mod respond;
 mod serve;
 mod sweeper;
 
-pub use config::{Config, Patience, PkiPaths, StartError};
+pub use backup::PATH as BACKUP_PATH;
+pub use config::{Config, Limits, Patience, PkiPaths, StartError};
 pub use identity::Identity;
 pub use serve::{Local, Server};

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
-use timonier_apiserver::{Config, Patience, PkiPaths, Server};
+use timonier_apiserver::{Config, Limits, Patience, PkiPaths, Server};
 use timonier_store::{Options, Store, StoreUrl};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -35,6 +35,9 @@ struct Flags {
 
     #[command(flatten)]
     patience: Patience,
+
+    #[command(flatten)]
+    limits: Limits,
 
     /// What to log to standard error: error, warn, info, debug, trace, or a filter like timonier_store=debug
     #[arg(long, env = "TIMONIER_LOG", default_value = "info")]
@@ -68,6 +71,7 @@ fn run(flags: Flags) -> anyhow::Result<()> {
             store: store.clone(),
             advertise: flags.advertise,
             patience: flags.patience,
+            limits: flags.limits,
         })
         .await?;
         tokio::select! {

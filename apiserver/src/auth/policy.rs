@@ -1,26 +1,33 @@
-//! The layer that decides whether an identity may do what it asks: a fixed policy.
+//! The layer that gives a request its seat and then decides whether an identity may do what it asks: a fixed policy.
 //!
 //! What depends on the object itself (is this pod bound to that node?) is decided in [`crate::admission`].
 
 use std::sync::Arc;
 
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use timonier_api::kind::GroupResource;
 use timonier_api::status::Status;
 
+use crate::app::App;
 use crate::identity::{BOOTSTRAPPERS, CONTROLLER_MANAGER, Identity, MASTERS, SCHEDULER};
+use crate::limits::PriorityLevel;
 use crate::request::RequestInfo;
 use crate::respond;
 
-pub async fn layer(request: Request, next: Next) -> Response {
+/// The seat is held until the answer's head is there: what a watch or a log sends later takes none.
+pub async fn layer(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let identity = request.extensions().get::<Arc<Identity>>();
     let info = request.extensions().get::<RequestInfo>();
-    match (identity, info) {
-        (Some(identity), Some(info)) if may(identity, info) => next.run(request).await,
-        (Some(identity), Some(info)) => respond::status(refusal(identity, info)),
-        _ => respond::status(Status::internal("the request was not read or authenticated")),
+    let (Some(identity), Some(info)) = (identity, info) else {
+        return respond::status(Status::internal("the request was not read or authenticated"));
+    };
+    let seat = app.fairness.seat(PriorityLevel::of(identity, info), &identity.user).await;
+    match seat {
+        Err(rejection) => respond::status(rejection.into()),
+        Ok(_) if !may(identity, info) => respond::status(refusal(identity, info)),
+        Ok(_seat) => next.run(request).await,
     }
 }
 

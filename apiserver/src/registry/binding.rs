@@ -15,7 +15,7 @@ use crate::object::meta;
 use crate::respond;
 
 pub async fn bind(call: &mut Call, body: Body) -> Result<Response, Status> {
-    let binding = decode::body(&call.headers, body).await?.value;
+    let binding = decode::body(call, body).await?.value;
     let node = target(&binding, &call.info.name)?;
     let name = call.info.name.clone();
     write::modify(call, &name, Part::Binding, Ownership::Untracked, |call, current| {

@@ -12,7 +12,7 @@ use super::{decode, shape};
 use crate::object::meta;
 
 pub async fn create(call: &mut Call, body: Body) -> Result<Response, Status> {
-    let decoded = decode::body(&call.headers, body).await?;
+    let decoded = decode::body(call, body).await?;
     let mut object = decode::object(call, decoded)?;
     if meta::text(&object, "name").is_empty() && meta::text(&object, "generateName").is_empty() {
         let name = Path::new("metadata").child("name");

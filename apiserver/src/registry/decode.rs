@@ -1,6 +1,5 @@
 //! From a request's body to an object that fits the schema, with strictness as the client wishes.
 
-use http::HeaderMap;
 use serde_json::Value;
 use timonier_api::status::Status;
 
@@ -31,12 +30,12 @@ impl Strictness {
 }
 
 /// Decodes the body by its content type.
-pub async fn body(headers: &HeaderMap, body: axum::body::Body) -> Result<Decoded, Status> {
-    let bytes = body::read(body).await?;
+pub async fn body(call: &Call, body: axum::body::Body) -> Result<Decoded, Status> {
+    let bytes = body::read(body, call.app.limits.max_request_bytes).await?;
     if bytes.is_empty() {
         return Err(Status::bad_request("the body is empty: an object is expected"));
     }
-    body::decode(body::media_type(headers), &bytes)
+    body::decode(body::media_type(&call.headers), &bytes)
 }
 
 /// An object of the kind of this call, whole: of the right kind, without unknown fields, well typed, in the right place.

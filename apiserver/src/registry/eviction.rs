@@ -19,7 +19,7 @@ const REASON: &str = "EvictionByEvictionAPI";
 const MESSAGE: &str = "Eviction API: evicting";
 
 pub async fn evict(call: &mut Call, body: Body) -> Result<Response, Status> {
-    let eviction = decode::body(&call.headers, body).await?.value;
+    let eviction = decode::body(call, body).await?.value;
     check(&eviction, &call.info.name)?;
     let options = DeleteOptions::of(call, &eviction["deleteOptions"])?;
     let name = call.info.name.clone();

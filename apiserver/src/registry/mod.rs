@@ -37,7 +37,7 @@ use axum::response::Response;
 use timonier_api::kind::GroupResource;
 use timonier_api::status::Status;
 
-pub use call::Call;
+pub use call::{Call, read_error};
 
 use crate::app::App;
 use crate::compress;

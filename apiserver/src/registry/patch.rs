@@ -46,7 +46,7 @@ impl PatchType {
 
 pub async fn patch(call: &mut Call, body: Body, part: Part) -> Result<Response, Status> {
     let kind = PatchType::read(call)?;
-    let bytes = body::read(body).await?;
+    let bytes = body::read(body, call.app.limits.max_request_bytes).await?;
     if kind == PatchType::Apply {
         return apply(call, &bytes, part).await;
     }

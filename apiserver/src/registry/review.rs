@@ -17,7 +17,7 @@ use crate::request::RequestInfo;
 use crate::respond;
 
 pub async fn answer(call: &mut Call, review: Review, body: Body) -> Result<Response, Status> {
-    let decoded = decode::body(&call.headers, body).await?;
+    let decoded = decode::body(call, body).await?;
     let mut object = decode::object(call, decoded)?;
     call.dry_run()?;
     let errors = faults(review, &object);

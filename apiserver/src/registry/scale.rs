@@ -24,7 +24,7 @@ pub async fn get(call: &mut Call) -> Result<Response, Status> {
 }
 
 pub async fn update(call: &mut Call, body: Body) -> Result<Response, Status> {
-    let scale = decode::body(&call.headers, body).await?.value;
+    let scale = decode::body(call, body).await?.value;
     let given = meta::text(&scale, "name");
     if !given.is_empty() && given != call.info.name {
         return Err(Status::bad_request(format!(
@@ -37,7 +37,7 @@ pub async fn update(call: &mut Call, body: Body) -> Result<Response, Status> {
 
 pub async fn patch(call: &mut Call, body: Body) -> Result<Response, Status> {
     let kind = PatchType::read(call)?;
-    let bytes = body::read(body).await?;
+    let bytes = body::read(body, call.app.limits.max_request_bytes).await?;
     let patch = match kind {
         PatchType::Apply => body::yaml(&bytes)?.value,
         _ => body::json(&bytes)?.value,

@@ -28,7 +28,7 @@ const LONGEST_LIFE: i64 = 1 << 32;
 pub async fn create(call: &mut Call, body: Body) -> Result<Response, Status> {
     let account = call.entry(&call.info.name).await?;
     let account = Object::of(&account)?.stored_value()?;
-    let decoded = decode::body(&call.headers, body).await?;
+    let decoded = decode::body(call, body).await?;
     let mut request = token_request(decoded.value)?;
     place(call, &mut request)?;
     complete(&mut request);

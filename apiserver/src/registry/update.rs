@@ -10,7 +10,7 @@ use super::write::{self, Ownership, Part};
 use super::{decode, shape};
 
 pub async fn update(call: &mut Call, body: Body, part: Part) -> Result<Response, Status> {
-    let decoded = decode::body(&call.headers, body).await?;
+    let decoded = decode::body(call, body).await?;
     let mut object = decode::object(call, decoded)?;
     if call.row.converts() {
         call.row.hooks.to_storage(&mut object);

@@ -4,6 +4,7 @@
 //! namespace, admission, validation, ownership, commit.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -308,7 +309,10 @@ pub async fn put(call: &Call, key: Key, object: &Value, at: Option<Revision>) ->
 }
 
 pub async fn commit(call: &Call, txn: Txn) -> Result<Revision, PutError> {
-    call.app.store.commit(txn).await.map_err(|error| match error {
+    let started = Instant::now();
+    let outcome = call.app.store.commit(txn).await;
+    call.app.metrics.committed(&call.info, started, &outcome);
+    outcome.map_err(|error| match error {
         CommitError::Conflict { .. } => PutError::Conflict,
         CommitError::Unknown(reason) => {
             PutError::from(Status::timeout(format!("request did not complete, its outcome is unknown: {reason}"), 1))

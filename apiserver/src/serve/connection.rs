@@ -10,6 +10,7 @@ use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -21,7 +22,15 @@ use crate::auth::{self, PeerIdentity};
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// Accepts until `stop`, then waits for the connections to finish what they are doing.
-pub async fn accept(listener: TcpListener, tls: Arc<ServerConfig>, router: Router, stop: CancellationToken) {
+///
+/// `slow`: a client that takes nothing of what waits for it for so long is cut off.
+pub async fn accept(
+    listener: TcpListener,
+    tls: Arc<ServerConfig>,
+    router: Router,
+    slow: Option<Duration>,
+    stop: CancellationToken,
+) {
     let acceptor = TlsAcceptor::from(tls);
     let graceful = Arc::new(GracefulShutdown::new());
     let http = Arc::new(http());
@@ -32,6 +41,7 @@ pub async fn accept(listener: TcpListener, tls: Arc<ServerConfig>, router: Route
         };
         match accepted {
             Ok((stream, _)) => {
+                tune(&stream, slow);
                 let (acceptor, router, http) = (acceptor.clone(), router.clone(), http.clone());
                 let watcher = graceful.watcher();
                 tokio::spawn(serve(stream, acceptor, router, http, watcher));
@@ -46,6 +56,15 @@ pub async fn accept(listener: TcpListener, tls: Arc<ServerConfig>, router: Route
     drop(listener);
     if let Some(graceful) = Arc::into_inner(graceful) {
         graceful.shutdown().await;
+    }
+}
+
+/// The kernel keeps the time: with data that waits to be sent or acknowledged for `slow`, it ends the connection. That holds
+/// for a client that vanished and for one that does not read, and costs nothing while neither happens.
+fn tune(stream: &TcpStream, slow: Option<Duration>) {
+    let set = stream.set_nodelay(true).and_then(|()| SockRef::from(stream).set_tcp_user_timeout(slow));
+    if let Err(error) = set {
+        tracing::debug!("a connection without its options: {error}");
     }
 }
 
@@ -70,7 +89,6 @@ async fn serve(
     http: Arc<Builder<TokioExecutor>>,
     watcher: hyper_util::server::graceful::Watcher,
 ) {
-    let _ = stream.set_nodelay(true);
     let stream = match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => return tracing::debug!("TLS handshake failed: {error}"),

@@ -27,8 +27,9 @@ use crate::auth::{self, Tokens};
 use crate::config::{Config, StartError};
 use crate::identity::Identity;
 use crate::kinds::{Kinds, Table};
+use crate::limits::{Fairness, Watches};
 use crate::metrics::{self, Metrics};
-use crate::{bootstrap, discovery, health, openapi, registry, request, respond, sweeper};
+use crate::{backup, bootstrap, discovery, health, openapi, registry, request, respond, sweeper};
 
 /// How long requests in flight may take to finish once a server drains.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -61,14 +62,17 @@ impl Server {
             service_accounts,
             anonymous: Arc::new(Identity::anonymous()),
             metrics: Metrics::new(),
+            fairness: Fairness::new(&config.limits),
+            watches: Watches::new(config.limits.max_watches_per_user),
             agents,
             openapi: openapi::Cache::default(),
             advertise: config.advertise.unwrap_or(address),
             stop: CancellationToken::new(),
+            limits: config.limits,
         });
         let router = router(app.clone());
         let tasks = TaskTracker::new();
-        tasks.spawn(connection::accept(listener, tls, router.clone(), app.stop.clone()));
+        tasks.spawn(connection::accept(listener, tls, router.clone(), app.limits.slow_client(), app.stop.clone()));
         tasks.spawn(sweeper::run(app.clone()));
         tracing::info!(%address, "serving");
         Ok(Server { address, app, router, tasks })
@@ -102,12 +106,13 @@ fn router(app: Arc<App>) -> Router {
         .layer(from_fn(request::layer))
         .layer(from_fn_with_state(app.clone(), metrics::layer))
         .layer(from_fn_with_state(app.clone(), auth::authenticate))
-        .layer(from_fn(auth::authorize));
+        .layer(from_fn_with_state(app.clone(), auth::authorize));
     Router::new()
         .merge(health::routes())
         .merge(discovery::routes())
         .merge(openapi::routes())
         .merge(metrics::routes())
+        .merge(backup::routes())
         .fallback(registry::dispatch)
         .layer(layers)
         .with_state(app)

@@ -19,7 +19,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::Value;
 use tempfile::TempDir;
-use timonier_apiserver::{Config, PkiPaths, Server};
+use timonier_apiserver::{Config, Limits, PkiPaths, Server};
 use timonier_store::{Options, Store, StoreUrl};
 
 /// Nothing here waits longer than this.
@@ -56,6 +56,16 @@ impl Cluster {
 
     /// A server on a store that others may use too.
     pub async fn on(store: Store) -> Cluster {
+        Cluster::with(store, Limits::default()).await
+    }
+
+    /// A server that is less generous.
+    pub async fn within(limits: Limits) -> Cluster {
+        let store = Store::open(&StoreUrl::Memory, Options::default()).await.expect("the store opens");
+        Cluster::with(store, limits).await
+    }
+
+    async fn with(store: Store, limits: Limits) -> Cluster {
         let pki = tempfile::tempdir().expect("a directory");
         credentials(pki.path());
         let config = Config {
@@ -64,6 +74,7 @@ impl Cluster {
             store: store.clone(),
             advertise: None,
             patience: Default::default(),
+            limits,
         };
         let server = Server::start(config).await.expect("the server starts");
         Cluster { address: server.address(), server, store, pki }
@@ -176,6 +187,16 @@ impl Client {
         headers: &[(&str, &str)],
         body: Bytes,
     ) -> http::Response<Incoming> {
+        self.open_body(method, path, headers, Body::from(body)).await
+    }
+
+    pub async fn open_body(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Body,
+    ) -> http::Response<Incoming> {
         let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base));
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -183,7 +204,7 @@ impl Client {
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
-        let request = request.body(Body::from(body)).expect("a request");
+        let request = request.body(body).expect("a request");
         let answer = tokio::time::timeout(PATIENCE, self.http.request(request)).await;
         answer.expect("an answer in time").expect("an answer")
     }

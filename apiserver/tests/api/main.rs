@@ -2,6 +2,7 @@
 
 mod access;
 mod applying;
+mod backups;
 mod connecting;
 mod creating;
 mod deleting;
@@ -9,8 +10,10 @@ mod discovery;
 mod evicting;
 mod fixture;
 mod kube_client;
+mod limits;
 mod listing;
 mod logs;
+mod metrics;
 mod protobuf;
 mod protocols;
 mod reviews;

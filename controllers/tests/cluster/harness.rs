@@ -61,6 +61,7 @@ impl Cluster {
             store,
             advertise: None,
             patience: Default::default(),
+            limits: Default::default(),
         };
         let server = Server::start(config).await.expect("the server starts");
         let admin = local(server.local(Identity::admin()));

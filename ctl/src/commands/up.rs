@@ -148,6 +148,7 @@ impl Args {
         flag("--timeout", Some(self.timeout.to_string()));
         arguments.extend(self.patience.nodes.arguments());
         arguments.extend(self.patience.pods.arguments());
+        arguments.extend(self.patience.limits.arguments());
         arguments
     }
 }

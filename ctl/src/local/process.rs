@@ -19,7 +19,7 @@ use timonier_store::{Options, Store, StoreUrl};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// How long nodes may be silent, and pods stay on those that are.
+/// How long nodes may be silent, and pods stay on those that are; and what clients may take.
 #[derive(clap::Args, Clone, Debug, PartialEq, Default)]
 #[group(skip)]
 pub struct Patience {
@@ -27,6 +27,8 @@ pub struct Patience {
     pub nodes: timonier_controllers::NodeFlags,
     #[command(flatten)]
     pub pods: timonier_apiserver::Patience,
+    #[command(flatten)]
+    pub limits: timonier_apiserver::Limits,
 }
 
 /// A running cluster.
@@ -58,6 +60,7 @@ impl Cluster {
             store: open_store(dir, &settings).await?,
             advertise: None,
             patience: patience.pods,
+            limits: patience.limits,
         })
         .await?;
         let mut cluster =

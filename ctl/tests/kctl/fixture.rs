@@ -56,6 +56,7 @@ impl Cluster {
             store,
             advertise: None,
             patience: Default::default(),
+            limits: Default::default(),
         };
         let server = Server::start(config).await.expect("the server starts");
         // Both kctl and kubectl read where the server is from the file.

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper::{Method, Request, Response};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
 use std::net::SocketAddr;
@@ -63,6 +63,14 @@ impl Connection {
             .body(Full::new(body))?;
         self.sender.ready().await?;
         Ok(self.sender.send_request(request).await?)
+    }
+
+    /// Sends one request and reads the whole answer, whatever it is.
+    pub async fn answer(&mut self, method: Method, path: &str, kind: &str, body: Bytes) -> Result<StatusCode> {
+        let response = self.send(method, path, kind, body).await?;
+        let status = response.status();
+        response.into_body().collect().await?;
+        Ok(status)
     }
 
     /// Sends one request and reads the whole answer, which must be a success.

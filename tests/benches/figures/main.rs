@@ -6,6 +6,7 @@
 
 mod burst;
 mod fanout;
+mod flood;
 mod http;
 mod pods;
 mod podstart;
@@ -34,6 +35,9 @@ async fn main() -> Result<()> {
             let server = Server::start().await?;
             fanout::run(&server, writers, &mut report).await?;
         }
+    }
+    if asked("flood") {
+        flood::run(&mut report).await?;
     }
     if asked("podstart") {
         podstart::run(&mut report).await?;

@@ -13,7 +13,7 @@ pub struct Server {
     /// From starting the process to the first good answer of `/readyz`.
     pub ready_after: Duration,
     process: Child,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Server {
@@ -34,7 +34,7 @@ impl Server {
             .arg("--store")
             .arg(dir.path().join("store"))
             .spawn()?;
-        let mut server = Server { target, ready_after: Duration::ZERO, process, _dir: dir };
+        let mut server = Server { target, ready_after: Duration::ZERO, process, dir };
         loop {
             if let Some(status) = server.process.try_wait()? {
                 bail!("timonier-apiserver ended: {status}");
@@ -47,6 +47,11 @@ impl Server {
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
+    }
+
+    /// The cluster's credentials.
+    pub fn pki(&self) -> PathBuf {
+        self.dir.path().join("pki")
     }
 
     /// Resident memory of the server's process.

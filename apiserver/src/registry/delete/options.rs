@@ -29,7 +29,7 @@ pub struct DeleteOptions {
 
 impl DeleteOptions {
     pub async fn read(call: &mut Call, body: Body) -> Result<DeleteOptions, Status> {
-        let bytes = body::read(body).await?;
+        let bytes = body::read(body, call.app.limits.max_request_bytes).await?;
         let given =
             if bytes.is_empty() { Value::Null } else { body::decode(body::media_type(&call.headers), &bytes)?.value };
         DeleteOptions::of(call, &given)

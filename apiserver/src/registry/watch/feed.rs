@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::frame;
 use crate::accept::Shape;
+use crate::limits::WatchSeat;
 use crate::metrics::LongRunning;
 use crate::object::Object;
 use crate::registry::Call;
@@ -52,7 +53,8 @@ pub struct Feed {
     /// Whether the next Table must explain its columns.
     header: bool,
     ended: bool,
-    _counted: LongRunning,
+    counted: LongRunning,
+    _seat: WatchSeat,
 }
 
 impl Feed {
@@ -63,9 +65,10 @@ impl Feed {
         initial: Option<Initial>,
         bookmarks: bool,
         deadline: Instant,
+        seat: WatchSeat,
     ) -> Feed {
         Feed {
-            _counted: call.app.metrics.long_running(&call.info),
+            counted: call.app.metrics.long_running(&call.info),
             header: call.accept.shape == Shape::Table,
             call,
             selection,
@@ -75,6 +78,7 @@ impl Feed {
             next_bookmark: Instant::now() + BOOKMARK,
             deadline,
             ended: false,
+            _seat: seat,
         }
     }
 
@@ -140,11 +144,14 @@ impl Feed {
             }
             Err(WatchEnd::Failed(error)) => return Err(Status::internal(error)),
         };
+        let mut sent = 0;
         for event in &batch.events {
             if frame::change(out, &self.call, &self.selection, event, self.header)? {
                 self.header = false;
+                sent += 1;
             }
         }
+        self.counted.sent(sent);
         Ok(())
     }
 

@@ -25,6 +25,7 @@ const DEFAULT_SECONDS: std::ops::Range<u64> = 1800..3600;
 
 pub async fn watch(call: &mut Call) -> Result<Response, Status> {
     let selection = Selection::read(call)?;
+    let seat = call.app.watches.open(&call.identity.user)?;
     let bookmarks = call.query.flag("allowWatchBookmarks").unwrap_or(false);
     let seconds = match call.query.integer("timeoutSeconds")? {
         Some(seconds) if seconds > 0 => seconds.unsigned_abs(),
@@ -47,7 +48,7 @@ pub async fn watch(call: &mut Call) -> Result<Response, Status> {
         Start::After(_) => None,
     };
     let deadline = Instant::now() + Duration::from_secs(seconds);
-    let feed = Feed::new(call.clone(), selection, watch, initial, bookmarks, deadline);
+    let feed = Feed::new(call.clone(), selection, watch, initial, bookmarks, deadline, seat);
     let body = Body::from_stream(stream::unfold(feed, Feed::step));
     Ok(respond::typed(StatusCode::OK, frame::content_type(call.accept.encoding), body))
 }
