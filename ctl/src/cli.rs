@@ -40,6 +40,9 @@ enum Command {
     Down(commands::down::Args),
     Pki(commands::pki::Args),
     Node(commands::node::Args),
+    Backup(commands::backup::Args),
+    Restore(commands::restore::Args),
+    Migrate(commands::migrate::Args),
     /// Show everything about objects, their events included
     Describe(commands::describe::Args),
     /// Print what containers write
@@ -100,6 +103,9 @@ impl Command {
             Command::Down(args) => commands::down::run(args).await,
             Command::Pki(args) => commands::pki::run(args).await,
             Command::Node(args) => commands::node::run(args, global).await,
+            Command::Backup(args) => commands::backup::run(args, global).await,
+            Command::Restore(args) => commands::restore::run(args).await,
+            Command::Migrate(args) => commands::migrate::run(args).await,
             Command::Describe(args) => commands::describe::run(args, global).await,
             Command::Logs(args) => commands::logs::run(args, global).await,
             Command::Exec(args) => commands::exec::run(args, global).await,

@@ -8,6 +8,7 @@
 //! Reading order: `cli` (the command line), `connect` (which cluster), `cluster` (requests, what the server serves,
 //! which objects are meant), then one file a command under `commands`.
 
+mod backup;
 pub mod cli;
 mod cluster;
 mod commands;

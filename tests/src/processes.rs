@@ -57,6 +57,15 @@ impl Process {
         }
     }
 
+    /// Ends it as a service manager would, and waits for its end.
+    pub fn stop(&mut self) -> Result<()> {
+        if let Some(mut child) = self.child.take() {
+            Command::new("/bin/kill").arg(child.id().to_string()).status()?;
+            child.wait()?;
+        }
+        Ok(())
+    }
+
     pub fn is_running(&mut self) -> bool {
         self.child.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None)))
     }
@@ -124,14 +133,18 @@ impl Ground {
 
     /// An API server on a port of its own. The first one makes the credentials.
     pub async fn api_server(&mut self, name: &str) -> Result<ApiServer> {
-        let (address, port) = (self.address.to_string(), free_port()?);
-        let url = format!("https://{address}:{port}");
+        let url = format!("https://{}:{}", self.address, free_port()?);
+        self.api_server_at(name, url, &self.store_url()).await
+    }
+
+    /// An API server on this store, under an address that clients know already.
+    pub async fn api_server_at(&mut self, name: &str, url: String, store: &str) -> Result<ApiServer> {
+        let address = self.address.to_string();
         let pki = self.pki().display().to_string();
         if !self.pki().exists() {
             self.kctl(&["pki", "init", &pki, "--server", &url, "--name", &address]).await?;
         }
-        let (bind, store) = (format!("{address}:{port}"), self.store_url());
-        let args = ["--bind", &bind, "--pki", &pki, "--store", &store];
+        let args = ["--bind", url.trim_start_matches("https://"), "--pki", &pki, "--store", store];
         let process = Process::start(name, "timonier-apiserver", self.dir.path(), &args)?;
         let mut server = ApiServer { process, url, ground: self.dir.path().into() };
         let client = server.ready().await?;

@@ -2,6 +2,7 @@
 
 pub mod api_resources;
 pub mod apply;
+pub mod backup;
 pub mod completion;
 pub mod config;
 pub mod cordon;
@@ -17,10 +18,12 @@ pub mod exec;
 pub mod get;
 pub mod label;
 pub mod logs;
+pub mod migrate;
 pub mod node;
 pub mod patch;
 pub mod pki;
 pub mod port_forward;
+pub mod restore;
 pub mod rollout;
 pub mod scale;
 pub mod taint;

@@ -1,5 +1,6 @@
 //! The straight line from a manifest to containers, on real Docker, each scenario on both stores.
 
+mod backups;
 mod crashing;
 mod hollow;
 mod host_ports;
