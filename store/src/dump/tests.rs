@@ -100,3 +100,20 @@ fn a_newer_format_and_another_file_are_refused_by_name() {
     assert!(matches!(whole(b"apiVersion: v1\nkind: Pod\n"), Err(DumpError::NotADump)));
     assert!(matches!(whole(b""), Err(DumpError::Truncated { length: 0 })));
 }
+
+/// Written once, by another program, from what the format's description says. Every later version reads it.
+#[test]
+fn format_1_is_read_for_ever() {
+    let (verified, content) = whole(include_bytes!("../../tests/fixtures/format-1.backup")).unwrap();
+    assert_eq!((verified.head.revision.0, &*verified.head.writer), (11, "0.1.0"));
+    let entries: Vec<_> = content
+        .range("", None)
+        .map(|entry| (&*entry.key, entry.revision.0, entry.created.0, entry.tag.as_deref(), &entry.value[..]))
+        .collect();
+    let expected: [(&str, u64, u64, Option<&str>, &[u8]); 3] = [
+        ("namespaces/default", 3, 2, None, b"{\"kind\":\"Namespace\"}"),
+        ("pods/default/a", 9, 4, Some("node-1"), b"{\"kind\":\"Pod\"}"),
+        ("pods/default/b", 7, 7, Some(""), b""),
+    ];
+    assert_eq!(entries, expected);
+}

@@ -37,7 +37,8 @@ pub(super) async fn fill(
     let found = connection.call(kv.get(format.clone(), None)).await.map_err(failed)?;
     let some = GetOptions::new().with_prefix().with_limit(1).with_keys_only();
     let data = connection.call(kv.get(layout.data(), Some(some))).await.map_err(failed)?;
-    if !how.replace && !(found.kvs().is_empty() && data.kvs().is_empty()) {
+    let is_empty = found.kvs().is_empty() && data.kvs().is_empty();
+    if !is_empty && !how.replace {
         return Err(LoadError::NotEmpty { place: place() });
     }
     let text = found.kvs().first().map(|kv| String::from_utf8_lossy(kv.value()).into_owned()).unwrap_or_default();
