@@ -13,7 +13,7 @@ pub struct Served {
 }
 
 #[derive(Clone, Debug, Default, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub struct Of {
+pub struct Asked {
     pub verb: &'static str,
     #[prometheus(flatten)]
     pub served: Served,
@@ -23,7 +23,7 @@ pub struct Of {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct RequestLabels {
     #[prometheus(flatten)]
-    pub of: Of,
+    pub of: Asked,
     pub code: u16,
 }
 
@@ -34,17 +34,17 @@ pub struct CommitLabels {
     pub resource: String,
 }
 
-impl Of {
+impl Asked {
     /// A request for a resource that is served, or for none.
-    pub fn of(info: &RequestInfo) -> Of {
+    pub fn of(info: &RequestInfo) -> Asked {
         let served =
             Served { group: info.group.clone(), version: info.version.clone(), resource: info.resource.clone() };
-        Of { verb: verb(info.verb), served, subresource: subresource(&info.subresource) }
+        Asked { verb: verb(info.verb), served, subresource: subresource(&info.subresource) }
     }
 
     /// Resources that nobody serves share one line, so that no client can make up labels.
-    pub fn unknown(info: &RequestInfo) -> Of {
-        Of { verb: verb(info.verb), ..Of::default() }
+    pub fn unknown(info: &RequestInfo) -> Asked {
+        Asked { verb: verb(info.verb), ..Asked::default() }
     }
 }
 
@@ -116,11 +116,11 @@ mod tests {
     #[test]
     fn nothing_that_a_client_makes_up_becomes_a_label() {
         let read = |method: Method, path: &str| RequestInfo::read(&method, path, &Query::default());
-        let made_up = Of::of(&read(Method::GET, "/api/v1/namespaces/a/pods/b/whatever"));
+        let made_up = Asked::of(&read(Method::GET, "/api/v1/namespaces/a/pods/b/whatever"));
         assert_eq!((made_up.verb, made_up.subresource), ("GET", "other"));
-        let unknown = Of::unknown(&read(Method::POST, "/apis/my.group/v7/things"));
+        let unknown = Asked::unknown(&read(Method::POST, "/apis/my.group/v7/things"));
         assert_eq!((unknown.verb, unknown.served), ("CREATE", Served::default()));
         let strange = read(Method::from_bytes(b"BREW").unwrap(), "/coffee");
-        assert_eq!(Of::of(&strange).verb, "OTHER");
+        assert_eq!(Asked::of(&strange).verb, "OTHER");
     }
 }

@@ -24,15 +24,15 @@ use timonier_store::CommitError;
 
 use crate::app::App;
 use crate::request::RequestInfo;
-use labels::{CommitLabels, Of, RequestLabels, Served};
+use labels::{Asked, CommitLabels, RequestLabels, Served};
 
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
 
 pub struct Metrics {
     registry: Registry,
     requests: Family<RequestLabels, Counter>,
-    durations: Histograms<Of>,
-    long_running: Family<Of, Gauge>,
+    durations: Histograms<Asked>,
+    long_running: Family<Asked, Gauge>,
     watch_events: Family<Served, Counter>,
     commits: Histograms<CommitLabels>,
     commit_errors: Family<CommitLabels, Counter>,
@@ -46,7 +46,7 @@ impl Metrics {
         let requests = Family::<RequestLabels, Counter>::default();
         // prometheus-client adds `_total` to a counter's name.
         registry.register("apiserver_request", "Requests, by verb, resource and code", requests.clone());
-        let durations = Histograms::<Of>::new_with_constructor(|| {
+        let durations = Histograms::<Asked>::new_with_constructor(|| {
             Histogram::new([0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0])
         });
         registry.register(
@@ -54,7 +54,7 @@ impl Metrics {
             "Time to the head of the answer; watches and followed logs are not counted",
             durations.clone(),
         );
-        let long_running = Family::<Of, Gauge>::default();
+        let long_running = Family::<Asked, Gauge>::default();
         registry.register("apiserver_longrunning_requests", "Watches and followed logs now open", long_running.clone());
         let watch_events = Family::<Served, Counter>::default();
         registry.register("apiserver_watch_events", "Events sent to watchers", watch_events.clone());
@@ -79,7 +79,7 @@ impl Metrics {
 
     /// Counts a long-running request until the guard is dropped.
     pub fn long_running(&self, info: &RequestInfo) -> LongRunning {
-        let of = Of::of(info);
+        let of = Asked::of(info);
         let events = self.watch_events.get_or_create_owned(&of.served);
         let gauge = self.long_running.get_or_create_owned(&of);
         gauge.inc();
@@ -140,9 +140,9 @@ pub async fn layer(State(app): State<Arc<App>>, request: Request, next: Next) ->
         !info.is_resource || app.kinds.current().by_plural(&info.group, &info.version, &info.resource).is_some()
     });
     let of = match info {
-        Some(info) if known => Of::of(info),
-        Some(info) => Of::unknown(info),
-        None => Of::default(),
+        Some(info) if known => Asked::of(info),
+        Some(info) => Asked::unknown(info),
+        None => Asked::default(),
     };
     let long = info.is_some_and(labels::is_long_running);
     let running = info.and_then(|info| app.metrics.enter(info));
