@@ -11,11 +11,11 @@ export PATH    := $(PATH):/usr/sbin:/sbin:$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 export TIMONIER_HOST_DIR := $(DIR)/host
 CARGO ?= cargo
 
-.PHONY: help run stop build test test-engine lint bench clean
+.PHONY: help run stop build test test-engine lint bench bench-plots bench-engines clean
 
 help: ## this list
 	@echo "make TARGET [DIR=.timonier] [PORT=6443] [NODES=3] [STORE=embedded|etcd] [RUNTIME=docker|hollow]"
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 15
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 17
 
 run: ## install what is missing, start a cluster, deploy the sample, show it
 	@tools/run
@@ -47,10 +47,20 @@ lint: ## format and lints, as CI checks them
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 
-bench: ## figures beside the reference's
-	@tools/setup build docker etcd image
+bench: ## figures beside the reference's and etcd's, all or BENCH="requests fanout …", into target/bench
+	@tools/setup build etcd image
+	@tools/setup docker || echo "Docker is missing: what needs it is not measured" >&2
 	$(CARGO) build --release --locked --workspace --bins
-	$(CARGO) bench --locked -p timonier-tests --bench figures
+	$(CARGO) bench --locked --workspace --bench figures -- $(BENCH)
+
+bench-plots: bench ## the same, and the plots that README.md shows
+	cp $(or $(CARGO_TARGET_DIR),target)/bench/fan-out.svg $(or $(CARGO_TARGET_DIR),target)/bench/write-latency.svg docs/
+
+# Beside the workspace: nobody else compiles these engines. Its lock file follows the store's dependencies by itself.
+bench-engines: ## our log beside other storage engines: latency, recovery, space, flipped bits: GIGABYTES=4
+	@tools/setup build
+	$(CARGO) run --release --manifest-path tests/engines/Cargo.toml --target-dir target/engines -- \
+	  --gigabytes $(or $(GIGABYTES),4) --dir target --json target/bench/engines.json $(ENGINE)
 
 clean: ## what the compiler left
 	$(CARGO) clean

@@ -17,17 +17,27 @@ pub struct Etcd {
 }
 
 impl Etcd {
+    /// One for tests, whose data is worth no disk syncs.
     pub async fn start() -> Result<Etcd> {
+        Etcd::start_with(&["--unsafe-no-fsync"]).await
+    }
+
+    /// One as it comes: what it has acknowledged is on disk.
+    pub async fn durable() -> Result<Etcd> {
+        Etcd::start_with(&[]).await
+    }
+
+    async fn start_with(flags: &[&str]) -> Result<Etcd> {
         // Another process may take a port between choosing and listening: then choose again.
         for _ in 0..5 {
-            if let Some(etcd) = Etcd::try_start().await? {
+            if let Some(etcd) = Etcd::try_start(flags).await? {
                 return Ok(etcd);
             }
         }
         bail!("etcd found no free ports, five times")
     }
 
-    async fn try_start() -> Result<Option<Etcd>> {
+    async fn try_start(flags: &[&str]) -> Result<Option<Etcd>> {
         let dir = tempfile::tempdir()?;
         let [client, peer] = [free_port()?, free_port()?].map(|port| format!("http://127.0.0.1:{port}"));
         let log = std::fs::File::create(dir.path().join("log"))?;
@@ -37,8 +47,7 @@ impl Etcd {
             .args(["--name", "test", "--listen-client-urls", &client, "--advertise-client-urls", &client])
             .args(["--listen-peer-urls", &peer, "--initial-advertise-peer-urls", &peer])
             .arg(format!("--initial-cluster=test={peer}"))
-            // The tests' data is worth no disk syncs.
-            .arg("--unsafe-no-fsync")
+            .args(flags)
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
@@ -62,6 +71,11 @@ impl Etcd {
         }
         let log = std::fs::read_to_string(etcd.dir.path().join("log"))?;
         if log.contains("address already in use") { Ok(None) } else { bail!("etcd ended:\n{log}") }
+    }
+
+    /// Where its clients connect: `host:port`.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
     }
 
     /// The store URL of a cluster in this etcd.

@@ -8,7 +8,7 @@
 //!
 //! Reading order: [`binaries`], [`command`], [`wait`] (the basics), [`etcd`], [`image`], [`clients`], [`hosts`] (what a cluster needs),
 //! [`cluster`] (`kctl up`), [`processes`] (the same as separate processes), [`farm`] (nodes that are hosts of their own),
-//! [`scenario`] (running a test on both stores), [`watching`], [`replicas`] and [`pages`] (what tests look at).
+//! [`scenario`] (running a test on both stores), [`watching`], [`replicas`] and [`pages`] (what tests look at), [`plot`] (what the benchmarks draw).
 
 pub mod binaries;
 pub mod clients;
@@ -19,6 +19,7 @@ pub mod farm;
 pub mod hosts;
 pub mod image;
 pub mod pages;
+pub mod plot;
 pub mod processes;
 pub mod registry;
 pub mod replicas;

@@ -1,123 +1,143 @@
-//! Many watchers of one namespace while a few clients write: events delivered a second, and how late.
+//! Many watchers of one namespace while a few clients write: events delivered a second, how late, and what a delivered
+//! event costs the server.
 
-use super::http::Target;
-use super::report::{Report, quantile};
-use super::server::Server;
-use anyhow::{Context, Result};
-use bytes::Bytes;
-use http_body_util::BodyExt;
-use hyper::Method;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use tokio::sync::Semaphore;
 
-const WATCHERS: usize = 1_000;
-const SPAN: Duration = Duration::from_secs(5);
+use anyhow::Result;
+use bytes::Bytes;
+use hyper::Method;
+use tokio::task::JoinHandle;
+
+use super::figures::FanOut;
+use super::http::Target;
+use super::report::{Report, quantile};
+use super::server::Server;
+use super::watchers::{Protocol, Watchers};
+
+const SPAN: Duration = Duration::from_secs(3);
 const OBJECTS: &str = "/api/v1/namespaces/default/configmaps";
-/// The write's time in nanoseconds since the bench began follows this in every object.
-const MARK: &[u8] = br#""sent":""#;
+const PROTOCOLS: [Protocol; 2] = [Protocol::Http1, Protocol::Http2];
 
-#[derive(Default)]
-struct Delivered {
-    events: AtomicU64,
-    cut_off: AtomicU64,
-    done: AtomicBool,
-}
-
-pub async fn run(server: &Server, writers: usize, report: &mut Report) -> Result<()> {
-    let epoch = Instant::now();
-    let delivered = Arc::new(Delivered::default());
-    let watching = Arc::new(Semaphore::new(0));
-    let mut watchers = Vec::new();
-    for _ in 0..WATCHERS {
-        let (target, delivered, watching) = (server.target.clone(), delivered.clone(), watching.clone());
-        watchers.push(tokio::spawn(async move { watch(&target, &delivered, &watching, epoch).await }));
-    }
-    watching.acquire_many(WATCHERS as u32).await?.forget();
-
-    let writing: Vec<_> = (0..writers)
-        .map(|writer| {
-            let (target, delivered) = (server.target.clone(), delivered.clone());
-            tokio::spawn(async move { write(&target, writer, &delivered, epoch).await })
-        })
-        .collect();
-    tokio::time::sleep(SPAN).await;
-    let events = delivered.events.load(Ordering::Relaxed);
-    let rate = events as f64 / SPAN.as_secs_f64();
-    delivered.done.store(true, Ordering::Relaxed);
-    for writer in writing {
-        writer.await??;
-    }
-    let mut late = Vec::new();
-    for watcher in &mut watchers {
-        if let Ok(times) = tokio::time::timeout(Duration::from_secs(10), watcher).await {
-            late.extend(times??);
+pub async fn run(report: &mut Report) -> Result<()> {
+    report.step("writes that nobody watches");
+    let alone = measure(Protocol::Http1, 0, 8).await?;
+    let write = alone.cpu.as_secs_f64() / alone.writes as f64;
+    report.add("server CPU for a write, no watcher", write * 1e6, "µs", None);
+    for protocol in PROTOCOLS {
+        for watchers in [10, 100, 1000, 5000] {
+            let name = match (watchers, protocol) {
+                (1000, Protocol::Http1) => "1,000 watchers, 8 writers".to_owned(),
+                _ => format!("{watchers} watchers, {}", short(protocol)),
+            };
+            report.step(&name);
+            let mut run = measure(protocol, watchers, 8).await?;
+            let rate = run.events as f64 / SPAN.as_secs_f64();
+            report.add(&name, rate, "events/s", quantile(&mut run.late, 0.99));
+            cut_off(report, &name, &run);
+            let cpu = run.cpu.as_secs_f64() - write * run.writes as f64;
+            let cpu = cpu.max(0.0) * 1e6 / run.events.max(1) as f64;
+            report.add(&format!("{name}: server CPU an event"), cpu, "µs", None);
+            report.fan_out(FanOut {
+                protocol: protocol.name(),
+                watchers,
+                events_per_second: rate,
+                cpu_microseconds_per_event: cpu,
+            });
         }
     }
-    let p99 = quantile(&mut late, 0.99);
-    report.add(&format!("1,000 watchers, {writers} writers"), rate, "events/s", p99);
-    let cut_off = delivered.cut_off.load(Ordering::Relaxed);
-    if cut_off > 0 {
-        eprintln!("  {cut_off} of {WATCHERS} watchers were cut off");
+    for protocol in PROTOCOLS {
+        let name = match protocol {
+            Protocol::Http1 => "1,000 watchers, 64 writers".to_owned(),
+            Protocol::Http2 => "1,000 watchers, 64 writers, HTTP/2".to_owned(),
+        };
+        report.step(&name);
+        let mut run = measure(protocol, 1000, 64).await?;
+        report.add(&name, run.events as f64 / SPAN.as_secs_f64(), "events/s", quantile(&mut run.late, 0.99));
+        cut_off(report, &name, &run);
     }
     Ok(())
 }
 
-async fn write(target: &Target, writer: usize, delivered: &Delivered, epoch: Instant) -> Result<()> {
+fn short(protocol: Protocol) -> &'static str {
+    if protocol == Protocol::Http1 { "HTTP/1.1" } else { "HTTP/2" }
+}
+
+fn cut_off(report: &mut Report, name: &str, run: &Run) {
+    if run.cut_off > 0 {
+        report.add(&format!("{name}: cut off"), run.cut_off as f64, "watchers", None);
+    }
+}
+
+struct Run {
+    events: u64,
+    writes: u64,
+    late: Vec<Duration>,
+    cut_off: u64,
+    /// The server's, in the time in which the events were counted.
+    cpu: Duration,
+}
+
+async fn measure(protocol: Protocol, watchers: usize, writers: usize) -> Result<Run> {
+    let server = Server::start().await?;
+    let epoch = Instant::now();
+    let path = format!("{OBJECTS}?watch=true");
+    let watchers = Watchers::start(&server.target, protocol, watchers, &path, epoch).await?;
+    let writing = Writing::start(&server.target, writers, epoch);
+
+    let (seen, written, cpu) = (&watchers.seen, &writing.written, server.cpu()?);
+    tokio::time::sleep(SPAN).await;
+    let (events, writes) = (seen.events.load(Ordering::Relaxed), written.load(Ordering::Relaxed));
+    let cpu = server.cpu()? - cpu;
+    writing.stop().await?;
+    let late = watchers.drained().await;
+    let cut_off = watchers.seen.cut_off.load(Ordering::Relaxed);
+    Ok(Run { events, writes, late, cut_off, cpu })
+}
+
+/// Clients that each replace an object of their own again and again.
+struct Writing {
+    written: Arc<AtomicU64>,
+    stop: Arc<AtomicBool>,
+    writers: Vec<JoinHandle<Result<()>>>,
+}
+
+impl Writing {
+    fn start(target: &Target, writers: usize, epoch: Instant) -> Writing {
+        let (written, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+        let writers = (0..writers)
+            .map(|writer| {
+                let (target, written, stop) = (target.clone(), written.clone(), stop.clone());
+                tokio::spawn(async move { write(&target, writer, &written, &stop, epoch).await })
+            })
+            .collect();
+        Writing { written, stop, writers }
+    }
+
+    async fn stop(self) -> Result<()> {
+        self.stop.store(true, Ordering::Relaxed);
+        for writer in self.writers {
+            writer.await??;
+        }
+        Ok(())
+    }
+}
+
+async fn write(target: &Target, writer: usize, written: &AtomicU64, stop: &AtomicBool, epoch: Instant) -> Result<()> {
     let mut connection = target.connect().await?;
-    let body = |sent: u128| {
+    let text = "x".repeat(200);
+    let body = || {
+        let sent = epoch.elapsed().as_nanos();
         Bytes::from(format!(
-            r#"{{"apiVersion":"v1","kind":"ConfigMap","metadata":{{"name":"fan-{writer}"}},"data":{{"sent":"{sent}","text":"{}"}}}}"#,
-            "x".repeat(200)
+            r#"{{"apiVersion":"v1","kind":"ConfigMap","metadata":{{"name":"fan-{writer}"}},"data":{{"sent":"{sent}","text":"{text}"}}}}"#
         ))
     };
-    connection.call(Method::POST, OBJECTS, "application/json", body(epoch.elapsed().as_nanos())).await?;
+    connection.call(Method::POST, OBJECTS, "application/json", body()).await?;
     let path = format!("{OBJECTS}/fan-{writer}");
-    while !delivered.done.load(Ordering::Relaxed) {
-        let body = body(epoch.elapsed().as_nanos());
-        connection.call(Method::PUT, &path, "application/json", body).await?;
+    while !stop.load(Ordering::Relaxed) {
+        connection.call(Method::PUT, &path, "application/json", body()).await?;
+        written.fetch_add(1, Ordering::Relaxed);
     }
     Ok(())
-}
-
-/// Watches until the bench is over and nothing more comes; the delays of the events it saw, one in a hundred.
-async fn watch(target: &Target, delivered: &Delivered, watching: &Semaphore, epoch: Instant) -> Result<Vec<Duration>> {
-    let mut connection = target.connect().await?;
-    let path = format!("{OBJECTS}?watch=true");
-    let response = connection.send(Method::GET, &path, "application/json", Bytes::new()).await?;
-    anyhow::ensure!(response.status().is_success(), "watch: {}", response.status());
-    watching.add_permits(1);
-    let mut body = response.into_body();
-    let mut late = Vec::new();
-    let mut seen = 0u64;
-    loop {
-        let frame = match tokio::time::timeout(Duration::from_millis(500), body.frame()).await {
-            Ok(Some(frame)) => frame?,
-            Ok(None) => {
-                delivered.cut_off.fetch_add(1, Ordering::Relaxed);
-                return Ok(late);
-            }
-            Err(_) if delivered.done.load(Ordering::Relaxed) => return Ok(late),
-            Err(_) => continue,
-        };
-        let Some(data) = frame.data_ref() else { continue };
-        let events = data.iter().filter(|b| **b == b'\n').count() as u64;
-        delivered.events.fetch_add(events, Ordering::Relaxed);
-        seen += events;
-        if seen >= 100 {
-            seen = 0;
-            if let Some(sent) = sent(data) {
-                late.push(epoch.elapsed().saturating_sub(sent));
-            }
-        }
-    }
-}
-
-/// When the last object in some bytes was sent.
-fn sent(data: &[u8]) -> Option<Duration> {
-    let at = data.windows(MARK.len()).rposition(|window| window == MARK)? + MARK.len();
-    let digits = data[at..].iter().take_while(|b| b.is_ascii_digit()).count();
-    let text = std::str::from_utf8(&data[at..at + digits]).ok()?;
-    text.parse().context("sent").ok().map(Duration::from_nanos)
 }

@@ -23,11 +23,13 @@ const PAUSE: Duration = Duration::from_millis(10);
 const FLOOD: usize = 512;
 
 pub async fn run(report: &mut Report) -> Result<()> {
+    report.step("heartbeats alone");
     let server = Server::start().await?;
     let leases = node(&server).await?;
     let quiet = beat(&leases).await?;
     report.add("node heartbeat", BEATS as f64, "", Some(quiet));
 
+    report.step("heartbeats in a flood");
     let flood = Flood::start(&server.target).await?;
     let start = Instant::now();
     let flooded = beat(&leases).await;

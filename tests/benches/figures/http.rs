@@ -1,24 +1,28 @@
-//! One keep-alive HTTPS/1.1 connection with the admin's token: as little client as possible, so that the server is measured.
+//! Keep-alive HTTPS connections with the admin's token: as little client as possible, so that the server is measured.
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::client::conn::http2;
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 /// Where and as whom to connect.
 #[derive(Clone)]
 pub struct Target {
     pub address: SocketAddr,
     pub token: Arc<str>,
-    connector: TlsConnector,
+    http1: TlsConnector,
+    http2: TlsConnector,
 }
 
 impl Target {
@@ -26,21 +30,34 @@ impl Target {
         let mut roots = rustls::RootCertStore::empty();
         roots.add(CertificateDer::from_pem_file(ca).with_context(|| ca.display().to_string())?)?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = rustls::ClientConfig::builder_with_provider(provider)
+        let http1 = rustls::ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        Ok(Target { address, token: token.into(), connector: TlsConnector::from(Arc::new(config)) })
+        let mut http2 = http1.clone();
+        http2.alpn_protocols = vec![b"h2".to_vec()];
+        let [http1, http2] = [http1, http2].map(|config| TlsConnector::from(Arc::new(config)));
+        Ok(Target { address, token: token.into(), http1, http2 })
     }
 
     pub async fn connect(&self) -> Result<Connection> {
-        let socket = tokio::net::TcpStream::connect(self.address).await?;
-        socket.set_nodelay(true)?;
-        let name = ServerName::from(self.address.ip());
-        let tls = self.connector.connect(name, socket).await?;
-        let (sender, connection) = handshake(TokioIo::new(tls)).await?;
+        let (sender, connection) = handshake(TokioIo::new(self.tls(&self.http1).await?)).await?;
         tokio::spawn(connection);
         Ok(Connection { sender, token: self.token.clone(), host: self.address.to_string() })
+    }
+
+    /// A connection that many requests share at the same time.
+    pub async fn connect_http2(&self) -> Result<http2::SendRequest<Full<Bytes>>> {
+        let stream = TokioIo::new(self.tls(&self.http2).await?);
+        let (sender, connection) = http2::handshake(TokioExecutor::new(), stream).await?;
+        tokio::spawn(connection);
+        Ok(sender)
+    }
+
+    async fn tls(&self, connector: &TlsConnector) -> Result<TlsStream<TcpStream>> {
+        let socket = TcpStream::connect(self.address).await?;
+        socket.set_nodelay(true)?;
+        Ok(connector.connect(ServerName::from(self.address.ip()), socket).await?)
     }
 }
 

@@ -17,6 +17,7 @@ const ROUNDS: usize = 10;
 pub const IMAGE: &str = "timonier/web:bench";
 
 pub async fn run(report: &mut Report) -> Result<()> {
+    super::docker::needed()?;
     let cluster = Cluster::up().await?;
     let pods = cluster.pods().await?;
 

@@ -1,4 +1,4 @@
-//! Creates, patches, gets and lists against one server.
+//! Creates, patches, gets and lists against one server with an embedded store, and its restart.
 
 use super::http::{Connection, Target};
 use super::pods::pod;
@@ -11,19 +11,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-const PODS: &str = "/api/v1/namespaces/default/pods";
-const OBJECTS: usize = 20_000;
+pub const PODS: &str = "/api/v1/namespaces/default/pods";
+pub const OBJECTS: usize = 20_000;
 
-pub async fn run(server: &mut Server, report: &mut Report) -> Result<()> {
+pub async fn run(report: &mut Report) -> Result<()> {
+    let mut server = Server::start().await?;
+    report.add("start to ready, empty", server.ready_after.as_secs_f64() * 1e3, "ms", None);
+    report.add("memory, empty", server.memory_mb()?, "MB", None);
+
     let target = server.target.clone();
-    let (rate, p99) = load(&target, 64, OBJECTS, |connection, i| {
-        let body = Bytes::from(pod(&format!("bench-{i}")).to_string());
-        Box::pin(async move { connection.call(Method::POST, PODS, "application/json", body).await.map(drop) })
-    })
-    .await?;
-    report.add("create pods, 64 connections", rate, "/s", p99);
+    report.step("creating 20,000 pods");
+    let mut created = create_pods(&target).await?;
+    report.add("create pods, 64 connections", created.rate, "/s", quantile(&mut created.times, 0.99));
+    report.latencies("creates of pods", &mut created.times);
 
-    let (rate, p99) = load(&target, 64, OBJECTS / 2, |connection, i| {
+    report.step("patching 10,000 pods");
+    let mut patched = load(&target, 64, OBJECTS / 2, |connection, i| {
         let path = format!("{PODS}/bench-{i}");
         let body = Bytes::from(format!(r#"{{"metadata":{{"annotations":{{"bench.timonier.io/turn":"{i}"}}}}}}"#));
         Box::pin(
@@ -31,17 +34,20 @@ pub async fn run(server: &mut Server, report: &mut Report) -> Result<()> {
         )
     })
     .await?;
-    report.add("merge-patch pods, 64 connections", rate, "/s", p99);
+    report.add("merge-patch pods, 64 connections", patched.rate, "/s", quantile(&mut patched.times, 0.99));
+    report.latencies("merge patches of pods", &mut patched.times);
     report.add("memory after 20,000 objects", server.memory_mb()?, "MB", None);
 
-    let (rate, p99) = load(&target, 32, 100_000, |connection, i| {
+    report.step("getting pods");
+    let mut got = load(&target, 32, 100_000, |connection, i| {
         let path = format!("{PODS}/bench-{}", i % OBJECTS);
         Box::pin(async move { connection.get(&path).await.map(drop) })
     })
     .await?;
-    report.add("get one pod, 32 connections", rate, "/s", p99);
+    report.add("get one pod, 32 connections", got.rate, "/s", quantile(&mut got.times, 0.99));
 
     // The list that is measured has 10,000 pods: the other half goes.
+    report.step("deleting 10,000 pods");
     load(&target, 64, OBJECTS / 2, |connection, i| {
         let path = format!("{PODS}/bench-{}?gracePeriodSeconds=0", OBJECTS / 2 + i);
         Box::pin(
@@ -49,35 +55,57 @@ pub async fn run(server: &mut Server, report: &mut Report) -> Result<()> {
         )
     })
     .await?;
-    let mut connection = target.connect().await?;
-    let mut times = Vec::new();
-    for _ in 0..11 {
-        let start = Instant::now();
-        connection.get(PODS).await?;
-        times.push(start.elapsed());
-    }
-    let median = quantile(&mut times, 0.5).unwrap_or_default();
-    report.add("list 10,000 pods", median.as_secs_f64() * 1e3, "ms", None);
-    let mut times = Vec::new();
-    for _ in 0..21 {
-        let start = Instant::now();
-        connection.get(&format!("{PODS}?limit=500")).await?;
-        times.push(start.elapsed());
-    }
-    let median = quantile(&mut times, 0.5).unwrap_or_default();
-    report.add("a page of 500 pods", median.as_secs_f64() * 1e3, "ms", None);
+    report.step("listing pods");
+    let whole = reads(&target, PODS, 11).await?;
+    report.add("list 10,000 pods", whole.as_secs_f64() * 1e3, "ms", None);
+    let page = reads(&target, &format!("{PODS}?limit=500"), 21).await?;
+    report.add("a page of 500 pods", page.as_secs_f64() * 1e3, "ms", None);
+
+    report.step("restarting after kill -9");
+    server.restart().await?;
+    report.add("restart to ready, 40,000 writes", server.ready_after.as_secs_f64() * 1e3, "ms", None);
+    report.add("memory after that restart, 10,000 pods", server.memory_mb()?, "MB", None);
     Ok(())
+}
+
+/// Creates 20,000 pods over 64 connections.
+pub async fn create_pods(target: &Target) -> Result<Load> {
+    load(target, 64, OBJECTS, |connection, i| {
+        let body = Bytes::from(pod(&format!("bench-{i}")).to_string());
+        Box::pin(async move { connection.call(Method::POST, PODS, "application/json", body).await.map(drop) })
+    })
+    .await
+}
+
+/// The median of reading `path` so many times over one connection.
+async fn reads(target: &Target, path: &str, times: usize) -> Result<Duration> {
+    let mut connection = target.connect().await?;
+    let mut taken = Vec::with_capacity(times);
+    for _ in 0..times {
+        let start = Instant::now();
+        connection.get(path).await?;
+        taken.push(start.elapsed());
+    }
+    Ok(quantile(&mut taken, 0.5).unwrap_or_default())
 }
 
 type Call<'a> = std::pin::Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
 
-/// Runs `total` requests over `connections` connections; requests per second, and the latency's p99.
+/// How a load went.
+pub struct Load {
+    /// Requests a second.
+    pub rate: f64,
+    /// What each took.
+    pub times: Vec<Duration>,
+}
+
+/// Runs `total` requests over `connections` connections.
 async fn load(
     target: &Target,
     connections: usize,
     total: usize,
     request: impl for<'a> Fn(&'a mut Connection, usize) -> Call<'a> + Send + Sync + Clone + 'static,
-) -> Result<(f64, Option<Duration>)> {
+) -> Result<Load> {
     let next = Arc::new(AtomicUsize::new(0));
     let mut open = Vec::new();
     for _ in 0..connections {
@@ -107,5 +135,5 @@ async fn load(
         times.extend(worker.await??);
     }
     let rate = total as f64 / start.elapsed().as_secs_f64();
-    Ok((rate, quantile(&mut times, 0.99)))
+    Ok(Load { rate, times })
 }

@@ -13,11 +13,19 @@ pub struct Server {
     /// From starting the process to the first good answer of `/readyz`.
     pub ready_after: Duration,
     process: Child,
+    address: SocketAddr,
+    store: String,
     dir: TempDir,
 }
 
 impl Server {
+    /// A server with an embedded store.
     pub async fn start() -> Result<Server> {
+        Server::start_on(None).await
+    }
+
+    /// A server on the store at `url`; without one it has a store in its folder.
+    pub async fn start_on(url: Option<String>) -> Result<Server> {
         let dir = tempfile::tempdir()?;
         let pki = dir.path().join("pki");
         let made = Command::new(binary("kctl")?).args(["pki", "init"]).arg(&pki).stdout(Stdio::null()).status()?;
@@ -27,23 +35,32 @@ impl Server {
         let address = SocketAddr::from(([127, 0, 0, 1], TcpListener::bind("127.0.0.1:0")?.local_addr()?.port()));
         let target = Target::new(address, &token, &pki.join("ca.crt"))?;
 
+        let store = url.unwrap_or_else(|| dir.path().join("store").display().to_string());
+        let process = spawn(address, &pki, &store)?;
+        let mut server = Server { target, ready_after: Duration::ZERO, process, address, store, dir };
+        server.wait().await?;
+        Ok(server)
+    }
+
+    /// Ends the process as a power failure would, and starts another on what it left.
+    pub async fn restart(&mut self) -> Result<()> {
+        self.process.kill()?;
+        self.process.wait()?;
+        self.process = spawn(self.address, &self.dir.path().join("pki"), &self.store)?;
+        self.wait().await
+    }
+
+    async fn wait(&mut self) -> Result<()> {
         let start = Instant::now();
-        let process = Command::new(binary("timonier-apiserver")?)
-            .args(["--bind", &address.to_string(), "--log", "warn", "--pki"])
-            .arg(&pki)
-            .arg("--store")
-            .arg(dir.path().join("store"))
-            .spawn()?;
-        let mut server = Server { target, ready_after: Duration::ZERO, process, dir };
         loop {
-            if let Some(status) = server.process.try_wait()? {
+            if let Some(status) = self.process.try_wait()? {
                 bail!("timonier-apiserver ended: {status}");
             }
-            if let Ok(mut connection) = server.target.connect().await
+            if let Ok(mut connection) = self.target.connect().await
                 && connection.get("/readyz").await.is_ok()
             {
-                server.ready_after = start.elapsed();
-                return Ok(server);
+                self.ready_after = start.elapsed();
+                return Ok(());
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
@@ -54,6 +71,22 @@ impl Server {
         self.dir.path().join("pki")
     }
 
+    /// The folder of the embedded store.
+    pub fn store(&self) -> &Path {
+        Path::new(&self.store)
+    }
+
+    /// Processor time that the server has used so far.
+    pub fn cpu(&self) -> Result<Duration> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id()))?;
+        // The program's name, in parentheses, may hold anything; user and system time are the 12th and 13th after it.
+        let fields = stat.rsplit_once(") ").context("no stat")?.1;
+        let ticks = fields.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<u64>());
+        let ticks: u64 = ticks.sum::<Result<u64, _>>().context("no processor time")?;
+        // Linux shows programs a hundred ticks a second, whatever its own clock is.
+        Ok(Duration::from_millis(ticks * 10))
+    }
+
     /// Resident memory of the server's process.
     pub fn memory_mb(&self) -> Result<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
@@ -61,6 +94,12 @@ impl Server {
         let kilobytes: f64 = line.split_whitespace().nth(1).context("no number")?.parse()?;
         Ok(kilobytes / 1024.0)
     }
+}
+
+fn spawn(address: SocketAddr, pki: &Path, store: &str) -> Result<Child> {
+    let mut command = Command::new(binary("timonier-apiserver")?);
+    command.args(["--bind", &address.to_string(), "--log", "warn", "--pki"]).arg(pki).args(["--store", store]);
+    Ok(command.spawn()?)
 }
 
 impl Drop for Server {
@@ -75,4 +114,12 @@ pub fn binary(name: &str) -> Result<PathBuf> {
     let this = std::env::current_exe()?;
     let found = this.ancestors().map(|dir: &Path| dir.join(name)).find(|path| path.is_file());
     found.with_context(|| format!("{name} is not built; run `make bench`, which builds it"))
+}
+
+/// As many open files as this process may have; servers that it starts inherit that. Each watcher is one at either end.
+pub fn raise_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    // Where it can't be raised, connecting says that there are too many open files.
+    let _raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
