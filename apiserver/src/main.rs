@@ -7,10 +7,16 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
+use mimalloc::MiMalloc;
 use timonier_apiserver::{Config, Limits, Patience, PkiPaths, Server};
 use timonier_store::{Options, Store, StoreUrl};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
+
+/// An object is hundreds of small allocations: with this allocator a write takes half the time that it takes with the C
+/// library's.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Serves the Kubernetes API over TLS from a store.
 #[derive(Parser)]

@@ -1,7 +1,13 @@
 //! The `kctl` program: parse, run, report.
 
 use std::process::ExitCode;
+
+use mimalloc::MiMalloc;
 use timonier_ctl::cli::Cli;
+
+/// As in the API server, which `kctl up` runs in this process.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let cli = match Cli::from_command_line(std::env::args_os()) {

@@ -74,8 +74,12 @@ impl Requirement {
     }
 
     pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
-        let value = labels.get(&self.key);
-        let among = || value.is_some_and(|value| self.values.contains(value));
+        self.matches_value(labels.get(&self.key).map(String::as_str))
+    }
+
+    /// Whether `value` of the label, or its absence, is what is required.
+    fn matches_value(&self, value: Option<&str>) -> bool {
+        let among = || value.is_some_and(|value| self.values.iter().any(|one| one == value));
         let number = |text: &str| text.parse::<i64>().ok();
         let compared = || {
             let left = value.and_then(|v| number(v))?;
@@ -171,6 +175,11 @@ impl LabelSelector {
 
     pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
         self.0.iter().all(|requirement| requirement.matches(labels))
+    }
+
+    /// The same for labels that are kept in another form: `label` answers with the value of one.
+    pub fn matches_by<'v>(&self, label: impl Fn(&str) -> Option<&'v str>) -> bool {
+        self.0.iter().all(|requirement| requirement.matches_value(label(&requirement.key)))
     }
 }
 

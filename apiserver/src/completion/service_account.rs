@@ -10,6 +10,7 @@ use crate::object::Object;
 
 /// Where clients inside pods look for a token.
 const MOUNT_PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+const AUTOMOUNT: &str = "automountServiceAccountToken";
 /// An hour and a few seconds, by which Kubernetes knows tokens that were asked for like this one.
 const TOKEN_SECONDS: i64 = 3607;
 
@@ -24,7 +25,12 @@ pub fn complete(pod: &mut Value, namespace: &str, snapshot: &Snapshot) {
     };
     let name = json::text(spec, "serviceAccountName");
     let account = snapshot.get(&format!("serviceaccounts/{namespace}/{name}"));
-    let account = account.and_then(|entry| Object::of(entry).ok()?.stored_value().ok()).unwrap_or_default();
+    let account = account.and_then(|entry| {
+        let account = Object::of(entry).ok()?;
+        let says = account.may_have(AUTOMOUNT) || account.may_have("imagePullSecrets");
+        if says { account.stored_value().ok() } else { None }
+    });
+    let account = account.unwrap_or_default();
     if mounts_token(spec, &account) {
         mount_token(spec);
     }
@@ -35,8 +41,7 @@ pub fn complete(pod: &mut Value, namespace: &str, snapshot: &Snapshot) {
 
 /// The pod's own word counts before its account's.
 fn mounts_token(spec: &Value, account: &Value) -> bool {
-    const FIELD: &str = "automountServiceAccountToken";
-    match (json::get(spec, FIELD).as_bool(), json::get(account, FIELD).as_bool()) {
+    match (json::get(spec, AUTOMOUNT).as_bool(), json::get(account, AUTOMOUNT).as_bool()) {
         (Some(wanted), _) | (None, Some(wanted)) => wanted,
         (None, None) => true,
     }

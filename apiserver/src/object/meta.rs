@@ -1,7 +1,5 @@
 //! Reading and writing `metadata` of a decoded object.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
@@ -44,13 +42,6 @@ pub fn copy(object: &mut Value, from: &Value, field: &str) {
         Some(value) => set(object, field, value.clone()),
         None => remove(object, field),
     }
-}
-
-pub fn labels(object: &Value) -> BTreeMap<String, String> {
-    let Some(labels) = object["metadata"]["labels"].as_object() else {
-        return BTreeMap::new();
-    };
-    labels.iter().filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_string()))).collect()
 }
 
 pub fn finalizers(object: &Value) -> Vec<String> {

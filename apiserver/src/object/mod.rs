@@ -12,7 +12,9 @@
 
 mod index;
 pub mod meta;
+mod working;
 
+use std::cell::RefCell;
 use std::sync::{Arc, OnceLock};
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -28,8 +30,10 @@ use crate::kinds::Row;
 /// Header byte of a value that is plain JSON.
 const PLAIN_JSON: u8 = 1;
 const FIXED: usize = 9;
+/// The most bytes that a thread keeps to write objects into.
+const MOST_SCRATCH: usize = 64 << 10;
 
-/// A decoded entry: the index, and the served bytes, made once.
+/// A view of an entry: its index, and the served bytes, made once.
 pub struct Object {
     pub index: Index,
     pub revision: Revision,
@@ -67,7 +71,7 @@ impl Object {
         if stored.len() < FIXED + length || stored.len() - FIXED - length < splice {
             return Err("the value is cut short".to_string());
         }
-        let index = Index::decode(&stored[FIXED..FIXED + length])?;
+        let index = Index::read(stored.slice(FIXED..FIXED + length))?;
         Ok(Arc::new(Object {
             index,
             revision,
@@ -113,6 +117,16 @@ impl Object {
         serde_json::from_slice(&self.json).map_err(Status::internal)
     }
 
+    /// The same as writes work on it: each `fieldsV1` of its owners is still text, as `timonier_merge::apply` has it.
+    pub fn working_value(&self) -> Result<Value, Status> {
+        working::read(&self.json).map_err(Status::internal)
+    }
+
+    /// Whether the object may have a field of this name, at any place: false is certain.
+    pub fn may_have(&self, field: &str) -> bool {
+        memchr::memmem::find(&self.json, field.as_bytes()).is_some()
+    }
+
     /// The object as clients see it, decoded.
     pub fn value(&self) -> Result<Value, Status> {
         self.value_at(self.revision)
@@ -129,53 +143,90 @@ impl Object {
 
 /// The stored form of an object (in its storage version). Any `resourceVersion` in it is left out.
 pub fn encode(object: &Value, row: &Row) -> Result<Bytes, Status> {
-    let index = Index::of(object, row).encode();
-    let mut out = Vec::with_capacity(FIXED + index.len() + 512);
-    out.put_u8(PLAIN_JSON);
-    out.put_u32_le(index.len() as u32);
-    out.put_u32_le(0);
-    out.extend_from_slice(&index);
-    let start = out.len();
-    let splice = write_json(&mut out, object).map_err(Status::internal)? - start;
-    out[5..FIXED].copy_from_slice(&(splice as u32).to_le_bytes());
-    Ok(Bytes::from(out))
+    thread_local! {
+        /// Kept for its memory: what is stored is a copy that is not a byte too long.
+        static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    }
+    SCRATCH.with_borrow_mut(|out| {
+        out.clear();
+        out.shrink_to(MOST_SCRATCH);
+        out.put_u8(PLAIN_JSON);
+        out.put_u64_le(0);
+        Index::write(out, object, row);
+        let start = out.len();
+        let splice = write_json(out, object).map_err(Status::internal)? - start;
+        out[1..5].copy_from_slice(&((start - FIXED) as u32).to_le_bytes());
+        out[5..FIXED].copy_from_slice(&(splice as u32).to_le_bytes());
+        Ok(Bytes::copy_from_slice(out))
+    })
 }
 
 /// Writes the object and returns the position just behind `"metadata":{`.
 fn write_json(out: &mut Vec<u8>, object: &Value) -> Result<usize, String> {
     let fields = object.as_object().ok_or("the object is not a JSON object")?;
     let mut splice = None;
-    out.push(b'{');
-    for (position, (key, value)) in fields.iter().enumerate() {
+    write_members(out, fields.iter(), |out, key, value| {
+        if key != "metadata" {
+            return write_value(out, value);
+        }
+        let metadata = value.as_object().ok_or("metadata is not a JSON object")?;
+        splice = Some(out.len() + 1);
+        let members = metadata.iter().filter(|(key, _)| *key != "resourceVersion");
+        let written = write_members(out, members, |out, key, value| match value {
+            Value::Array(owners) if key == "managedFields" => write_owners(out, owners),
+            _ => write_value(out, value),
+        })?;
+        if written == 0 { Err("metadata is empty".to_string()) } else { Ok(()) }
+    })?;
+    splice.ok_or_else(|| "the object has no metadata".to_string())
+}
+
+/// Writes owners; a `fieldsV1` that is text is that text.
+fn write_owners(out: &mut Vec<u8>, owners: &[Value]) -> Result<(), String> {
+    out.push(b'[');
+    for (position, owner) in owners.iter().enumerate() {
         if position > 0 {
             out.push(b',');
         }
+        let Value::Object(members) = owner else {
+            write_value(out, owner)?;
+            continue;
+        };
+        write_members(out, members.iter(), |out, key, value| match value {
+            Value::String(text) if key == "fieldsV1" => {
+                out.extend_from_slice(text.as_bytes());
+                Ok(())
+            }
+            _ => write_value(out, value),
+        })?;
+    }
+    out.push(b']');
+    Ok(())
+}
+
+/// Writes an object member by member, and returns how many there were.
+fn write_members<'a>(
+    out: &mut Vec<u8>,
+    members: impl Iterator<Item = (&'a String, &'a Value)>,
+    mut write: impl FnMut(&mut Vec<u8>, &str, &Value) -> Result<(), String>,
+) -> Result<usize, String> {
+    let mut written = 0;
+    out.push(b'{');
+    for (key, value) in members {
+        if written > 0 {
+            out.push(b',');
+        }
+        written += 1;
         serde_json::to_writer(&mut *out, key).map_err(|e| e.to_string())?;
         out.push(b':');
-        if key != "metadata" {
-            serde_json::to_writer(&mut *out, value).map_err(|e| e.to_string())?;
-            continue;
-        }
-        let metadata = value.as_object().ok_or("metadata is not a JSON object")?;
-        out.push(b'{');
-        splice = Some(out.len());
-        let mut first = true;
-        for (key, value) in metadata.iter().filter(|(key, _)| *key != "resourceVersion") {
-            if !first {
-                out.push(b',');
-            }
-            first = false;
-            serde_json::to_writer(&mut *out, key).map_err(|e| e.to_string())?;
-            out.push(b':');
-            serde_json::to_writer(&mut *out, value).map_err(|e| e.to_string())?;
-        }
-        if first {
-            return Err("metadata is empty".to_string());
-        }
-        out.push(b'}');
+        write(out, key, value)?;
     }
     out.push(b'}');
-    splice.ok_or_else(|| "the object has no metadata".to_string())
+    Ok(written)
+}
+
+fn write_value(out: &mut Vec<u8>, value: &Value) -> Result<(), String> {
+    serde_json::to_writer(out, value).map_err(|e| e.to_string())
 }
 
 #[cfg(test)]
@@ -197,8 +248,8 @@ mod tests {
         expected["metadata"]["resourceVersion"] = json!("12");
         assert_eq!(served, expected);
         assert_eq!(read.value().ok(), Some(expected));
-        assert_eq!((&*read.index.name, &*read.index.namespace), ("c", "n"));
-        assert_eq!(read.index.labels.get("x").map(String::as_str), Some("y"));
+        assert_eq!((read.index.name(), read.index.namespace()), ("c", "n"));
+        assert_eq!((read.index.label("x"), read.index.label("z")), (Some("y"), None));
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub async fn bind(call: &mut Call, body: Body) -> Result<Response, Status> {
     let node = target(&binding, &call.info.name)?;
     let name = call.info.name.clone();
     write::modify(call, &name, Part::Binding, Ownership::Untracked, |call, current| {
-        let mut pod = current.stored_value()?;
+        let mut pod = current.stored.clone();
         assign(&mut pod, &binding, &node, Timestamp::now())
             .map_err(|detail| Status::conflict(&GroupResource::new("", "pods/binding"), &call.info.name, detail))?;
         Ok(pod)

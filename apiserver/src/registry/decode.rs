@@ -42,6 +42,7 @@ pub async fn body(call: &Call, body: axum::body::Body) -> Result<Decoded, Status
 pub fn object(call: &mut Call, decoded: Decoded) -> Result<Value, Status> {
     let row = call.row.clone();
     let mut object = kind(&row, decoded.value)?;
+    sent_owners(&mut object);
     prune(call, &row, &mut object, decoded.duplicates)?;
     place(call, &mut object)?;
     Ok(object)
@@ -72,6 +73,16 @@ pub fn kind(row: &Row, mut object: Value) -> Result<Value, Status> {
         meta::of(&mut object);
     }
     Ok(object)
+}
+
+/// Takes text out of the place of fields in `metadata.managedFields`: there it is the server's own form.
+pub fn sent_owners(object: &mut Value) {
+    let owners = object.pointer_mut("/metadata/managedFields").and_then(Value::as_array_mut);
+    for owner in owners.into_iter().flatten().filter_map(Value::as_object_mut) {
+        if owner.get("fieldsV1").is_some_and(Value::is_string) {
+            owner.remove("fieldsV1");
+        }
+    }
 }
 
 /// Drops what the schema does not know and says so as the client wishes; wrong types are always refused.

@@ -19,8 +19,8 @@ pub async fn delete_collection(call: &mut Call, body: Body) -> Result<Response, 
     let found = std::mem::take(&mut page.objects);
     let mut revision = snapshot.revision();
     for object in found {
-        call.info.namespace.clone_from(&object.index.namespace);
-        match delete::one(call, &object.index.name, &options).await {
+        call.info.namespace = object.index.namespace().to_string();
+        match delete::one(call, object.index.name(), &options).await {
             Ok(Deleted::Gone(object) | Deleted::Ending(object)) => {
                 revision = revision.max(object.revision);
                 page.objects.push(object);

@@ -29,7 +29,7 @@ pub async fn evict(call: &mut Call, body: Body) -> Result<Response, Status> {
     if !call.dry_run()? && !meta::is_deleting(&pod) && !has_ended(&pod) {
         let uid = meta::text(&pod, "uid").to_string();
         write::modify(call, &name, Part::Status, Ownership::Untracked, |_, current| {
-            let mut pod = current.stored_value()?;
+            let mut pod = current.stored.clone();
             disrupt(&mut pod, Timestamp::now());
             meta::set(&mut pod, "uid", &*uid);
             Ok(pod)

@@ -17,7 +17,7 @@ use super::write::{self, Ownership, Part};
 use super::{decode, shape};
 use crate::body;
 use crate::kinds::Row;
-use crate::object::{Object, meta};
+use crate::object::meta;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PatchType {
@@ -58,14 +58,23 @@ pub async fn patch(call: &mut Call, body: Body, part: Part) -> Result<Response, 
     let patch = decoded.value;
     let name = call.info.name.clone();
     let written = write::modify(call, &name, part, Ownership::Untracked, |call, current| {
-        let before = shape::served_value(call, current, current.revision)?;
         let row = call.row.clone();
-        let after = patched(&row, kind, &before, &patch)?;
+        // Owners are decoded for a patch that may have to do with them.
+        let owners = kind == PatchType::Json || names_owners(&patch);
+        let mut before = if owners { current.object.stored_value()? } else { current.stored.clone() };
+        meta::set(&mut before, "resourceVersion", current.object.revision.to_string());
+        if row.converts() {
+            row.hooks.to_served(&mut before);
+        }
+        let after = patched(&row, kind, before, &patch)?;
         let mut after = decode::kind(&row, after)?;
+        if owners {
+            decode::sent_owners(&mut after);
+        }
         decode::prune(call, &row, &mut after, duplicates.clone())?;
         decode::place(call, &mut after)?;
         // Only a revision that the patch itself names is insisted on.
-        if meta::text(&after, "resourceVersion") == meta::text(&before, "resourceVersion") {
+        if meta::text(&after, "resourceVersion") == current.object.revision.to_string() {
             meta::remove(&mut after, "resourceVersion");
         }
         if call.row.converts() {
@@ -77,15 +86,19 @@ pub async fn patch(call: &mut Call, body: Body, part: Part) -> Result<Response, 
     shape::one(call, StatusCode::OK, &written)
 }
 
+fn names_owners(patch: &Value) -> bool {
+    patch["metadata"].get("managedFields").is_some()
+}
+
 /// The document after one of the patches without owners.
-pub fn patched(row: &Row, kind: PatchType, before: &Value, patch: &Value) -> Result<Value, Status> {
+pub fn patched(row: &Row, kind: PatchType, before: Value, patch: &Value) -> Result<Value, Status> {
     let result = match kind {
-        PatchType::Json => timonier_merge::json_patch(before, patch),
+        PatchType::Json => timonier_merge::json_patch(&before, patch),
         PatchType::Merge | PatchType::Apply if !patch.is_object() => {
             return Err(Status::bad_request("a merge patch is an object"));
         }
         PatchType::Merge | PatchType::Apply => Ok(timonier_merge::merge_patch(before, patch)),
-        PatchType::Strategic => timonier_merge::strategic(before, patch, schema(row)?),
+        PatchType::Strategic => timonier_merge::strategic(&before, patch, schema(row)?),
     };
     result.map_err(|error| match error {
         PatchError::Malformed(reason) => Status::bad_request(reason),
@@ -141,8 +154,8 @@ async fn apply(call: &mut Call, bytes: &Bytes, part: Part) -> Result<Response, S
             Err(status) => return Err(status),
         }
     }
-    let written = write::modify(call, &name, part, Ownership::Applied, |_, current: &Object| {
-        let mut new = merged(Some(&current.stored_value()?))?;
+    let written = write::modify(call, &name, part, Ownership::Applied, |_, current| {
+        let mut new = merged(Some(current.stored))?;
         for (field, value) in [("resourceVersion", &pinned), ("uid", &uid)] {
             if !value.is_empty() {
                 meta::set(&mut new, field, &**value);

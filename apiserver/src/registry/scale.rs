@@ -49,7 +49,7 @@ pub async fn patch(call: &mut Call, body: Body) -> Result<Response, Status> {
             }
             // A Scale has no lists: strategic merge and apply are plain merges.
             _ if !patch.is_object() => return Err(Status::bad_request("a merge patch is an object")),
-            _ => timonier_merge::merge_patch(before, &patch),
+            _ => timonier_merge::merge_patch(before.clone(), &patch),
         };
         if after["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"] {
             meta::remove(&mut after, "resourceVersion");
@@ -63,9 +63,9 @@ pub async fn patch(call: &mut Call, body: Body) -> Result<Response, Status> {
 async fn write(call: &mut Call, change: impl Fn(&Value) -> Result<Value, Status>) -> Result<Response, Status> {
     let name = call.info.name.clone();
     let written = write::modify(call, &name, Part::Scale, Ownership::Untracked, |_, current| {
-        let scale = change(&scale_of(&current.value()?))?;
+        let scale = change(&scale_of(&current.object.value()?))?;
         let replicas = replicas(&scale, &name)?;
-        let mut new = current.stored_value()?;
+        let mut new = current.stored.clone();
         new["spec"]["replicas"] = replicas.into();
         for field in ["resourceVersion", "uid"] {
             if !meta::text(&scale, field).is_empty() {

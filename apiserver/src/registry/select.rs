@@ -68,7 +68,7 @@ impl Selection {
     pub fn matches(&self, object: &Object) -> bool {
         let index = &object.index;
         let fields = self.fields.iter().all(|r| (index.field(&r.field) == r.value) == r.equal);
-        fields && self.labels.as_ref().is_none_or(|labels| labels.matches(&index.labels))
+        fields && self.labels.as_ref().is_none_or(|labels| labels.matches_by(|key| index.label(key)))
     }
 
     /// What of it the store can see to: as few wake-ups as possible.

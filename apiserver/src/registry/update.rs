@@ -29,7 +29,7 @@ pub async fn update(call: &mut Call, body: Body, part: Part) -> Result<Response,
             // All but the finalizers stays as it is.
             let finalizers = new["spec"]["finalizers"].take();
             let revision = new["metadata"]["resourceVersion"].take();
-            new = current.stored_value()?;
+            new = current.stored.clone();
             new["spec"]["finalizers"] = finalizers;
             if revision.is_string() {
                 new["metadata"]["resourceVersion"] = revision;

@@ -11,7 +11,7 @@ use serde_json::Value;
 use timonier_api::names;
 use timonier_api::status::{Cause, Status};
 use timonier_merge::apply::{Manager, track};
-use timonier_store::{CommitError, Entry, Key, Revision, Txn};
+use timonier_store::{CommitError, Key, Revision, Txn};
 
 use super::call::{Call, schema};
 use super::{delete, keys};
@@ -86,10 +86,8 @@ pub async fn create(call: &mut Call, mut object: Value, ownership: Ownership) ->
     if counts_generations(&row) {
         meta::set(&mut object, "generation", 1);
     }
-    let unnamed = object;
     let mut last = String::new();
-    for _ in 0..NAME_ATTEMPTS {
-        let mut object = unnamed.clone();
+    for attempt in 0..NAME_ATTEMPTS {
         if generate {
             last = names::generate_name(meta::text(&object, "generateName"));
             meta::set(&mut object, "name", &*last);
@@ -99,7 +97,8 @@ pub async fn create(call: &mut Call, mut object: Value, ownership: Ownership) ->
         if !errors.is_empty() {
             return Err(Status::invalid(&call.row.kind.group_kind(), &name, errors));
         }
-        if ownership == Ownership::Untracked {
+        // A name has no owner: another one changes nothing here.
+        if attempt == 0 && ownership == Ownership::Untracked {
             own(call, Part::Main, None, &mut object)?;
         }
         admit(&Attributes { identity: &call.identity, row: &row, old: None, new: Some(&object), grace_period: None })?;
@@ -136,8 +135,8 @@ fn writable_namespace(call: &Call, snapshot: &timonier_store::Snapshot) -> Resul
     let resource = timonier_api::kind::GroupResource::new("", "namespaces");
     let entry =
         snapshot.get(&format!("namespaces/{namespace}")).ok_or_else(|| Status::not_found(&resource, namespace))?;
-    let stored = Object::of(entry)?.stored_value()?;
-    if !meta::is_deleting(&stored) {
+    let object = Object::of(entry)?;
+    if !object.may_have("deletionTimestamp") || !meta::is_deleting(&object.working_value()?) {
         return Ok(());
     }
     let message = format!("unable to create new content in namespace {namespace} because it is being terminated");
@@ -148,6 +147,15 @@ fn writable_namespace(call: &Call, snapshot: &timonier_store::Snapshot) -> Resul
     }))
 }
 
+/// The object that is to be changed.
+#[derive(Clone, Copy)]
+pub struct Current<'a> {
+    pub object: &'a Object,
+    /// The same, decoded, in storage form, without `resourceVersion`, its owners' fields as text
+    /// ([`Object::working_value`]).
+    pub stored: &'a Value,
+}
+
 /// Changes the object called `name`. `change` gets the current object and returns the new one, in storage form; when that
 /// names a `resourceVersion`, the write happens at that revision or not at all, else it is done again on what came first.
 pub async fn modify(
@@ -155,15 +163,15 @@ pub async fn modify(
     name: &str,
     part: Part,
     ownership: Ownership,
-    mut change: impl FnMut(&mut Call, &Object) -> Result<Value, Status>,
+    mut change: impl FnMut(&mut Call, Current<'_>) -> Result<Value, Status>,
 ) -> Result<Arc<Object>, Status> {
     for _ in 0..WRITE_ATTEMPTS {
         let entry = call.entry(name).await?;
         let current = Object::of(&entry)?;
-        let old = current.stored_value()?;
+        let old = current.working_value()?;
         let warned = call.warnings.len();
-        let mut new = change(call, &current)?;
-        let pinned = pinned(call, name, &new, &entry)?;
+        let mut new = change(call, Current { object: &current, stored: &old })?;
+        let pinned = pinned(call, name, &new, &old, entry.revision)?;
         prepare(call, part, ownership, &old, &mut new)?;
         if new == old {
             return Ok(current);
@@ -195,20 +203,16 @@ pub fn modified(call: &Call, name: &str) -> Status {
 }
 
 /// Whether the new object insists on a revision or uid; 409 when they are not the current ones.
-fn pinned(call: &Call, name: &str, new: &Value, entry: &Entry) -> Result<bool, Status> {
-    let uid = meta::text(new, "uid");
-    if !uid.is_empty() {
-        let current = Object::of(entry)?.stored_value()?;
-        let current = meta::text(&current, "uid");
-        if current != uid {
-            let detail = format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {current}");
-            return Err(Status::conflict(&call.resource(), name, detail));
-        }
+fn pinned(call: &Call, name: &str, new: &Value, old: &Value, at: Revision) -> Result<bool, Status> {
+    let (uid, current) = (meta::text(new, "uid"), meta::text(old, "uid"));
+    if !uid.is_empty() && current != uid {
+        let detail = format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {current}");
+        return Err(Status::conflict(&call.resource(), name, detail));
     }
     match meta::text(new, "resourceVersion") {
         "" | "0" => Ok(false),
         given => match given.parse::<Revision>() {
-            Ok(revision) if revision == entry.revision => Ok(true),
+            Ok(revision) if revision == at => Ok(true),
             Ok(_) => Err(modified(call, name)),
             Err(_) => Err(Status::bad_request(format!(
                 "metadata.resourceVersion: Invalid value: {given:?}: must be a number"

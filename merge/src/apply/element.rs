@@ -64,16 +64,16 @@ fn key_part<'a>(item: &'a Map<String, Value>, name: &str, schema: &'a Schema) ->
 }
 
 /// Reads an element of a stored set; `None` if it is none. Keys and values are brought into the one form.
-pub(super) fn decode(text: &str) -> Option<Box<str>> {
+pub(super) fn decode(text: Box<str>) -> Option<Box<str>> {
     let (kind, rest) = text.split_at_checked(2)?;
     match kind {
-        "f:" => Some(text.into()),
+        "f:" => Some(text),
         "k:" => {
             let keys: Map<String, Value> = serde_json::from_str(rest).ok()?;
             Some(format!("k:{}", Value::Object(keys)).into())
         }
         "v:" => Some(value(&serde_json::from_str(rest).ok()?)),
-        "i:" => rest.parse::<u32>().ok().map(|_| text.into()),
+        "i:" => rest.parse::<u32>().ok().map(|_| text),
         _ => None,
     }
 }

@@ -2,9 +2,11 @@
 
 use std::cmp::Ordering;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::element;
+
+mod text;
 
 /// A set of paths. The node's own path is in the set if it is `owned`; invariant: no node without a path below it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -119,8 +121,11 @@ impl FieldSet {
 
     /// Whether the set that is stored as `fields` has a path of this one. Saves decoding what a write leaves alone.
     pub(super) fn touches(&self, fields: &Value) -> bool {
-        let Value::Object(stored) = fields else {
-            return false;
+        let stored = match fields {
+            Value::Object(stored) => stored,
+            // Reading the text is all that could be saved.
+            Value::String(_) => return true,
+            _ => return false,
         };
         if self.owned && (stored.is_empty() || stored.contains_key(".")) {
             return true;
@@ -133,8 +138,10 @@ impl FieldSet {
 
     /// Whether `fields` is what [`FieldSet::encode`] makes of this set.
     pub(super) fn is_stored_as(&self, fields: &Value) -> bool {
-        let Value::Object(stored) = fields else {
-            return false;
+        let stored = match fields {
+            Value::Object(stored) => stored,
+            Value::String(text) => return self.encode() == *text,
+            _ => return false,
         };
         let dot = usize::from(self.owned && !self.children.is_empty());
         stored.len() == self.children.len() + dot
@@ -171,20 +178,19 @@ impl FieldSet {
         }
     }
 
-    /// `FieldsV1`: a tree of objects in which `{}` and `{".": {}, …}` are paths of the set.
-    pub fn encode(&self) -> Value {
-        let mut node = Map::new();
-        if self.owned && !self.children.is_empty() {
-            node.insert(".".into(), Value::Object(Map::new()));
-        }
-        for (element, child) in &self.children {
-            node.insert(element.to_string(), child.encode());
-        }
-        Value::Object(node)
+    /// `FieldsV1`: a tree of objects in which `{}` and `{".": {}, …}` are paths of the set. As text: compact, its
+    /// names sorted.
+    pub fn encode(&self) -> String {
+        let mut text = String::with_capacity(256);
+        text::write(&mut text, self);
+        text
     }
 
-    /// The reverse of [`FieldSet::encode`]; `None` if `fields` is no `FieldsV1`.
+    /// The reverse of [`FieldSet::encode`], of text or of the same as JSON; `None` if `fields` is no `FieldsV1`.
     pub fn decode(fields: &Value) -> Option<FieldSet> {
+        if let Value::String(text) = fields {
+            return text::read(text);
+        }
         let mut set = FieldSet::default();
         for (name, below) in fields.as_object()? {
             if name == "." {
@@ -195,7 +201,7 @@ impl FieldSet {
             if child.children.is_empty() {
                 child.owned = true;
             }
-            set.insert(element::decode(name)?, child);
+            set.insert(element::decode(name.as_str().into())?, child);
         }
         Some(set)
     }
@@ -217,8 +223,12 @@ mod tests {
             "f:metadata": {"f:labels": {".": {}, "f:app": {}}, "f:finalizers": {"v:\"a\"": {}}},
             "f:spec": {"f:containers": {"k:{\"name\":\"web\"}": {".": {}, "f:image": {}}}},
         });
-        assert_eq!(set(stored.clone()).encode(), stored);
-        assert!(set(stored.clone()).is_stored_as(&stored));
+        let encoded = set(stored.clone()).encode();
+        assert_eq!(encoded, stored.to_string());
+        for stored in [stored, Value::String(encoded)] {
+            assert_eq!(FieldSet::decode(&stored), Some(set(stored.clone())));
+            assert!(set(stored.clone()).is_stored_as(&stored));
+        }
     }
 
     #[test]
@@ -238,7 +248,7 @@ mod tests {
     fn keys_have_one_form_however_they_were_written() {
         let loose = json!({"f:ports": {"k:{ \"protocol\": \"TCP\", \"port\": 80 }": {}}});
         let tight = json!({"f:ports": {"k:{\"port\":80,\"protocol\":\"TCP\"}": {}}});
-        assert_eq!(set(loose).encode(), tight);
+        assert_eq!(set(loose).encode(), tight.to_string());
     }
 
     #[test]

@@ -98,6 +98,7 @@ impl Entry {
 
     fn is_empty(&self) -> bool {
         match &self.fields {
+            Fields::Stored(Value::String(text)) => text == "{}",
             Fields::Stored(stored) => stored.as_object().is_none_or(Map::is_empty),
             Fields::Decoded(set) => set.is_empty(),
         }
@@ -129,7 +130,8 @@ impl Entry {
             Operation::Update => "Update",
         };
         let fields = match self.fields {
-            Fields::Stored(stored) => stored,
+            Fields::Stored(Value::String(text)) => text,
+            Fields::Stored(stored) => stored.to_string(),
             Fields::Decoded(set) => set.encode(),
         };
         let mut entry = Map::new();
@@ -144,7 +146,7 @@ impl Entry {
         put("operation", operation.to_owned());
         put("subresource", self.subresource);
         put("time", self.time.unwrap_or_default());
-        entry.insert("fieldsV1".into(), fields);
+        entry.insert("fieldsV1".into(), fields.into());
         Value::Object(entry)
     }
 }
@@ -164,7 +166,9 @@ impl Managers {
         let mut managers = Managers::of(entries)?;
         for entry in &mut managers.0 {
             if let Fields::Stored(stored) = &entry.fields {
-                entry.fields = Fields::Decoded(FieldSet::decode(stored)?);
+                // Text stands for a set only in what the server itself has stored.
+                let set = stored.is_object().then(|| FieldSet::decode(stored)).flatten();
+                entry.fields = Fields::Decoded(set?);
             }
         }
         Some(managers)

@@ -1,6 +1,9 @@
 //! Server-side apply, and the tracking of who owns which field.
 //!
 //! Sources of the rules: the Kubernetes documentation, "Server-Side Apply", and its `structured-merge-diff`.
+//! In an object that these functions return, each `fieldsV1` is the *text* of that JSON, as a string: most writes leave
+//! it as it is, and whoever writes the object down writes that text. They take it in both forms.
+//!
 //! Reading order: `element` and [`fieldset`] (paths and sets of them), `walk` (what in an object has owners),
 //! `compare`, `combine` and `remove` (the three operations on objects), `managers` (`metadata.managedFields`), then
 //! the two sentences: [`track`] for all who update, [`apply`] for all who apply.

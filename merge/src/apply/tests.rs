@@ -83,7 +83,7 @@ impl Object {
     fn patch(mut self, name: &str, patch: Value) -> Object {
         self.minutes += 1;
         let live = self.live.take().expect("is there");
-        let mut object = crate::merge_patch(&live, &patch);
+        let mut object = crate::merge_patch(live.clone(), &patch);
         track(Some(&live), &mut object, &self.manager(name), self.schema);
         self.live = Some(object);
         self
@@ -182,7 +182,7 @@ fn entries_are_stored_as_kubernetes_stores_them() {
             "apiVersion": "v1",
             "time": "1970-01-01T00:01:00Z",
             "fieldsType": "FieldsV1",
-            "fieldsV1": {"f:spec": {"f:replicas": {}}},
+            "fieldsV1": r#"{"f:spec":{"f:replicas":{}}}"#,
         }])
     );
 }

@@ -3,22 +3,27 @@
 use serde_json::{Map, Value};
 
 /// Merges `patch` into `doc`: objects field by field, `null` removes, everything else replaces. Never fails.
-pub fn merge_patch(doc: &Value, patch: &Value) -> Value {
+pub fn merge_patch(mut doc: Value, patch: &Value) -> Value {
+    merge(&mut doc, patch);
+    doc
+}
+
+fn merge(doc: &mut Value, patch: &Value) {
     let Value::Object(changes) = patch else {
-        return patch.clone();
+        doc.clone_from(patch);
+        return;
     };
-    let mut merged = match doc {
-        Value::Object(fields) => fields.clone(),
-        _ => Map::new(),
+    if !doc.is_object() {
+        *doc = Value::Object(Map::new());
+    }
+    let Value::Object(fields) = doc else {
+        return;
     };
     for (name, change) in changes {
         if change.is_null() {
-            merged.remove(name);
+            fields.remove(name);
         } else {
-            let old = merged.get(name).unwrap_or(&Value::Null);
-            let new = merge_patch(old, change);
-            merged.insert(name.clone(), new);
+            merge(fields.entry(name).or_insert(Value::Null), change);
         }
     }
-    Value::Object(merged)
 }

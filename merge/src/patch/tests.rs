@@ -53,6 +53,6 @@ fn merge_patch_does_what_its_rfc_shows() {
         (json!({}), json!({"a": {"bb": {"ccc": null}}}), json!({"a": {"bb": {}}})),
     ];
     for (doc, patch, expected) in examples {
-        assert_eq!(merge_patch(&doc, &patch), expected, "{doc} + {patch}");
+        assert_eq!(merge_patch(doc.clone(), &patch), expected, "{doc} + {patch}");
     }
 }

@@ -1,5 +1,6 @@
 //! Which fields of a pod spec are accepted without effect, and the warnings that say so. The list is a data file.
 
+use std::fmt;
 use std::sync::LazyLock;
 
 use serde_json::Value;
@@ -41,18 +42,18 @@ impl Field {
     }
 
     /// Adds the path of every place where the field asks for something.
-    fn find(&self, at: &Value, steps: &[Step], path: String, found: &mut Vec<String>) {
+    fn find(&self, value: &Value, steps: &[Step], at: &At<'_>, found: &mut Vec<String>) {
         match steps {
-            [] if self.asks(at) => found.push(path),
+            [] if self.asks(value) => found.push(at.to_string()),
             [] => {}
             [Step::Key(key), rest @ ..] => {
-                if let Some(value) = at.get(key) {
-                    self.find(value, rest, format!("{path}.{key}"), found);
+                if let Some(value) = value.get(key) {
+                    self.find(value, rest, &At::Key(at, key), found);
                 }
             }
             [Step::Items, rest @ ..] => {
-                for (i, item) in at.as_array().into_iter().flatten().enumerate() {
-                    self.find(item, rest, format!("{path}[{i}]"), found);
+                for (i, item) in value.as_array().into_iter().flatten().enumerate() {
+                    self.find(item, rest, &At::Item(at, i), found);
                 }
             }
         }
@@ -63,19 +64,37 @@ impl Field {
     }
 }
 
+/// Where a search is, written out only when there is something to say.
+enum At<'a> {
+    Spec(&'a str),
+    Key(&'a At<'a>, &'a str),
+    Item(&'a At<'a>, usize),
+}
+
+impl fmt::Display for At<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            At::Spec(path) => f.write_str(path),
+            At::Key(parent, key) => write!(f, "{parent}.{key}"),
+            At::Item(parent, index) => write!(f, "{parent}[{index}]"),
+        }
+    }
+}
+
 /// A warning for each field of the pod spec at `path` that has no effect yet.
 pub fn warnings_of_spec(spec: &Value, path: &str) -> Vec<String> {
     let mut found = vec![];
+    let at = At::Spec(path);
     for field in FIELDS.iter() {
         match field.steps.as_slice() {
             // What is said of containers holds for containers of every sort.
             [Step::Key("containers"), rest @ ..] => {
                 for list in ["containers", "initContainers", "ephemeralContainers"] {
                     let containers = json::get(spec, list);
-                    field.find(containers, rest, format!("{path}.{list}"), &mut found);
+                    field.find(containers, rest, &At::Key(&at, list), &mut found);
                 }
             }
-            steps => field.find(spec, steps, path.to_owned(), &mut found),
+            steps => field.find(spec, steps, &at, &mut found),
         }
     }
     found.into_iter().map(|path| format!("{path} is not enforced by this version")).collect()

@@ -52,7 +52,7 @@ pub async fn one(call: &mut Call, name: &str, options: &DeleteOptions) -> Result
     for _ in 0..ATTEMPTS {
         let entry = call.entry(name).await?;
         let object = Object::of(&entry)?;
-        let old = object.stored_value()?;
+        let old = object.working_value()?;
         options.check(&call.resource(), name, &old, entry.revision)?;
         admit(&Attributes {
             identity: &call.identity,
