@@ -177,8 +177,7 @@ pub struct Event {
 }
 
 impl Event {
-    /// Roughly the memory that this event keeps alive, in bytes. The previous value is counted
-    /// where it was current.
+    /// Roughly the memory that this event keeps alive, in bytes, but for the previous value.
     pub(crate) fn weight(&self) -> usize {
         const OVERHEAD: usize = 256;
         OVERHEAD + self.key.len() + self.current.as_ref().map_or(0, |entry| entry.value.len())

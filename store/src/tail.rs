@@ -8,6 +8,8 @@ use crate::{Event, Revision};
 /// All events with a revision above `floor`, in order; whole revisions only.
 pub(crate) struct Tail {
     events: VecDeque<Arc<Event>>,
+    /// What each of them weighs.
+    weights: VecDeque<usize>,
     floor: Revision,
     weight: usize,
     max_events: usize,
@@ -16,7 +18,7 @@ pub(crate) struct Tail {
 
 impl Tail {
     pub(crate) fn new(floor: Revision, max_events: usize, max_weight: usize) -> Tail {
-        Tail { events: VecDeque::new(), floor, weight: 0, max_events, max_weight }
+        Tail { events: VecDeque::new(), weights: VecDeque::new(), floor, weight: 0, max_events, max_weight }
     }
 
     /// The newest revision that is no longer here.
@@ -30,7 +32,11 @@ impl Tail {
     }
 
     pub(crate) fn push(&mut self, event: Arc<Event>) {
-        self.weight += event.weight();
+        // A value that was replaced is counted where it was current, unless that is no longer here.
+        let kept = event.previous.as_ref().filter(|previous| previous.revision <= self.floor);
+        let weight = event.weight() + kept.map_or(0, |previous| previous.value.len());
+        self.weight += weight;
+        self.weights.push_back(weight);
         self.events.push_back(event);
     }
 
@@ -51,8 +57,8 @@ impl Tail {
         while let Some(event) = self.events.front()
             && event.revision <= revision
         {
-            self.weight -= event.weight();
             self.events.pop_front();
+            self.weight -= self.weights.pop_front().unwrap_or(0);
         }
         self.floor = self.floor.max(revision);
     }

@@ -17,7 +17,7 @@ mod roots;
 mod shape;
 
 pub use prune::{Pruned, TypeError};
-pub use shape::{ANYTHING, Field, Link, ListKind, PatchStrategy, Schema, Shape, StringFormat};
+pub use shape::{ANYTHING, Field, FieldsInOrder, Link, ListKind, PatchStrategy, Schema, Shape, StringFormat};
 
 #[cfg(test)]
 mod tests;

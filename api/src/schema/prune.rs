@@ -90,18 +90,28 @@ fn visit(schema: &Schema, value: &mut Value, at: &At<'_>, report: &mut Pruned) {
 }
 
 fn object(schema: &Schema, members: &mut Map<String, Value>, at: &At<'_>, report: &mut Pruned) {
-    members.retain(|name, member| {
-        let Some(field) = schema.field(name) else {
-            report.unknown.push(at.field(name, schema).path());
-            return false;
+    let mut gone = Vec::new();
+    let mut fields = schema.fields_in_order();
+    for (name, member) in members.iter_mut() {
+        let kept = match fields.find(name) {
+            None => {
+                report.unknown.push(at.field(name, schema).path());
+                false
+            }
+            Some(_) if member.is_null() => false,
+            Some(field) => {
+                let inner = field.schema();
+                visit(inner, member, &at.field(name, schema), report);
+                field.required || !is_empty_collection(inner, member)
+            }
         };
-        if member.is_null() {
-            return false;
+        if !kept {
+            gone.push(name.clone());
         }
-        let inner = field.schema();
-        visit(inner, member, &at.field(name, schema), report);
-        field.required || !is_empty_collection(inner, member)
-    });
+    }
+    for name in gone {
+        members.remove(&name);
+    }
 }
 
 /// An item of a list or a value of a map: `null` there is the type's zero value, for there is no field to leave out.

@@ -1,5 +1,6 @@
 //! The compact schema: one node a value, cheap to walk.
 
+use std::cmp::Ordering;
 use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
@@ -122,6 +123,15 @@ impl Schema {
         Some(&fields[at])
     }
 
+    /// The fields of a struct, to be asked for one after the other by names that ascend, as those of an object do: two
+    /// lists that are walked side by side need no searching.
+    pub fn fields_in_order(&self) -> FieldsInOrder<'_> {
+        FieldsInOrder(match &self.shape {
+            Shape::Object { fields, .. } => fields,
+            _ => &[],
+        })
+    }
+
     /// The schema of the member `name`, be this a struct or a map.
     pub fn member(&self, name: &str) -> Option<&Schema> {
         match &self.shape {
@@ -184,6 +194,23 @@ impl Schema {
             *atomic = wanted;
         }
         schema
+    }
+}
+
+/// See [`Schema::fields_in_order`].
+pub struct FieldsInOrder<'a>(&'a [Field]);
+
+impl<'a> FieldsInOrder<'a> {
+    /// The field `name`, which must not sort before one that was asked for earlier.
+    pub fn find(&mut self, name: &str) -> Option<&'a Field> {
+        while let Some((field, rest)) = self.0.split_first() {
+            match (*field.name).cmp(name) {
+                Ordering::Less => self.0 = rest,
+                Ordering::Equal => return Some(field),
+                Ordering::Greater => return None,
+            }
+        }
+        None
     }
 }
 

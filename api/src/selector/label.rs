@@ -82,7 +82,7 @@ impl Requirement {
         let among = || value.is_some_and(|value| self.values.iter().any(|one| one == value));
         let number = |text: &str| text.parse::<i64>().ok();
         let compared = || {
-            let left = value.and_then(|v| number(v))?;
+            let left = value.and_then(number)?;
             let right = self.values.first().and_then(|v| number(v))?;
             Some(left.cmp(&right))
         };

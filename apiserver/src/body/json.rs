@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
 
 /// The value and the paths of duplicate keys.
@@ -95,11 +96,17 @@ impl<'de> Visitor<'de> for Seed<'_> {
         let mut map = Map::new();
         while let Some(key) = entries.next_key::<String>()? {
             let path = Path::Key(&self.path, &key);
-            if map.contains_key(&key) {
-                self.duplicates.borrow_mut().push(path.to_string());
-            }
             let value = entries.next_value_seed(Seed { path, duplicates: self.duplicates })?;
-            map.insert(key, value);
+            match map.entry(key) {
+                Entry::Vacant(place) => {
+                    place.insert(value);
+                }
+                Entry::Occupied(mut place) => {
+                    let path = Path::Key(&self.path, place.key());
+                    self.duplicates.borrow_mut().push(path.to_string());
+                    place.insert(value);
+                }
+            }
         }
         Ok(Value::Object(map))
     }

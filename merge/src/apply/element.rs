@@ -27,7 +27,8 @@ pub(super) fn keyed(item: &Value, keys: &[Box<str>], schema: &Schema) -> Result<
     };
     let mut names: Vec<&str> = keys.iter().map(AsRef::as_ref).collect();
     names.sort_unstable();
-    let mut text = String::from("k:{");
+    let mut text = String::with_capacity(48);
+    text.push_str("k:{");
     for name in names {
         let Some(part) = key_part(item, name, schema) else {
             continue;
@@ -38,7 +39,14 @@ pub(super) fn keyed(item: &Value, keys: &[Box<str>], schema: &Schema) -> Result<
         text.push('"');
         text.push_str(name);
         text.push_str("\":");
-        text.push_str(&part.to_string());
+        match part {
+            Value::String(value) if value.bytes().all(|byte| byte >= b' ' && !matches!(byte, b'"' | b'\\')) => {
+                text.push('"');
+                text.push_str(value);
+                text.push('"');
+            }
+            _ => text.push_str(&part.to_string()),
+        }
     }
     if text.len() == 3 {
         let first = keys.first().map_or("", AsRef::as_ref);

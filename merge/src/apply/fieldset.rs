@@ -181,7 +181,7 @@ impl FieldSet {
     /// `FieldsV1`: a tree of objects in which `{}` and `{".": {}, …}` are paths of the set. As text: compact, its
     /// names sorted.
     pub fn encode(&self) -> String {
-        let mut text = String::with_capacity(256);
+        let mut text = String::with_capacity(1024);
         text::write(&mut text, self);
         text
     }
