@@ -96,12 +96,13 @@ impl Txn {
 }
 
 fn once<'a>(place: &str, keys: impl ExactSizeIterator<Item = &'a Key>) -> Result<(), CommitError> {
-    let mut seen = HashSet::with_capacity(keys.len());
+    let several = keys.len() > 1;
+    let mut seen = HashSet::new();
     for key in keys {
         if key.is_empty() {
             return Err(CommitError::Invalid(format!("an empty key among the {place}")));
         }
-        if !seen.insert(key) {
+        if several && !seen.insert(key) {
             return Err(CommitError::Invalid(format!("key {key:?} occurs twice among the {place}")));
         }
     }

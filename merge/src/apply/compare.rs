@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
-use timonier_api::schema::Schema;
+use timonier_api::schema::{Field, Schema};
 
 use super::element;
 use super::fieldset::FieldSet;
@@ -57,12 +57,14 @@ fn fresh(schema: &Schema, value: &Value, depth: Depth) -> FieldSet {
             set.disown();
         }
         View::Members(members) => {
+            let mut fields = schema.fields_in_order();
             for (name, value) in members {
                 let Some(depth) = depth.member(name) else {
                     continue;
                 };
-                let below = if is_always_there(schema, name) { fresh } else { everything };
-                set.insert(element::field(name), below(member(schema, name), value, depth));
+                let field = fields.find(name);
+                let below = if field.is_some_and(is_always_there) { fresh } else { everything };
+                set.insert(element::field(name), below(member_of(schema, field, name), value, depth));
             }
         }
     }
@@ -70,9 +72,13 @@ fn fresh(schema: &Schema, value: &Value, depth: Depth) -> FieldSet {
 }
 
 /// Structs that Kubernetes' types embed by value, and lists that they always write.
-fn is_always_there(schema: &Schema, name: &str) -> bool {
-    let embedded = matches!(name, "metadata" | "spec" | "status" | "strategy" | "template");
-    schema.field(name).is_some_and(|field| field.required || embedded)
+fn is_always_there(field: &Field) -> bool {
+    field.required || matches!(&*field.name, "metadata" | "spec" | "status" | "strategy" | "template")
+}
+
+/// The schema of a member, whose field has been looked for.
+fn member_of<'a>(schema: &'a Schema, field: Option<&'a Field>, name: &str) -> &'a Schema {
+    field.map_or_else(|| member(schema, name), Field::schema)
 }
 
 /// Every path of a value, itself included: all of it is new, or all of it is gone.
@@ -81,9 +87,11 @@ fn everything(schema: &Schema, value: &Value, depth: Depth) -> FieldSet {
     match view(schema, value) {
         View::Leaf => {}
         View::Members(members) => {
+            let mut fields = schema.fields_in_order();
             for (name, value) in members {
                 if let Some(depth) = depth.member(name) {
-                    set.insert(element::field(name), everything(member(schema, name), value, depth));
+                    let schema = member_of(schema, fields.find(name), name);
+                    set.insert(element::field(name), everything(schema, value, depth));
                 }
             }
         }

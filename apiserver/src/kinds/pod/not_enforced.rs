@@ -1,5 +1,6 @@
 //! Which fields of a pod spec are accepted without effect, and the warnings that say so. The list is a data file.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::LazyLock;
 
@@ -8,60 +9,69 @@ use serde_json::Value;
 use crate::kinds::json;
 
 static LIST: &str = include_str!("not_enforced.txt");
-static FIELDS: LazyLock<Vec<Field>> = LazyLock::new(|| LIST.lines().filter_map(Field::parse).collect());
+static TREE: LazyLock<Node> = LazyLock::new(|| Node::of(LIST));
 
-/// A line of the list.
-struct Field {
-    steps: Vec<Step>,
-    /// Values that ask for nothing.
-    harmless: Vec<Value>,
+/// The list as a tree, so that a spec is walked once: what fields of an object, or items of a list, have no effect.
+#[derive(Clone, Default)]
+struct Node {
+    members: BTreeMap<&'static str, Node>,
+    items: Option<Box<Node>>,
+    /// A line ends here: the values that ask for nothing.
+    harmless: Option<Vec<Value>>,
 }
 
-enum Step {
-    Key(&'static str),
-    /// All items of a list.
-    Items,
+impl Node {
+    fn of(list: &'static str) -> Node {
+        let mut tree = Node::default();
+        for line in lines(list) {
+            let (path, harmless) = line.split_once(' ').unwrap_or((line, ""));
+            let mut node = &mut tree;
+            for part in path.split('.') {
+                let key = part.strip_suffix("[*]");
+                node = node.members.entry(key.unwrap_or(part)).or_default();
+                if key.is_some() {
+                    node = node.items.get_or_insert_default();
+                }
+            }
+            let harmless = harmless.split('|').filter_map(|value| serde_json::from_str(value).ok());
+            node.harmless = Some(harmless.collect());
+        }
+        // What is said of containers holds for containers of every sort.
+        if let Some(containers) = tree.members.get("containers").cloned() {
+            tree.members.insert("ephemeralContainers", containers.clone());
+            tree.members.insert("initContainers", containers);
+        }
+        tree
+    }
+
+    /// Adds the path of every place where a field asks for something.
+    fn find(&self, value: &Value, at: &At<'_>, found: &mut Vec<String>) {
+        let asks = |harmless: &Vec<Value>| !json::equivalent(value, &Value::Null) && !harmless.contains(value);
+        if self.harmless.as_ref().is_some_and(asks) {
+            found.push(at.to_string());
+        }
+        match value {
+            Value::Object(members) if !self.members.is_empty() => {
+                for (key, value) in members {
+                    if let Some(node) = self.members.get(&**key) {
+                        node.find(value, &At::Key(at, key), found);
+                    }
+                }
+            }
+            Value::Array(items) => {
+                if let Some(node) = &self.items {
+                    for (i, item) in items.iter().enumerate() {
+                        node.find(item, &At::Item(at, i), found);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
 }
 
-impl Field {
-    fn parse(line: &'static str) -> Option<Field> {
-        let line = line.trim();
-        if line.is_empty() || line.starts_with('#') {
-            return None;
-        }
-        let (path, harmless) = line.split_once(' ').unwrap_or((line, ""));
-        let mut steps = vec![];
-        for part in path.split('.') {
-            match part.strip_suffix("[*]") {
-                Some(key) => steps.extend([Step::Key(key), Step::Items]),
-                None => steps.push(Step::Key(part)),
-            }
-        }
-        let harmless = harmless.split('|').filter_map(|value| serde_json::from_str(value).ok());
-        Some(Field { steps, harmless: harmless.collect() })
-    }
-
-    /// Adds the path of every place where the field asks for something.
-    fn find(&self, value: &Value, steps: &[Step], at: &At<'_>, found: &mut Vec<String>) {
-        match steps {
-            [] if self.asks(value) => found.push(at.to_string()),
-            [] => {}
-            [Step::Key(key), rest @ ..] => {
-                if let Some(value) = value.get(key) {
-                    self.find(value, rest, &At::Key(at, key), found);
-                }
-            }
-            [Step::Items, rest @ ..] => {
-                for (i, item) in value.as_array().into_iter().flatten().enumerate() {
-                    self.find(item, rest, &At::Item(at, i), found);
-                }
-            }
-        }
-    }
-
-    fn asks(&self, value: &Value) -> bool {
-        !json::equivalent(value, &Value::Null) && !self.harmless.contains(value)
-    }
+fn lines(list: &'static str) -> impl Iterator<Item = &'static str> {
+    list.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
 /// Where a search is, written out only when there is something to say.
@@ -84,19 +94,7 @@ impl fmt::Display for At<'_> {
 /// A warning for each field of the pod spec at `path` that has no effect yet.
 pub fn warnings_of_spec(spec: &Value, path: &str) -> Vec<String> {
     let mut found = vec![];
-    let at = At::Spec(path);
-    for field in FIELDS.iter() {
-        match field.steps.as_slice() {
-            // What is said of containers holds for containers of every sort.
-            [Step::Key("containers"), rest @ ..] => {
-                for list in ["containers", "initContainers", "ephemeralContainers"] {
-                    let containers = json::get(spec, list);
-                    field.find(containers, rest, &At::Key(&at, list), &mut found);
-                }
-            }
-            steps => field.find(spec, steps, &at, &mut found),
-        }
-    }
+    TREE.find(spec, &At::Spec(path), &mut found);
     found.into_iter().map(|path| format!("{path} is not enforced by this version")).collect()
 }
 
@@ -108,21 +106,21 @@ mod tests {
 
     #[test]
     fn every_line_of_the_list_names_a_field_of_a_pod_spec() {
-        for field in FIELDS.iter() {
-            let mut at = Schema::of("io.k8s.api.core.v1.PodSpec").unwrap();
-            for step in &field.steps {
-                at = match step {
-                    Step::Key(key) => at.member(key).unwrap_or_else(|| panic!("no field {key}")),
-                    Step::Items => at.items().unwrap(),
-                };
+        fn check(node: &Node, at: &Schema) {
+            for (key, node) in &node.members {
+                check(node, at.member(key).unwrap_or_else(|| panic!("no field {key}")));
+            }
+            if let Some(node) = &node.items {
+                check(node, at.items().unwrap());
             }
         }
-        assert!(!FIELDS.is_empty());
+        check(&TREE, Schema::of("io.k8s.api.core.v1.PodSpec").unwrap());
+        assert!(!TREE.members.is_empty());
     }
 
     #[test]
     fn every_harmless_value_is_json() {
-        let lines = LIST.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(' '));
+        let lines = lines(LIST).filter_map(|line| line.split_once(' '));
         for (field, values) in lines {
             for value in values.split('|') {
                 assert!(serde_json::from_str::<Value>(value).is_ok(), "{field}: {value}");
