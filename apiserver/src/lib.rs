@@ -9,7 +9,7 @@
 //!
 //! Reading order, as a request walks: [`serve`] (the layers), [`request`], [`auth`], [`limits`], [`registry`] (one verb a file),
 //! [`kinds`] (what differs between kinds), [`admission`], [`object`] (what is stored). Then [`discovery`], [`openapi`],
-//! [`health`], [`metrics`], [`backup`]; [`bootstrap`] and [`sweeper`] are the server's own small works.
+//! [`health`], [`history`], [`metrics`], [`backup`]; [`bootstrap`] and [`sweeper`] are the server's own small works.
 
 mod accept;
 mod admission;
@@ -24,6 +24,7 @@ mod compress;
 mod config;
 mod discovery;
 mod health;
+mod history;
 mod identity;
 pub mod kinds;
 mod limits;
@@ -34,10 +35,12 @@ mod query;
 mod registry;
 mod request;
 mod respond;
+mod retention;
 mod serve;
 mod sweeper;
 
 pub use backup::PATH as BACKUP_PATH;
 pub use config::{Config, Limits, Patience, PkiPaths, StartError};
 pub use identity::Identity;
+pub use retention::Retention;
 pub use serve::{Local, Server};

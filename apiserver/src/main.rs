@@ -8,8 +8,8 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Parser;
 use mimalloc::MiMalloc;
-use timonier_apiserver::{Config, Limits, Patience, PkiPaths, Server};
-use timonier_store::{Options, Store, StoreUrl};
+use timonier_apiserver::{Config, Limits, Patience, PkiPaths, Retention, Server};
+use timonier_store::{Store, StoreUrl};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -45,6 +45,9 @@ struct Flags {
     #[command(flatten)]
     limits: Limits,
 
+    #[command(flatten)]
+    retention: Retention,
+
     /// What to log to standard error: error, warn, info, debug, trace, or a filter like timonier_store=debug
     #[arg(long, env = "TIMONIER_LOG", default_value = "info")]
     log: String,
@@ -67,8 +70,9 @@ fn main() -> ExitCode {
 fn run(flags: Flags) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
     runtime.block_on(async {
-        let store =
-            Store::open(&flags.store, Options::default()).await.with_context(|| format!("--store {}", flags.store))?;
+        let store = Store::open(&flags.store, flags.retention.options())
+            .await
+            .with_context(|| format!("--store {}", flags.store))?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
         let server = Server::start(Config {

@@ -45,6 +45,7 @@ enum Command {
     Migrate(commands::migrate::Args),
     /// Show everything about objects, their events included
     Describe(commands::describe::Args),
+    Diff(commands::diff::Args),
     /// Print what containers write
     #[command(visible_alias = "log")]
     Logs(commands::logs::Args),
@@ -107,6 +108,7 @@ impl Command {
             Command::Restore(args) => commands::restore::run(args).await,
             Command::Migrate(args) => commands::migrate::run(args).await,
             Command::Describe(args) => commands::describe::run(args, global).await,
+            Command::Diff(args) => commands::diff::run(args, global).await,
             Command::Logs(args) => commands::logs::run(args, global).await,
             Command::Exec(args) => commands::exec::run(args, global).await,
             Command::Attach(args) => commands::exec::run_attach(args, global).await,

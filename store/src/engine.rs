@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 
 use crate::{CommitError, Event, ReadError, Revision, Txn};
 
-/// A piece of history: whole revisions, in order, complete up to `through`.
+/// A piece of history: the events asked for of whole revisions, in order, complete up to `through`.
 pub(crate) struct Chunk {
     pub(crate) events: Vec<Arc<Event>>,
     pub(crate) through: Revision,
@@ -20,9 +20,9 @@ pub(crate) trait Engine: Send + Sync + 'static {
     /// A revision that every write acknowledged before this call is at or below.
     fn newest(&self) -> BoxFuture<'static, Result<Revision, ReadError>>;
 
-    /// Some of the events after `after`, not beyond `until` (which has been published). At least
-    /// one revision, at most a few megabytes.
-    fn history(&self, after: Revision, until: Revision) -> BoxFuture<'static, Result<Chunk, ReadError>>;
+    /// Some of the events after `after`, not beyond `until` (which has been published), of keys that
+    /// start with `prefix`. At least one revision, at most a few megabytes.
+    fn history(&self, after: Revision, until: Revision, prefix: &str) -> BoxFuture<'static, Result<Chunk, ReadError>>;
 
     /// Drops history before `before`, now.
     fn compact(&self, before: Revision) -> BoxFuture<'static, Result<(), ReadError>>;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::{Entry, Key, Revision};
+use crate::{Entry, Key, Moment, Revision};
 
 /// Why a transaction was not (or perhaps not) done.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -38,6 +38,9 @@ pub enum ReadError {
     /// The revision is before the history that is kept.
     #[error("the revision is no longer kept, the oldest is {oldest}")]
     Compacted { oldest: Revision },
+    /// The time is before the history that is kept.
+    #[error("there is no history of that time, the oldest is revision {}", .first.revision)]
+    TooEarly { first: Moment },
     /// The revision has not happened yet (or not here, within the time allowed).
     #[error("the revision is in the future, the current one is {current}")]
     Future { current: Revision },

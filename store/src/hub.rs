@@ -1,12 +1,15 @@
 //! The meeting point of one writer (an engine) and many readers.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
 
 use parking_lot::{Mutex, RwLock};
-use tokio::sync::watch;
 
+use crate::arrivals::Arrivals;
+use crate::floors::Floors;
 use crate::tail::Tail;
+use crate::timeline::{self, Moment, Timeline};
 use crate::topics::{Topic, Topics};
 use crate::{Event, Filter, Revision, Snapshot};
 
@@ -17,10 +20,10 @@ const TRIM_EVERY: usize = 1024;
 /// Holds what is published: the snapshot, the newest events, and the topics of the watchers.
 pub(crate) struct Hub {
     snapshot: RwLock<Snapshot>,
-    /// The snapshot's revision, for those who wait for one.
-    revision: watch::Sender<Revision>,
+    arrivals: Arrivals,
     fanout: Mutex<Fanout>,
-    oldest: AtomicU64,
+    timeline: Mutex<Timeline>,
+    floors: Floors,
     closed: AtomicBool,
 }
 
@@ -31,15 +34,18 @@ struct Fanout {
 }
 
 impl Hub {
-    /// A hub that starts at `snapshot`, with a history from `oldest` on in the engine, of which
-    /// `tail` is in memory.
-    pub(crate) fn new(snapshot: Snapshot, oldest: Revision, tail: Tail) -> Hub {
+    /// A hub that starts at `snapshot`, with a history above `floors` in the engine, of which
+    /// `tail` is in memory and `timeline` knows the times.
+    pub(crate) fn new(snapshot: Snapshot, floors: Floors, tail: Tail, mut timeline: Timeline) -> Hub {
         let now = snapshot.revision();
+        timeline.forget(floors.all());
+        timeline.note(timeline::now(), now);
         Hub {
             snapshot: RwLock::new(snapshot),
-            revision: watch::Sender::new(now),
+            arrivals: Arrivals::default(),
             fanout: Mutex::new(Fanout { tail, topics: Topics::default(), trimmed: 0 }),
-            oldest: AtomicU64::new(oldest.0),
+            timeline: Mutex::new(timeline),
+            floors,
             closed: AtomicBool::new(false),
         }
     }
@@ -54,11 +60,42 @@ impl Hub {
 
     /// The oldest revision from which a watch can start and that `at` can answer.
     pub(crate) fn oldest(&self) -> Revision {
-        Revision(self.oldest.load(Ordering::Acquire))
+        self.floors.all()
+    }
+
+    /// The same for keys that start with `prefix`, some of which may be kept for less time.
+    pub(crate) fn oldest_of(&self, prefix: &str) -> Revision {
+        self.floors.of(prefix)
+    }
+
+    /// Raises `oldest_of` for keys that start with `prefix`.
+    pub(crate) fn raise_oldest_of(&self, prefix: &Arc<str>, oldest: Revision) {
+        self.floors.raise_part(prefix, oldest);
     }
 
     pub(crate) fn raise_oldest(&self, oldest: Revision) {
-        self.oldest.fetch_max(oldest.0, Ordering::AcqRel);
+        self.floors.raise(oldest);
+        self.timeline.lock().forget(oldest);
+    }
+
+    /// By `time` (Unix milliseconds) everything up to `revision` had happened.
+    pub(crate) fn note_time(&self, time: u64, revision: Revision) {
+        self.timeline.lock().note(time, revision);
+    }
+
+    /// The newest moment that is known at or before `time`, if history reaches back that far.
+    pub(crate) fn moment(&self, time: SystemTime) -> Option<Moment> {
+        self.timeline.lock().at(time)
+    }
+
+    /// The first moment that is known at which `revision` had been reached.
+    pub(crate) fn moment_of(&self, revision: Revision) -> Option<Moment> {
+        self.timeline.lock().of(revision)
+    }
+
+    /// The first moment that is known.
+    pub(crate) fn first_moment(&self) -> Option<Moment> {
+        self.timeline.lock().first()
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -83,7 +120,7 @@ impl Hub {
             }
             *self.snapshot.write() = next;
         }
-        self.revision.send_replace(now);
+        self.arrivals.arrived(now);
         for topic in touched {
             topic.wake_all();
         }
@@ -101,7 +138,7 @@ impl Hub {
             self.raise_oldest(now);
             fanout.topics.wake_all();
         }
-        self.revision.send_replace(now);
+        self.arrivals.arrived(now);
     }
 
     pub(crate) fn close(&self) {
@@ -111,9 +148,7 @@ impl Hub {
 
     /// Waits until the snapshot is at least at `revision`.
     pub(crate) async fn reached(&self, revision: Revision) {
-        let mut seen = self.revision.subscribe();
-        // The sender lives as long as `self`, so this can't fail.
-        let _ = seen.wait_for(|now| *now >= revision).await;
+        self.arrivals.reached(revision, || self.revision() >= revision).await;
     }
 
     pub(crate) fn join(&self, filter: Filter) -> Arc<Topic> {

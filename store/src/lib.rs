@@ -14,11 +14,13 @@
 //! - Damaged data is a named error, never a silent start with less.
 //!
 //! Reading order: [`entry`](Entry), [`txn`](Txn), `stage` (what a transaction does, pure),
-//! [`snapshot`](Snapshot), `filter`, `topics`, `tail` and `hub` (who is woken by a commit),
-//! [`watch`](Watch), `past` (any revision in the window), `engine` (what an engine provides), `memory`, `embedded`
-//! (our own log; its file format is described there), `etcd`, and `store`, which ties them together. Apart from these:
-//! [`dump`] (everything as one stream, what backups hold) and [`load`](load()) (filling a place with it).
+//! [`snapshot`](Snapshot), `filter`, `floors` (how far back history reaches), `topics`, `tail`, `arrivals` and `hub` (who is woken by a
+//! commit), [`watch`](Watch), `past` (any revision in the window), `timeline` (when revisions were), `engine` (what an engine
+//! provides), `memory`, `embedded` (our own log; its file format is described there), `etcd`, and `store`, which ties them
+//! together. Apart from these: [`dump`] (everything as one stream, what backups hold) and [`load`](load()) (filling a
+//! place with it).
 
+mod arrivals;
 pub mod dump;
 mod embedded;
 mod engine;
@@ -26,6 +28,7 @@ mod entry;
 mod error;
 mod etcd;
 mod filter;
+mod floors;
 mod hub;
 mod load;
 mod memory;
@@ -35,6 +38,7 @@ mod snapshot;
 mod stage;
 mod store;
 mod tail;
+mod timeline;
 mod topics;
 mod txn;
 mod watch;
@@ -46,5 +50,6 @@ pub use load::{Load, LoadError, exists, load, user};
 pub use options::{Options, StoreUrl, UrlError};
 pub use snapshot::Snapshot;
 pub use store::Store;
+pub use timeline::Moment;
 pub use txn::{Condition, Op, Txn};
 pub use watch::{Batch, Watch};

@@ -7,10 +7,12 @@ use futures::future::{BoxFuture, ready};
 use parking_lot::Mutex;
 
 use crate::engine::{Chunk, Engine};
+use crate::floors::Floors;
 use crate::hub::Hub;
 use crate::snapshot::Entries;
 use crate::stage::Stage;
 use crate::tail::Tail;
+use crate::timeline::{self, Timeline};
 use crate::{CommitError, Options, ReadError, Revision, Snapshot, Txn};
 
 pub(crate) struct Memory {
@@ -23,7 +25,7 @@ impl Memory {
     pub(crate) fn open(options: &Options) -> (Arc<Hub>, Memory) {
         let empty = Snapshot::new(Revision(1), Entries::new());
         let tail = Tail::new(Revision(1), options.tail_events, options.tail_bytes);
-        let hub = Arc::new(Hub::new(empty.clone(), Revision(1), tail));
+        let hub = Arc::new(Hub::new(empty.clone(), Floors::new(Revision(1), vec![]), tail, Timeline::default()));
         let memory = Memory { hub: hub.clone(), stage: Mutex::new(Stage::new(&empty)), txn_bytes: options.txn_bytes };
         (hub, memory)
     }
@@ -37,6 +39,7 @@ impl Memory {
         let events = stage.apply(txn)?;
         if !events.is_empty() {
             self.hub.publish(stage.snapshot(), events);
+            self.hub.note_time(timeline::now(), stage.revision());
             self.hub.raise_oldest(self.hub.floor());
         }
         Ok(stage.revision())
@@ -52,7 +55,7 @@ impl Engine for Memory {
         ready(Ok(self.hub.revision())).boxed()
     }
 
-    fn history(&self, _after: Revision, _until: Revision) -> BoxFuture<'static, Result<Chunk, ReadError>> {
+    fn history(&self, _: Revision, _: Revision, _: &str) -> BoxFuture<'static, Result<Chunk, ReadError>> {
         let oldest = self.hub.oldest();
         ready(Err(ReadError::Compacted { oldest })).boxed()
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Where a store is kept.
@@ -81,6 +82,9 @@ impl fmt::Display for StoreUrl {
 pub struct Options {
     /// How long history is kept, for `at` and for watches that resume.
     pub window: Duration,
+    /// Keys with these prefixes for which the embedded engine keeps less: what is written again and again, and asked for
+    /// by nobody later, leaves the disk to the rest. (etcd drops history for all keys at once, and so knows only `window`.)
+    pub shorter: Vec<(Arc<str>, Duration)>,
     /// The most bytes of history that the embedded engine keeps on disk, whatever `window` says.
     pub history_bytes: u64,
     /// Events kept in memory, where watchers find them without touching the engine.
@@ -102,12 +106,15 @@ pub struct Options {
     pub etcd_key: Option<PathBuf>,
     /// etcd: how long one request may take.
     pub etcd_timeout: Duration,
+    /// etcd: how closely it is known when revisions came. While there are new ones, it costs one small write so often.
+    pub etcd_clock: Duration,
 }
 
 impl Default for Options {
     fn default() -> Options {
         Options {
             window: Duration::from_secs(3600),
+            shorter: Vec::new(),
             history_bytes: 8 << 30,
             tail_events: 10_000,
             tail_bytes: 32 << 20,
@@ -119,6 +126,7 @@ impl Default for Options {
             etcd_cert: None,
             etcd_key: None,
             etcd_timeout: Duration::from_secs(5),
+            etcd_clock: Duration::from_secs(2),
         }
     }
 }

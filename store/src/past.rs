@@ -17,56 +17,71 @@ const REMEMBERED: usize = 8;
 
 #[derive(Default)]
 pub(crate) struct Past {
-    recent: Mutex<VecDeque<Snapshot>>,
+    /// Each with the prefix under which it is right.
+    recent: Mutex<VecDeque<(Arc<str>, Snapshot)>>,
 }
 
 impl Past {
-    pub(crate) async fn at(&self, hub: &Hub, engine: &dyn Engine, revision: Revision) -> Result<Snapshot, ReadError> {
+    /// The entries under `prefix` at `revision`; those elsewhere are of some time.
+    pub(crate) async fn at(
+        &self,
+        hub: &Hub,
+        engine: &dyn Engine,
+        revision: Revision,
+        prefix: &str,
+    ) -> Result<Snapshot, ReadError> {
         let now = hub.snapshot();
         if revision > now.revision() {
             let current = now.revision();
             return Err(ReadError::Future { current });
         }
-        let oldest = hub.oldest();
+        let oldest = hub.oldest_of(prefix);
         if revision < oldest {
             return Err(ReadError::Compacted { oldest });
         }
         if revision == now.revision() {
             return Ok(now);
         }
-        if let Some(known) = self.remembered(revision) {
+        if let Some(known) = self.remembered(revision, prefix) {
             return Ok(known);
         }
-        let snapshot = undo(hub, engine, revision).await?;
+        let snapshot = undo(hub, engine, revision, prefix).await?;
+        // Part of it may have been dropped while it was read.
+        let oldest = hub.oldest_of(prefix);
+        if revision < oldest {
+            return Err(ReadError::Compacted { oldest });
+        }
         let mut recent = self.recent.lock();
-        recent.push_front(snapshot.clone());
+        recent.push_front((prefix.into(), snapshot.clone()));
         recent.truncate(REMEMBERED);
         Ok(snapshot)
     }
 
-    fn remembered(&self, revision: Revision) -> Option<Snapshot> {
+    fn remembered(&self, revision: Revision, prefix: &str) -> Option<Snapshot> {
         let recent = self.recent.lock();
-        recent.iter().find(|s| s.revision() == revision).cloned()
+        let fits =
+            |(known, snapshot): &&(Arc<str>, Snapshot)| snapshot.revision() == revision && prefix.starts_with(&**known);
+        recent.iter().find(fits).map(|(_, snapshot)| snapshot.clone())
     }
 }
 
 /// Walks forward from `revision` to the present. The first change of each key tells what the key
-/// was before. Memory: what changed since, nothing else.
-async fn undo(hub: &Hub, engine: &dyn Engine, revision: Revision) -> Result<Snapshot, ReadError> {
-    let mut before = Before::default();
+/// was before. Memory: an entry for each key under `prefix` that changed since, nothing else.
+async fn undo(hub: &Hub, engine: &dyn Engine, revision: Revision, prefix: &str) -> Result<Snapshot, ReadError> {
+    let mut before = Before { prefix, entries: HashMap::new() };
     let mut reached = revision;
     let present = loop {
         match hub.recent(reached, |event| before.note(event)) {
             Ok(present) => break present,
             Err(floor) => {
-                let chunk = engine.history(reached, floor).await?;
+                let chunk = engine.history(reached, floor, prefix).await?;
                 chunk.events.iter().for_each(|event| before.note(event));
                 reached = chunk.through;
             }
         }
     };
     let mut entries = present.entries().clone();
-    for (key, entry) in before.0 {
+    for (key, entry) in before.entries {
         match entry {
             Some(entry) => entries.insert(key, entry),
             None => entries.remove(&key),
@@ -75,12 +90,17 @@ async fn undo(hub: &Hub, engine: &dyn Engine, revision: Revision) -> Result<Snap
     Ok(Snapshot::new(revision, entries))
 }
 
-#[derive(Default)]
-struct Before(HashMap<Key, Option<Arc<Entry>>>);
+struct Before<'a> {
+    prefix: &'a str,
+    entries: HashMap<Key, Option<Arc<Entry>>>,
+}
 
-impl Before {
+impl Before<'_> {
     fn note(&mut self, event: &Arc<Event>) {
-        if let Slot::Vacant(slot) = self.0.entry(event.key.clone()) {
+        if !event.key.starts_with(self.prefix) {
+            return;
+        }
+        if let Slot::Vacant(slot) = self.entries.entry(event.key.clone()) {
             slot.insert(event.previous.clone());
         }
     }

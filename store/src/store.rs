@@ -1,6 +1,7 @@
 //! The handle that everybody uses.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use crate::embedded::Embedded;
 use crate::engine::Engine;
@@ -8,7 +9,7 @@ use crate::etcd::Etcd;
 use crate::hub::Hub;
 use crate::memory::Memory;
 use crate::past::Past;
-use crate::{CommitError, Filter, OpenError, Options, ReadError, Revision, Snapshot, StoreUrl, Txn, Watch};
+use crate::{CommitError, Filter, Moment, OpenError, Options, ReadError, Revision, Snapshot, StoreUrl, Txn, Watch};
 
 /// The watchable store. Clones are handles to the same store.
 #[derive(Clone)]
@@ -95,8 +96,31 @@ impl Store {
 
     /// The state exactly at `revision`, if it is within the history.
     pub async fn at(&self, revision: Revision) -> Result<Snapshot, ReadError> {
+        self.at_prefix(revision, "").await
+    }
+
+    /// Those of its entries whose keys start with `prefix`, exactly at `revision`. What else the snapshot holds is not
+    /// to be relied on. It costs what has changed there since then.
+    pub async fn at_prefix(&self, revision: Revision, prefix: &str) -> Result<Snapshot, ReadError> {
         let inner = &self.inner;
-        inner.past.at(&inner.hub, &*inner.engine, revision).await
+        inner.past.at(&inner.hub, &*inner.engine, revision, prefix).await
+    }
+
+    /// The newest revision of at or before `time`. It may be that of a moment before: in the embedded engine times are
+    /// known to milliseconds (under load, over a long history, to a tenth of a second), on etcd to two seconds.
+    pub fn moment(&self, time: SystemTime) -> Result<Moment, ReadError> {
+        self.inner.hub.moment(time).ok_or_else(|| ReadError::TooEarly { first: self.first_moment() })
+    }
+
+    /// By when `revision` had been reached, as closely as times are known.
+    pub fn moment_of(&self, revision: Revision) -> Option<Moment> {
+        self.inner.hub.moment_of(revision)
+    }
+
+    /// The oldest moment that `moment` answers.
+    pub fn first_moment(&self) -> Moment {
+        let present = || Moment { revision: self.inner.hub.revision(), time: SystemTime::now() };
+        self.inner.hub.first_moment().unwrap_or_else(present)
     }
 
     /// Follows every event after `after` that matches `filter`.
@@ -109,7 +133,7 @@ impl Store {
         if after > current {
             return Err(ReadError::Future { current });
         }
-        let oldest = hub.oldest();
+        let oldest = hub.oldest_of(&filter.prefix);
         if after < oldest {
             return Err(ReadError::Compacted { oldest });
         }
@@ -122,9 +146,14 @@ impl Store {
         self.inner.engine.size().await
     }
 
-    /// The oldest revision that `at` answers and after which a watch can start.
+    /// The oldest revision that `at` answers and after which a watch can start, at the most: see `oldest_of`.
     pub fn oldest(&self) -> Revision {
         self.inner.hub.oldest()
+    }
+
+    /// The same for keys that start with `prefix`, some of which may be kept for less time.
+    pub fn oldest_of(&self, prefix: &str) -> Revision {
+        self.inner.hub.oldest_of(prefix)
     }
 
     /// Drops the history before `before`, so that it becomes the oldest revision. History is also

@@ -85,21 +85,27 @@ impl Watch {
     }
 
     async fn read(&mut self, until: Revision) -> Result<Batch, WatchEnd> {
-        let oldest = self.hub.oldest();
-        if self.seen < oldest {
-            return Err(WatchEnd::Lagged { oldest });
-        }
-        let reading = self.reading.get_or_insert_with(|| self.engine.history(self.seen, until));
+        self.check()?;
+        let reading =
+            self.reading.get_or_insert_with(|| self.engine.history(self.seen, until, &self.topic.filter.prefix));
         let chunk = reading.await;
         self.reading = None;
         let chunk = chunk.map_err(|error| match error {
             ReadError::Compacted { oldest } => WatchEnd::Lagged { oldest },
             other => WatchEnd::Failed(other),
         })?;
+        // Part of it may have been dropped while it was read.
+        self.check()?;
         let filter = &self.topic.filter;
         let matching = chunk.events.into_iter().filter(|e| filter.matches(e));
         let events = matching.collect();
         Ok(self.deliver(events, chunk.through))
+    }
+
+    /// Whether what this watcher has not seen is still kept.
+    fn check(&self) -> Result<(), WatchEnd> {
+        let oldest = self.hub.oldest_of(&self.topic.filter.prefix);
+        if self.seen < oldest { Err(WatchEnd::Lagged { oldest }) } else { Ok(()) }
     }
 
     fn deliver(&mut self, events: Vec<Arc<Event>>, through: Revision) -> Batch {

@@ -11,16 +11,26 @@ use timonier_store::{OpenError, Options, Revision, Store, StoreUrl};
 
 /// A store with a checkpoint, several log files and history before the checkpoint.
 async fn make(place: &Directory) -> Vec<String> {
-    let options = Options { segment_bytes: 1000, checkpoint_bytes: 3000, ..Options::default() };
+    let shorter = vec![("beats/".into(), std::time::Duration::ZERO)];
+    let options = Options { segment_bytes: 1000, checkpoint_bytes: 3000, shorter, ..Options::default() };
     let store = place.open_with(options).await;
     for i in 0..30 {
         let value = format!("value {i} {}", "x".repeat(i * 3));
         write(&store, vec![put_tagged(&format!("pods/p{}", i % 7), &value, Some("n1"))]).await;
+        write(&store, vec![put("beats/b", &format!("beat {i} {}", "x".repeat(50)))]).await;
     }
     // Compaction is one of the reasons for the janitor to look for work at once.
     store.compact(Revision(12)).await.unwrap();
     suite::within("a checkpoint", async {
         while !names(&place.path()).iter().any(|name| name.ends_with(".snap")) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    // And one for leaving something out of the history before it.
+    suite::within("a file without heartbeats", async {
+        while store.oldest_of("beats/") <= store.oldest() {
+            store.compact(store.oldest()).await.unwrap();
             tokio::task::yield_now().await;
         }
     })
@@ -164,7 +174,7 @@ async fn a_newer_format_is_refused_by_name() {
     let OpenError::NewerFormat { found, supported, .. } = error else {
         panic!("{error}");
     };
-    assert_eq!((found, supported), (7, 1));
+    assert_eq!((found, supported), (7, 2));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -190,20 +200,35 @@ async fn a_directory_with_other_files_is_left_alone() {
     assert_eq!(fs::read_to_string(work.path().join("letters.txt")).unwrap(), "dear");
 }
 
-/// The first format, as its first version wrote it. This test stays for as long as we read it.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn format_1_is_read() {
-    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/format-1");
+/// Opens the fixture of a format, as the first version that wrote it left it. These tests stay for as long as we read it.
+async fn format_is_read(name: &str) {
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);
     let work = tempfile::tempdir().unwrap();
     let dir = work.path().join("store");
     copy(&fixture, &dir);
-    let store = open(&dir).await.expect("format 1");
+    let store = open(&dir).await.expect(name);
     let contents = suite::history::contents(&store.snapshot()).join("\n");
     let expected = fs::read_to_string(fixture.with_extension("txt")).unwrap();
     assert_eq!(contents, expected.trim_end());
-    let mut watch = store.watch(store.oldest(), suite::everything()).unwrap();
-    let events = suite::until(&mut watch, store.snapshot().revision()).await;
-    assert_eq!(events.len() as u64, store.snapshot().revision().0 - store.oldest().0);
+    // It goes on in the newest format.
+    let last = churn(&store, "pods/after-the-upgrade", 3).await;
+    let mut watch = store.watch(store.oldest(), timonier_store::Filter::prefix("pods/")).unwrap();
+    assert!(suite::until(&mut watch, last).await.len() > 15);
+    let oldest = store.oldest_of("");
+    let mut watch = store.watch(oldest, suite::everything()).unwrap();
+    assert_eq!(suite::until(&mut watch, last).await.len() as u64, last.0 - oldest.0);
+    store.close().await;
+    assert_eq!(open(&dir).await.expect(name).snapshot().revision(), last);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn format_1_is_read() {
+    format_is_read("format-1").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn format_2_is_read() {
+    format_is_read("format-2").await;
 }
 
 /// Writes the fixture of the format that this version writes.
@@ -213,7 +238,7 @@ async fn format_1_is_read() {
 async fn write_the_fixture() {
     let place = Directory::new();
     let contents = make(&place).await;
-    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/format-1");
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/format-2");
     assert!(!fixture.exists(), "a fixture is never replaced");
     copy(&place.path(), &fixture);
     fs::write(fixture.with_extension("txt"), contents.join("\n") + "\n").unwrap();

@@ -5,6 +5,7 @@ mod suite;
 use std::time::Duration;
 
 use suite::etcd::Etcd;
+use suite::history::{contents, eventful, until_told};
 use suite::place::Place;
 use suite::{churn, everything, put, until, within, write};
 use timonier_store::{
@@ -179,6 +180,26 @@ async fn history_that_others_compacted_is_compacted_here() {
     .await;
     assert!(matches!(end, WatchEnd::Lagged { oldest } if oldest == later), "{end:?}");
     assert_eq!(two.oldest(), later);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_came_later_knows_the_past_and_its_times() {
+    let etcd = Etcd::start();
+    let options = Options { etcd_clock: Duration::from_millis(20), tail_events: 4, ..etcd.options() };
+    let one = etcd.open_with(options.clone()).await;
+    let states = eventful(&one).await;
+    let then = until_told(&one, states.last().unwrap().revision()).await;
+    churn(&one, "c", 20).await;
+    let two = etcd.open_with(options).await;
+    for state in &states {
+        let past = two.at(state.revision()).await.unwrap();
+        assert_eq!(contents(&past), contents(state));
+    }
+    assert_eq!(two.moment(then).unwrap(), one.moment(then).unwrap());
+    // Both follow one clock, whoever puts it.
+    let last = churn(&two, "c", 1).await;
+    until_told(&one, last).await;
+    until_told(&two, last).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -147,6 +147,7 @@ pub fn schema(row: &Row) -> Result<&'static Schema, Status> {
 pub fn read_error(error: ReadError) -> Status {
     match error {
         ReadError::Compacted { oldest } => Status::expired(format!("too old resource version, the oldest is {oldest}")),
+        ReadError::TooEarly { .. } => Status::expired(error.to_string()),
         ReadError::Future { current } => Status::timeout(format!("Too large resource version, current: {current}"), 1),
         ReadError::Unavailable(reason) => Status::service_unavailable(reason),
         ReadError::Corrupt(reason) => Status::internal(reason),

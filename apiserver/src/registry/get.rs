@@ -3,19 +3,36 @@
 use axum::response::Response;
 use http::StatusCode;
 use timonier_api::status::Status;
+use timonier_store::Snapshot;
 
 use super::call::{Call, parse_revision, read_error};
+use super::past::{self, unknown_match};
 use super::shape;
 use crate::object::Object;
 
 pub async fn get(call: &mut Call) -> Result<Response, Status> {
-    let snapshot = match parse_revision(call.query.get("resourceVersion"))? {
-        None => call.fresh().await?,
-        Some(revision) if revision.0 == 0 => call.app.store.snapshot(),
-        Some(revision) => call.app.store.wait_for(revision).await.map_err(read_error)?,
-    };
+    let snapshot = moment(call).await?;
     let name = &call.info.name;
     let entry = snapshot.get(&call.key(name)).ok_or_else(|| call.not_found(name))?;
     let object = Object::of(entry)?;
     shape::one(call, StatusCode::OK, &object)
+}
+
+/// The state to read. Kubernetes knows `resourceVersionMatch` for lists alone; here an object can be read as it was, too.
+async fn moment(call: &Call) -> Result<Snapshot, Status> {
+    let store = &call.app.store;
+    let revision = parse_revision(call.query.get("resourceVersion"))?;
+    match (revision, call.query.get("resourceVersionMatch")) {
+        (None, None) => call.fresh().await,
+        (None, Some(_)) => {
+            Err(Status::bad_request("resourceVersionMatch is forbidden unless resourceVersion is provided"))
+        }
+        (Some(revision), Some("Exact")) if revision.0 == 0 => {
+            Err(Status::bad_request("resourceVersionMatch Exact is forbidden for resourceVersion \"0\""))
+        }
+        (Some(revision), Some("Exact")) => past::at(call, revision, &call.key(&call.info.name)).await,
+        (Some(revision), None | Some("NotOlderThan")) if revision.0 == 0 => Ok(store.snapshot()),
+        (Some(revision), None | Some("NotOlderThan")) => store.wait_for(revision).await.map_err(read_error),
+        (Some(_), Some(other)) => Err(unknown_match(other)),
+    }
 }

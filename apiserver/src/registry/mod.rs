@@ -1,6 +1,6 @@
 //! The resources: one verb a file. [`dispatch`] is where a request arrives after the layers.
 //!
-//! Reading order: `call` (what a verb is given), `select`, `get`, `list`, `watch`; `decode` and `write` (what all writing
+//! Reading order: `call` (what a verb is given), `select`, `past` (reading at a revision), `get`, `list`, `watch`; `decode` and `write` (what all writing
 //! shares), `create`, `update`, `patch`, `delete`, `delete_collection`; then the subresources `scale`, `binding`, `eviction`, `token`, `log`, `proxy`.
 
 mod binding;
@@ -15,6 +15,7 @@ mod get;
 pub mod keys;
 mod list;
 mod log;
+mod past;
 mod patch;
 mod protobuf;
 mod proxy;

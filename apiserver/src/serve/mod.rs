@@ -29,7 +29,7 @@ use crate::identity::Identity;
 use crate::kinds::{Kinds, Table};
 use crate::limits::{Fairness, Watches};
 use crate::metrics::{self, Metrics};
-use crate::{backup, bootstrap, discovery, health, openapi, registry, request, respond, sweeper};
+use crate::{backup, bootstrap, discovery, health, history, openapi, registry, request, respond, sweeper};
 
 /// How long requests in flight may take to finish once a server drains.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -113,6 +113,7 @@ fn router(app: Arc<App>) -> Router {
         .merge(openapi::routes())
         .merge(metrics::routes())
         .merge(backup::routes())
+        .merge(history::routes())
         .fallback(registry::dispatch)
         .layer(layers)
         .with_state(app)

@@ -14,6 +14,7 @@ mod limits;
 mod listing;
 mod logs;
 mod metrics;
+mod past;
 mod protobuf;
 mod protocols;
 mod reviews;

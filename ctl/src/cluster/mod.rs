@@ -3,6 +3,7 @@
 pub mod catalog;
 mod discovery;
 pub mod objects;
+pub mod past;
 mod session;
 pub mod until;
 pub mod watch;

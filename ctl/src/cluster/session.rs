@@ -24,6 +24,8 @@ pub struct Session {
     server: String,
     namespace: Namespace,
     timeout: Option<Duration>,
+    /// The revision at which everything is read; the newest if there is none.
+    revision: Option<String>,
     warned: Arc<Mutex<BTreeSet<String>>>,
     catalog: Arc<tokio::sync::OnceCell<super::Catalog>>,
 }
@@ -110,7 +112,15 @@ pub fn encode(text: &str) -> String {
 
 impl Session {
     pub fn new(client: kube::Client, server: String, namespace: Namespace, timeout: Option<Duration>) -> Session {
-        Session { client, server, namespace, timeout, warned: Arc::default(), catalog: Default::default() }
+        Session {
+            client,
+            server,
+            namespace,
+            timeout,
+            revision: None,
+            warned: Arc::default(),
+            catalog: Default::default(),
+        }
     }
 
     /// The namespace for objects that name none.
@@ -121,6 +131,21 @@ impl Session {
     /// The same connection, working in another namespace.
     pub fn in_namespace(&self, name: &str) -> Session {
         Session { namespace: Namespace { name: name.to_string(), ..self.namespace }, ..self.clone() }
+    }
+
+    /// The same connection, reading what was there at a moment.
+    pub fn at(&self, moment: &super::past::Moment) -> Session {
+        Session { revision: Some(moment.revision.clone()), ..self.clone() }
+    }
+
+    /// The call at this session's moment. Further pages of a list stay at the moment of the first by themselves.
+    fn at_moment(&self, call: Call) -> Call {
+        match &self.revision {
+            Some(revision) if call.method == Method::GET && call.query.iter().all(|(name, _)| *name != "continue") => {
+                call.query("resourceVersion", revision).query("resourceVersionMatch", "Exact")
+            }
+            _ => call,
+        }
     }
 
     /// The namespace of an object of this type; empty if the type is cluster-wide.
@@ -189,6 +214,7 @@ impl Session {
 
     /// Sends the request; anything but success is an error. Warnings of the server go to standard error, each once.
     pub async fn send(&self, call: Call) -> Result<Response<Body>, Error> {
+        let call = self.at_moment(call);
         tracing::debug!(method = %call.method, target = %call.target(), "request");
         let response = self.client.send(call.request()?).await.map_err(|error| self.failure(error))?;
         tracing::debug!(status = %response.status(), "response");

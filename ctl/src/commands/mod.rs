@@ -12,6 +12,7 @@ pub mod create_token;
 pub mod debug;
 pub mod delete;
 pub mod describe;
+pub mod diff;
 pub mod down;
 pub mod drain;
 pub mod exec;

@@ -149,6 +149,7 @@ impl Args {
         arguments.extend(self.patience.nodes.arguments());
         arguments.extend(self.patience.pods.arguments());
         arguments.extend(self.patience.limits.arguments());
+        arguments.extend(self.patience.retention.arguments());
         arguments
     }
 }

@@ -12,14 +12,14 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use timonier_apiserver::{Identity, PkiPaths, Server};
+use timonier_apiserver::{Identity, PkiPaths, Retention, Server};
 use timonier_controllers::{Authority, Trust};
 use timonier_nodeagent as nodeagent;
-use timonier_store::{Options, Store, StoreUrl};
+use timonier_store::{Store, StoreUrl};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// How long nodes may be silent, and pods stay on those that are; and what clients may take.
+/// How long nodes may be silent, and pods stay on those that are; what clients may take; how far back the past can be asked for.
 #[derive(clap::Args, Clone, Debug, PartialEq, Default)]
 #[group(skip)]
 pub struct Patience {
@@ -29,6 +29,8 @@ pub struct Patience {
     pub pods: timonier_apiserver::Patience,
     #[command(flatten)]
     pub limits: timonier_apiserver::Limits,
+    #[command(flatten)]
+    pub retention: timonier_apiserver::Retention,
 }
 
 /// A running cluster.
@@ -57,7 +59,7 @@ impl Cluster {
         let server = Server::start(timonier_apiserver::Config {
             bind: SocketAddr::new(settings.bind_address, settings.port),
             pki: PkiPaths::in_dir(pki.dir()),
-            store: open_store(dir, &settings).await?,
+            store: open_store(dir, &settings, &patience.retention).await?,
             advertise: None,
             patience: patience.pods,
             limits: patience.limits,
@@ -190,10 +192,10 @@ impl Cluster {
     }
 }
 
-async fn open_store(dir: &StateDir, settings: &Settings) -> Result<Store, ClusterError> {
+async fn open_store(dir: &StateDir, settings: &Settings, retention: &Retention) -> Result<Store, ClusterError> {
     let url: StoreUrl = match &settings.store {
         Some(url) => url.parse()?,
         None => StoreUrl::File(dir.store()),
     };
-    Ok(Store::open(&url, Options::default()).await?)
+    Ok(Store::open(&url, retention.options()).await?)
 }

@@ -2,6 +2,7 @@
 
 pub mod age;
 pub mod columns;
+pub mod diff;
 pub mod json;
 pub mod jsonpath;
 pub mod objects;

@@ -8,6 +8,7 @@ mod draining;
 mod fixture;
 mod kubectl;
 mod like_kubectl;
+mod past;
 mod reading;
 mod rolling;
 mod waiting;

@@ -110,7 +110,8 @@ fn format_1_is_read_for_ever() {
         .range("", None)
         .map(|entry| (&*entry.key, entry.revision.0, entry.created.0, entry.tag.as_deref(), &entry.value[..]))
         .collect();
-    let expected: [(&str, u64, u64, Option<&str>, &[u8]); 3] = [
+    type Row<'a> = (&'a str, u64, u64, Option<&'a str>, &'a [u8]);
+    let expected: [Row; 3] = [
         ("namespaces/default", 3, 2, None, b"{\"kind\":\"Namespace\"}"),
         ("pods/default/a", 9, 4, Some("node-1"), b"{\"kind\":\"Pod\"}"),
         ("pods/default/b", 7, 7, Some(""), b""),

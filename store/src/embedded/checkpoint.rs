@@ -1,21 +1,16 @@
-//! Everything at one revision, in one file.
+//! Everything at one revision, in one file: writing it. Reading is in `checkpoint_reader`.
 
 use std::fs::File;
-use std::io::{self, BufReader, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use bytes::Bytes;
-
-use super::frame::{self, Fields, Next, put_bytes, put_optional, put_u32, put_u64};
-use super::record::{PLAIN, decode_value};
-use super::segment::io as io_error;
+use super::frame::{self, put_bytes, put_optional, put_u32, put_u64};
+use super::record::PLAIN;
 use super::{FORMAT, directory};
-use crate::snapshot::Entries;
-use crate::{Entry, Key, OpenError, Revision, Snapshot};
+use crate::{Entry, Revision, Snapshot};
 
-const MAGIC: &[u8] = b"TCKP";
-const END: &[u8] = b"TEND";
+pub(super) const MAGIC: &[u8] = b"TCKP";
+pub(super) const END: &[u8] = b"TEND";
 /// Entries are written in blocks of about this size (bytes).
 const BLOCK: usize = 64 << 10;
 /// The file is synced each time this many bytes were written, so that its last sync does not
@@ -90,97 +85,4 @@ fn put_entry(out: &mut Vec<u8>, entry: &Entry) {
     put_optional(out, entry.tag.as_deref());
     out.push(PLAIN);
     put_bytes(out, &entry.value);
-}
-
-fn take_entry(fields: &mut Fields<'_>) -> Option<Entry> {
-    let key = Key::new(fields.text()?);
-    let revision = Revision(fields.u64()?);
-    let created = Revision(fields.u64()?);
-    let tag = fields.optional()?;
-    let value = Bytes::copy_from_slice(decode_value(fields)?);
-    Some(Entry::new(key, revision, created, value, tag))
-}
-
-/// Reads and verifies a checkpoint. Returns its size in bytes too.
-pub(crate) fn load(path: &Path) -> Result<(Snapshot, u64), OpenError> {
-    let file = File::open(path).map_err(|source| io_error(path, source))?;
-    let mut reader = Reader { path, input: BufReader::with_capacity(256 << 10, file), offset: 0, payload: Vec::new() };
-    let (revision, count) = reader.head()?;
-    let mut entries = Entries::new();
-    let mut last: Option<Key> = None;
-    loop {
-        let mut fields = Fields(reader.frame()?);
-        if fields.0.starts_with(END) && fields.0.len() == END.len() + 8 {
-            fields.take(END.len());
-            let end = fields.u64();
-            if end != Some(count) || entries.len() as u64 != count {
-                return Err(reader.corrupt("entries are missing"));
-            }
-            return reader.finish(Snapshot::new(revision, entries));
-        }
-        while !fields.is_empty() {
-            let Some(entry) = take_entry(&mut fields) else {
-                return Err(reader.corrupt("an entry is not understood"));
-            };
-            if last.as_ref().is_some_and(|last| *last >= entry.key) {
-                return Err(reader.corrupt("the entries are out of order"));
-            }
-            last = Some(entry.key.clone());
-            entries.insert(entry.key.clone(), Arc::new(entry));
-        }
-    }
-}
-
-struct Reader<'a> {
-    path: &'a Path,
-    input: BufReader<File>,
-    /// Where the frame in `payload` starts.
-    offset: u64,
-    payload: Vec<u8>,
-}
-
-impl Reader<'_> {
-    fn head(&mut self) -> Result<(Revision, u64), OpenError> {
-        let mut fields = Fields(self.frame()?);
-        if fields.take(4) != Some(MAGIC) {
-            return Err(self.corrupt("this is no checkpoint"));
-        }
-        match (fields.u32(), fields.u64(), fields.u64()) {
-            (Some(FORMAT), Some(revision), Some(count)) => Ok((Revision(revision), count)),
-            (Some(found), _, _) if found > FORMAT => Err(OpenError::NewerFormat {
-                what: self.path.display().to_string(),
-                found: found.into(),
-                supported: FORMAT.into(),
-            }),
-            _ => Err(self.corrupt("the header is not understood")),
-        }
-    }
-
-    fn frame(&mut self) -> Result<&[u8], OpenError> {
-        if !self.payload.is_empty() {
-            self.offset += (frame::HEADER + self.payload.len()) as u64;
-        }
-        let next = frame::read(&mut self.input, &mut self.payload);
-        match next.map_err(|source| io_error(self.path, source))? {
-            Next::Frame => Ok(&self.payload),
-            Next::End => Err(self.corrupt("the end of the file is missing")),
-            Next::Damaged(problem) => Err(self.corrupt(problem)),
-        }
-    }
-
-    fn finish(mut self, snapshot: Snapshot) -> Result<(Snapshot, u64), OpenError> {
-        let size = self.offset + (frame::HEADER + self.payload.len()) as u64;
-        let next = frame::read(&mut self.input, &mut self.payload);
-        match next.map_err(|source| io_error(self.path, source))? {
-            Next::End => Ok((snapshot, size)),
-            _ => {
-                self.offset = size;
-                Err(self.corrupt("there is more after the end"))
-            }
-        }
-    }
-
-    fn corrupt(&self, problem: &str) -> OpenError {
-        OpenError::Corrupt { file: self.path.to_owned(), offset: self.offset, problem: problem.to_owned() }
-    }
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
@@ -14,6 +14,7 @@ use super::record::Head;
 use super::{frame, record};
 use crate::hub::Hub;
 use crate::stage::Stage;
+use crate::timeline::now;
 use crate::{CommitError, Event, ReadError, Revision, Txn};
 
 /// Transactions that may wait; more wait before they are queued.
@@ -196,6 +197,7 @@ impl Writer {
             }
             self.history.grow(last, self.log.size(), batch.time);
             self.hub.publish(self.stage.snapshot(), batch.events);
+            self.hub.note_time(batch.time, last);
         }
         for (answer, outcome) in batch.outcomes {
             let _ = answer.send(outcome);
@@ -217,9 +219,4 @@ fn failed(error: &AppendError, outcome: Outcome) -> CommitError {
         (AppendError::Unknown(problem), Ok(_)) => CommitError::Unknown(problem.clone()),
         (AppendError::Unknown(problem) | AppendError::NotDone(problem), _) => CommitError::Unavailable(problem.clone()),
     }
-}
-
-pub(crate) fn now() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| since.as_millis() as u64)
 }

@@ -236,7 +236,7 @@ fn read_format(dir: &Path) -> Result<Option<Revision>, OpenError> {
         });
     }
     let base = number("base").ok_or_else(|| corrupt(0, "the base is missing"))?;
-    if field("writer") != Some(WRITER) {
+    if field("writer") != Some(WRITER) || format != u64::from(FORMAT) {
         write_format(dir, Revision(base))?;
     }
     Ok(Some(Revision(base)))

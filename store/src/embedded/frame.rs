@@ -99,6 +99,7 @@ pub(crate) fn put_optional(out: &mut Vec<u8>, text: Option<&str>) {
 }
 
 /// Takes a payload apart. `None`: it is not what it should be.
+#[derive(Clone)]
 pub(crate) struct Fields<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Fields<'a> {

@@ -1,6 +1,8 @@
 //! Reading old revisions from the log.
 
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 
@@ -11,8 +13,10 @@ use crate::{OpenError, ReadError, Revision};
 
 /// A place in each log file is remembered every so many bytes.
 const INDEX_EVERY: u64 = 128 << 10;
-/// One read returns about this much (bytes of the log).
-const CHUNK: u64 = 2 << 20;
+/// One read returns about this much (bytes of keys and values) …
+const CHUNK: usize = 4 << 20;
+/// … and reads at most about this much (bytes of the log).
+const STRETCH: u64 = 16 << 20;
 
 /// What is known of a log file without reading it.
 #[derive(Clone, Debug)]
@@ -27,11 +31,21 @@ pub(crate) struct Segment {
     pub(crate) time: u64,
     /// Some places: at this offset starts the transaction after this revision.
     index: Vec<(Revision, u64)>,
+    /// Events of keys with these prefixes were left out.
+    pub(crate) without: Vec<Arc<str>>,
 }
 
 impl Segment {
     pub(crate) fn new(path: &Path, after: Revision, offset: u64) -> Segment {
-        Segment { path: path.to_owned(), after, last: after, size: offset, time: 0, index: vec![(after, offset)] }
+        Segment {
+            path: path.to_owned(),
+            after,
+            last: after,
+            size: offset,
+            time: 0,
+            index: vec![(after, offset)],
+            without: Vec::new(),
+        }
     }
 
     /// Transactions up to `last` were added; the file is now `size` bytes long.
@@ -88,25 +102,40 @@ impl History {
         self.segments.lock().retain(|segment| segment.after >= after);
     }
 
-    /// Some of the events after `after`, up to `until`. Blocks. `oldest` tells why a file may be
+    /// Puts `segment` in the place of the file that starts at the same revision. `rename` does the same on disk; whoever
+    /// opens a file meanwhile waits, so that nobody reads one with the other's places.
+    pub(crate) fn replace(&self, segment: Segment, rename: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        let mut segments = self.segments.lock();
+        if let Some(old) = segments.iter_mut().find(|known| known.after == segment.after) {
+            rename()?;
+            *old = segment;
+        }
+        Ok(())
+    }
+
+    /// Some of the events after `after`, up to `until`, of keys that start with `prefix`. Blocks. `oldest` tells why a file may be
     /// gone.
     pub(crate) fn read(
         &self,
         after: Revision,
         until: Revision,
+        prefix: &str,
         oldest: impl Fn() -> Revision,
     ) -> Result<Chunk, ReadError> {
         let compacted = || ReadError::Compacted { oldest: oldest() };
-        let found = {
+        let (segment, place, opened) = {
             let segments = self.segments.lock();
-            let mut holding = segments.iter().filter(|s| s.after <= after && after < s.last);
-            holding.next().map(|segment| (segment.clone(), segment.place(after)))
+            let Some(segment) = segments.iter().find(|s| s.after <= after && after < s.last) else {
+                return Err(compacted());
+            };
+            let Some(place) = segment.place(after) else {
+                return Err(compacted());
+            };
+            (segment.clone(), place, Reader::open(&segment.path))
         };
-        let Some((segment, Some((last, offset)))) = found else {
-            return Err(compacted());
-        };
-        let opened = match Reader::open(&segment.path) {
-            Err(OpenError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound && oldest() > after => {
+        let (last, offset) = place;
+        let opened = match opened {
+            Err(OpenError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound && oldest() > after => {
                 return Err(compacted());
             }
             opened => opened.map_err(unreadable)?,
@@ -114,18 +143,20 @@ impl History {
         let mut reader =
             opened.map_err(|problem| ReadError::Corrupt(format!("{}: {problem}", segment.path.display())))?;
         reader.seek(offset, last).map_err(unreadable)?;
-        collect(reader, after, until.min(segment.last))
+        collect(reader, after, until.min(segment.last), prefix)
     }
 }
 
-fn collect(mut reader: Reader, after: Revision, until: Revision) -> Result<Chunk, ReadError> {
+fn collect(mut reader: Reader, after: Revision, until: Revision, prefix: &str) -> Result<Chunk, ReadError> {
     let mut chunk = Chunk { events: Vec::new(), through: after };
     let start = reader.offset();
-    while chunk.through < until && reader.offset() < start + CHUNK.max(INDEX_EVERY * 2) {
+    let mut weight = 0;
+    while chunk.through < until && weight < CHUNK && reader.offset() < start + STRETCH {
         let problem = match reader.next().map_err(unreadable)? {
             Step::Transaction(head, _) if head.revision <= after => continue,
-            Step::Transaction(head, fields) => match record::decode_events(&head, fields) {
+            Step::Transaction(head, fields) => match record::decode_events(&head, fields, prefix) {
                 Some(events) => {
+                    weight += events.iter().map(|event| event.weight()).sum::<usize>();
                     chunk.events.extend(events);
                     chunk.through = head.revision;
                     continue;

@@ -1,6 +1,7 @@
 //! The thread that keeps the directory small: checkpoints, and dropping history that left the
 //! window. The writer never waits for it.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -8,14 +9,17 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::committer::{Committer, now};
+use super::committer::Committer;
 use super::history::{History, Segment};
-use super::{checkpoint, directory};
+use super::{checkpoint, directory, thin};
 use crate::hub::Hub;
+use crate::timeline::now;
 use crate::{Options, Revision};
 
 /// How often it looks around by itself.
 const EVERY: Duration = Duration::from_secs(5);
+/// How long it leaves the disk to others between two files that it writes anew.
+const BREATH: Duration = Duration::from_millis(100);
 
 pub(crate) struct Janitor {
     waker: Waker,
@@ -48,7 +52,7 @@ impl Janitor {
         options: Options,
     ) -> Janitor {
         let (waker, woken) = mpsc::channel();
-        let work = Work { dir, hub, history, committer, checkpoint, options };
+        let work = Work { dir, hub, history, committer, checkpoint, considered: HashSet::new(), options };
         std::thread::Builder::new()
             .name("store-janitor".to_owned())
             .spawn(move || work.run(woken))
@@ -68,13 +72,16 @@ struct Work {
     committer: Committer,
     /// The newest checkpoint and its size in bytes.
     checkpoint: Option<(Revision, u64)>,
+    /// Files (by where they start) that were looked at for events of these prefixes.
+    considered: HashSet<(Revision, Vec<Arc<str>>)>,
     options: Options,
 }
 
 impl Work {
     fn run(mut self, woken: Receiver<Option<oneshot::Sender<()>>>) {
+        let mut pause = EVERY;
         loop {
-            match woken.recv_timeout(EVERY) {
+            match woken.recv_timeout(pause) {
                 Ok(None) | Err(RecvTimeoutError::Timeout) => {}
                 Ok(Some(stop)) => {
                     drop(self);
@@ -89,6 +96,14 @@ impl Work {
             if let Err(problem) = self.drop_history() {
                 tracing::warn!("{}: dropping history: {problem}", self.dir.display());
             }
+            pause = match self.thin_one() {
+                Ok(true) => BREATH,
+                Ok(false) => EVERY,
+                Err(problem) => {
+                    tracing::warn!("{}: leaving out history: {problem}", self.dir.display());
+                    EVERY
+                }
+            };
         }
     }
 
@@ -123,10 +138,37 @@ impl Work {
         futures::executor::block_on(noted).map_err(|error| error.to_string())?;
         self.hub.raise_oldest(newest.last);
         self.history.drop_before(newest.last);
+        self.considered.retain(|(after, _)| *after >= newest.last);
         for segment in old {
             std::fs::remove_file(&segment.path).map_err(|error| error.to_string())?;
         }
         directory::sync(&self.dir).map_err(|error| error.to_string())
+    }
+
+    /// Leaves out of one log file what is kept for less time than the rest. Says whether there may be more to do.
+    fn thin_one(&mut self) -> Result<bool, String> {
+        let Some((checkpoint, _)) = self.checkpoint else {
+            return Ok(false);
+        };
+        let since = |window: &Duration| now().saturating_sub(window.as_millis() as u64);
+        let rules: Vec<_> =
+            self.options.shorter.iter().map(|(prefix, window)| (prefix.clone(), since(window))).collect();
+        for segment in self.history.closed().into_iter().take_while(|segment| segment.last <= checkpoint) {
+            let due = thin::due(&segment, &rules);
+            if due.is_empty() || !self.considered.insert((segment.after, due.clone())) {
+                continue;
+            }
+            let without = [segment.without.clone(), due.clone()].concat();
+            if let Some(thinned) = thin::thin(&segment, &without).map_err(|error| error.to_string())? {
+                // Raised first: who read the file meanwhile looks here before it believes that it read everything.
+                due.iter().for_each(|prefix| self.hub.raise_oldest_of(prefix, segment.last));
+                let rename = || std::fs::rename(&thinned.unfinished, &segment.path);
+                let replaced = self.history.replace(thinned.segment, rename).and_then(|()| directory::sync(&self.dir));
+                replaced.map_err(|error| error.to_string())?;
+            }
+            return Ok(true);
+        }
+        Ok(false)
     }
 
     fn old<'a>(&self, closed: &'a [Segment], checkpoint: Revision) -> &'a [Segment] {

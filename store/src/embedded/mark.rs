@@ -105,7 +105,7 @@ fn decode(bytes: &[u8]) -> Option<(Revision, Revision)> {
         return None;
     }
     let mut fields = Fields(body);
-    if fields.take(4)? != MAGIC || fields.u32()? != FORMAT {
+    if fields.take(4)? != MAGIC || !(1..=FORMAT).contains(&fields.u32()?) {
         return None;
     }
     Some((Revision(fields.u64()?), Revision(fields.u64()?)))

@@ -1,6 +1,6 @@
 //! The embedded engine: an append log of our own, with checkpoints, in one directory.
 //!
-//! # Files (format 1)
+//! # Files (format 2)
 //!
 //! Numbers are little-endian. A *frame* is `length u32, crc32c u32, payload`; the checksum covers
 //! the length and the payload. *Bytes* are `length u32` and that many bytes; an *optional* one has
@@ -11,7 +11,8 @@
 //!   all before it).
 //! - `lock`: held with `flock` by the process that has the store open; contains its id.
 //! - `log-R.seg`: the transactions after revision R, oldest first. A header frame (`TLOG`,
-//!   format u32, R u64), then one frame a transaction: revision u64, the revision before it u64,
+//!   format u32, R u64, since format 2: count u32 of key prefixes and these as bytes, whose events were left out of the
+//!   file), then one frame a transaction: revision u64, the revision before it u64,
 //!   the newest revision that was on disk when this was written u64, time u64 (Unix ms), and
 //!   the changes: count u32, each
 //!   - kind u8 (1 put, 2 delete), key bytes,
@@ -38,11 +39,13 @@
 //! be behind: hence each transaction also tells what was on disk before it, and damage that is
 //! followed by a transaction which proves that it had been whole is no torn end.
 //!
-//! Reading order: `frame`, `record`, `segment`, `checkpoint`, `mark`, `directory`, `recover` (the
+//! Reading order: `frame`, `record`, `segment`, `checkpoint`, `checkpoint_reader`, `mark`, `directory`, `recover` and `scan` (the
 //! start), `log` (appending, and what happens when that fails), `committer` (the thread that
-//! writes), `history` (the reading of old revisions), `janitor` (checkpoints, dropping history), `load` (restoring).
+//! writes), `history` (the reading of old revisions), `janitor` (checkpoints, dropping history), `thin` (dropping a part of
+//! it), `load` (restoring).
 
 mod checkpoint;
+mod checkpoint_reader;
 mod committer;
 mod directory;
 mod disk;
@@ -50,11 +53,14 @@ pub(crate) mod frame;
 mod history;
 mod janitor;
 mod load;
+
 mod log;
 mod mark;
 pub(crate) mod record;
 mod recover;
+mod scan;
 mod segment;
+mod thin;
 
 #[cfg(test)]
 mod faults;
@@ -79,7 +85,7 @@ use janitor::Janitor;
 pub(crate) use load::load;
 
 /// The format that this version writes, and the newest that it reads.
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
 
 pub(crate) struct Embedded {
     dir: PathBuf,
@@ -118,7 +124,7 @@ impl Embedded {
     fn start(disk: Arc<dyn Disk>, dir: &Path, options: &Options) -> Result<(Arc<Hub>, Embedded), OpenError> {
         let directory = Directory::open(dir)?;
         let recovered = recover::recover(&directory, &disk, options)?;
-        let hub = Arc::new(Hub::new(recovered.snapshot, recovered.oldest, recovered.tail));
+        let hub = Arc::new(Hub::new(recovered.snapshot, recovered.floors, recovered.tail, recovered.timeline));
         let history = Arc::new(History::new(recovered.segments));
         let committer = Committer::start(hub.clone(), history.clone(), recovered.log, options.segment_bytes, directory);
         let janitor = Janitor::start(
@@ -157,12 +163,12 @@ impl Engine for Embedded {
         futures::future::ready(Ok(self.hub.revision())).boxed()
     }
 
-    fn history(&self, after: Revision, until: Revision) -> BoxFuture<'static, Result<Chunk, ReadError>> {
+    fn history(&self, after: Revision, until: Revision, prefix: &str) -> BoxFuture<'static, Result<Chunk, ReadError>> {
         let history = self.history.clone();
-        let (hub, readers) = (self.hub.clone(), self.readers.clone());
+        let (hub, readers, prefix) = (self.hub.clone(), self.readers.clone(), prefix.to_owned());
         async move {
             let _turn = readers.acquire_owned().await;
-            let read = tokio::task::spawn_blocking(move || history.read(after, until, || hub.oldest()));
+            let read = tokio::task::spawn_blocking(move || history.read(after, until, &prefix, || hub.oldest()));
             read.await.unwrap_or_else(|failed| Err(ReadError::Unavailable(failed.to_string())))
         }
         .boxed()

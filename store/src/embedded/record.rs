@@ -12,6 +12,33 @@ const DELETE: u8 = 2;
 /// How a value is encoded: as it is. Other numbers are for compression and encryption.
 pub(crate) const PLAIN: u8 = 0;
 
+/// The key of an event that `split_events` returned.
+pub(crate) fn key_of(event: &[u8]) -> Option<&str> {
+    let mut fields = Fields(event);
+    fields.u8()?;
+    fields.text()
+}
+
+/// The events of a transaction, as bytes. `None`: these bytes are no such thing.
+pub(crate) fn split_events(mut fields: Fields<'_>) -> Option<Vec<&[u8]>> {
+    let count = fields.u32()?;
+    let mut events = Vec::new();
+    for _ in 0..count {
+        let whole = fields.0;
+        let kind = fields.u8()?;
+        fields.text()?;
+        skip_event(kind, &mut fields)?;
+        events.push(whole.get(..whole.len() - fields.0.len())?);
+    }
+    fields.is_empty().then_some(events)
+}
+
+/// Writes a transaction whose events are bytes already.
+pub(crate) fn encode_raw(out: &mut Vec<u8>, head: &Head, events: &[&[u8]]) {
+    encode_head(out, head, events.len());
+    events.iter().for_each(|event| out.extend_from_slice(event));
+}
+
 /// The fixed part of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Head {
@@ -24,14 +51,18 @@ pub(crate) struct Head {
 }
 
 pub(crate) fn encode(out: &mut Vec<u8>, head: &Head, events: &[Arc<Event>]) {
+    encode_head(out, head, events.len());
+    for event in events {
+        encode_event(out, event);
+    }
+}
+
+fn encode_head(out: &mut Vec<u8>, head: &Head, events: usize) {
     put_u64(out, head.revision.0);
     put_u64(out, head.previous.0);
     put_u64(out, head.synced.0);
     put_u64(out, head.time);
-    put_u32(out, events.len() as u32);
-    for event in events {
-        encode_event(out, event);
-    }
+    put_u32(out, events as u32);
 }
 
 fn encode_event(out: &mut Vec<u8>, event: &Event) {
@@ -82,19 +113,50 @@ pub(crate) fn decode_head(payload: &[u8]) -> Option<(Head, Fields<'_>)> {
     Some((head, fields))
 }
 
-/// The events of the transaction whose head was `head`. `None`: these bytes are no such thing.
-pub(crate) fn decode_events(head: &Head, mut fields: Fields<'_>) -> Option<Vec<Arc<Event>>> {
+/// The events of the transaction whose head was `head`, as far as their keys start with `prefix`. `None`: these bytes
+/// are no such thing.
+pub(crate) fn decode_events(head: &Head, mut fields: Fields<'_>, prefix: &str) -> Option<Vec<Arc<Event>>> {
     let count = fields.u32()?;
     let mut events = Vec::new();
     for _ in 0..count {
-        events.push(Arc::new(decode_event(head.revision, &mut fields)?));
+        let kind = fields.u8()?;
+        let key = fields.text()?;
+        if key.starts_with(prefix) {
+            events.push(Arc::new(decode_event(head.revision, kind, Key::new(key), &mut fields)?));
+        } else {
+            skip_event(kind, &mut fields)?;
+        }
     }
     fields.is_empty().then_some(events)
 }
 
-fn decode_event(revision: Revision, fields: &mut Fields<'_>) -> Option<Event> {
-    let kind = fields.u8()?;
-    let key = Key::new(fields.text()?);
+/// Passes over what follows the key.
+fn skip_event(kind: u8, fields: &mut Fields<'_>) -> Option<()> {
+    match kind {
+        PUT => {
+            skip_optional(fields)?;
+            decode_value(fields)?;
+        }
+        DELETE => {}
+        _ => return None,
+    }
+    if fields.u8()? == 1 {
+        fields.take(16)?;
+        skip_optional(fields)?;
+        fields.take(8)?;
+        fields.bytes()?;
+    }
+    Some(())
+}
+
+fn skip_optional(fields: &mut Fields<'_>) -> Option<()> {
+    if fields.u8()? == 1 {
+        fields.bytes()?;
+    }
+    Some(())
+}
+
+fn decode_event(revision: Revision, kind: u8, key: Key, fields: &mut Fields<'_>) -> Option<Event> {
     let put = match kind {
         PUT => {
             let tag = fields.optional()?;
@@ -175,13 +237,20 @@ mod tests {
             encode(&mut bytes, &head, std::slice::from_ref(&event));
             let (found, fields) = decode_head(&bytes).unwrap();
             prop_assert_eq!(found, head);
-            prop_assert_eq!(decode_events(&head, fields).unwrap(), vec![event]);
+            let split = split_events(fields.clone()).unwrap();
+            prop_assert_eq!(key_of(split[0]), Some("pods/default/web"));
+            let mut again = Vec::new();
+            encode_raw(&mut again, &head, &split);
+            prop_assert_eq!(&again, &bytes);
+            prop_assert_eq!(decode_events(&head, fields.clone(), "pods/").unwrap(), vec![event]);
+            prop_assert_eq!(decode_events(&head, fields, "nodes/").unwrap(), vec![]);
         }
 
         #[test]
         fn no_bytes_make_the_decoder_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             if let Some((head, fields)) = decode_head(&bytes) {
-                let _ = decode_events(&head, fields);
+                let _ = decode_events(&head, fields.clone(), "");
+                let _ = decode_events(&head, fields, "no such");
             }
         }
     }

@@ -1,22 +1,32 @@
 //! From files to a running store, or to a named error.
 
+use std::collections::VecDeque;
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
 
 use super::directory::{self, Directory};
 use super::disk::Disk;
 use super::history::Segment;
 use super::log::Log;
 use super::mark::Mark;
-use super::segment::{self, Reader, Step, io};
-use super::{checkpoint, record};
+use super::scan::{self, Damage, Piece, Scanned};
+use super::segment::{self, io};
+use super::{checkpoint, checkpoint_reader, thin};
+use crate::floors::Floors;
 use crate::snapshot::Entries;
 use crate::tail::Tail;
+use crate::timeline::Timeline;
 use crate::{Event, OpenError, Options, Revision, Snapshot};
+
+/// Batches of transactions of a file that may wait to be applied.
+const AHEAD: usize = 64;
 
 pub(crate) struct Recovered {
     pub(crate) snapshot: Snapshot,
-    pub(crate) oldest: Revision,
+    pub(crate) floors: Floors,
     pub(crate) tail: Tail,
+    pub(crate) timeline: Timeline,
     pub(crate) segments: Vec<Segment>,
     pub(crate) log: Log,
     /// The newest checkpoint, and its size in bytes.
@@ -32,7 +42,7 @@ pub(crate) fn recover(directory: &Directory, disk: &Arc<dyn Disk>, options: &Opt
     let (start, checkpoint) = match directory.checkpoints.last() {
         Some(revision) => {
             let path = checkpoint::path(&directory.path, *revision);
-            let (snapshot, size) = checkpoint::load(&path)?;
+            let (snapshot, size) = checkpoint_reader::read(&path)?;
             if snapshot.revision() != *revision {
                 return Err(corrupt(&path, "the name is not that of the revision inside"));
             }
@@ -50,6 +60,7 @@ pub(crate) fn recover(directory: &Directory, disk: &Arc<dyn Disk>, options: &Opt
         revision: start.revision(),
         entries: start.entries().clone(),
         tail: Tail::new(start.revision(), options.tail_events, options.tail_bytes),
+        timeline: Timeline::default(),
         segments: Vec::new(),
         mark: mark.revision,
     };
@@ -64,12 +75,13 @@ pub(crate) fn recover(directory: &Directory, disk: &Arc<dyn Disk>, options: &Opt
         let path = checkpoint::path(&directory.path, *older);
         std::fs::remove_file(&path).map_err(|source| io(&path, source))?;
     }
-    let oldest = mark.oldest;
+    let floors = Floors::new(mark.oldest, thin::floors(&replay.segments));
     Ok(Recovered {
         log: Log::open(directory, disk.clone(), mark, replay.segments.last())?,
         snapshot: Snapshot::new(replay.revision, replay.entries),
-        oldest,
+        floors,
         tail: replay.tail,
+        timeline: replay.timeline,
         segments: replay.segments,
         checkpoint,
     })
@@ -88,8 +100,9 @@ pub(super) fn create(directory: &Directory, disk: &Arc<dyn Disk>, options: &Opti
     directory.declare()?;
     Ok(Recovered {
         snapshot: Snapshot::new(base, Entries::new()),
-        oldest: base,
+        floors: Floors::new(base, Vec::new()),
         tail: Tail::new(base, options.tail_events, options.tail_bytes),
+        timeline: Timeline::default(),
         segments: vec![segment],
         log,
         checkpoint: None,
@@ -112,77 +125,105 @@ struct Replay {
     revision: Revision,
     entries: Entries,
     tail: Tail,
+    timeline: Timeline,
     segments: Vec<Segment>,
     mark: Revision,
 }
 
 impl Replay {
+    /// Reads all files, some of them ahead on other threads, and applies them in order.
     fn read_all(&mut self, directory: &Directory, disk: &Arc<dyn Disk>) -> Result<(), OpenError> {
-        let mut files = directory.segments.iter().peekable();
-        while let Some(after) = files.next() {
-            let is_last = files.peek().is_none();
-            let path = segment::path(&directory.path, *after);
-            let mut reader = match Reader::open(&path)? {
-                Ok(reader) => reader,
-                // A new file whose header was not yet on disk: nothing was ever in it.
-                Err(_) if is_last && self.may_be_unborn(*after) => {
-                    std::fs::remove_file(&path).map_err(|source| io(&path, source))?;
-                    return directory::sync(&directory.path).map_err(|source| io(&path, source));
+        let from = self.revision;
+        let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get().min(4));
+        std::thread::scope(|scope| {
+            let mut scans = VecDeque::new();
+            let mut files = directory.segments.iter().peekable();
+            loop {
+                while scans.len() < threads
+                    && let Some(after) = files.next()
+                {
+                    let is_last = files.peek().is_none();
+                    let path = segment::path(&directory.path, *after);
+                    let (pieces, next) = sync_channel(AHEAD);
+                    let file = path.clone();
+                    let scan = scope.spawn(move || scan::scan(&file, from, is_last, &pieces));
+                    scans.push_back((*after, is_last, path, next, scan));
                 }
-                Err(problem) => return Err(corrupt(&path, problem)),
-            };
-            if reader.last() != *after {
-                return Err(corrupt(&path, "the name is not that of the revision inside"));
+                let Some((after, is_last, path, next, scan)) = scans.pop_front() else {
+                    return Ok(());
+                };
+                let fits = self.apply_all(&path, next);
+                let scanned = scan.join().map_err(|_| corrupt(&path, "reading it failed"))??;
+                self.add(directory, disk, after, is_last, &path, scanned)?;
+                fits?;
             }
-            if let Some(before) = self.segments.last()
-                && before.last != *after
-            {
-                return Err(corrupt(
-                    &before.path,
-                    &format!("the log is missing between revisions {} and {after}", before.last),
-                ));
-            }
-            self.segments.push(Segment::new(&path, *after, reader.offset()));
-            if let Some(problem) = self.read_one(&mut reader)? {
-                if !is_last || reader.last() < self.mark || reader.was_whole()? {
-                    return Err(reader.corrupt(problem));
+        })
+    }
+
+    fn apply_all(&mut self, path: &Path, pieces: Receiver<Vec<Piece>>) -> Result<(), OpenError> {
+        for Piece { events, offset } in pieces.into_iter().flatten() {
+            for event in events {
+                let revision = event.revision;
+                if !self.apply(event) {
+                    return Err(OpenError::Corrupt {
+                        file: path.to_owned(),
+                        offset,
+                        problem: "the transaction does not fit what was before it".to_owned(),
+                    });
                 }
-                tracing::warn!(
-                    "{}: cut off an unfinished write at byte {} ({problem})",
-                    path.display(),
-                    reader.offset()
-                );
-                let mut file = disk.open(&path).map_err(|source| io(&path, source))?;
-                let cut = file.truncate(reader.offset()).and_then(|()| file.sync());
-                cut.map_err(|source| io(&path, source))?;
+                self.revision = revision;
             }
+            self.tail.trim();
         }
         Ok(())
     }
 
-    /// Reads one file to its end, or to where it is damaged: then returns what is wrong.
-    fn read_one(&mut self, reader: &mut Reader) -> Result<Option<&'static str>, OpenError> {
-        loop {
-            let (head, events) = match reader.next()? {
-                Step::End => return Ok(None),
-                Step::Damaged(problem) => return Ok(Some(problem)),
-                Step::Transaction(head, _) if head.revision <= self.revision => (head, None),
-                Step::Transaction(head, fields) => match record::decode_events(&head, fields) {
-                    Some(events) => (head, Some(events)),
-                    None => return Err(reader.corrupt("the transaction is not understood")),
-                },
-            };
-            if let Some(segment) = self.segments.last_mut() {
-                segment.grow(head.revision, reader.offset(), head.time);
+    /// Adds a file that was read to the log, if it goes on where the one before it ended.
+    fn add(
+        &mut self,
+        directory: &Directory,
+        disk: &Arc<dyn Disk>,
+        after: Revision,
+        is_last: bool,
+        path: &Path,
+        scanned: Result<Scanned, &'static str>,
+    ) -> Result<(), OpenError> {
+        let mut scanned = match scanned {
+            Ok(scanned) => scanned,
+            // A new file whose header was not yet on disk: nothing was ever in it.
+            Err(_) if is_last && self.may_be_unborn(after) => {
+                std::fs::remove_file(path).map_err(|source| io(path, source))?;
+                return directory::sync(&directory.path).map_err(|source| io(path, source));
             }
-            for event in events.into_iter().flatten() {
-                if !self.apply(event) {
-                    return Err(reader.corrupt("the transaction does not fit what was before it"));
-                }
-            }
-            self.revision = self.revision.max(head.revision);
-            self.tail.trim();
+            Err(problem) => return Err(corrupt(path, problem)),
+        };
+        if scanned.segment.after != after {
+            return Err(corrupt(path, "the name is not that of the revision inside"));
         }
+        if let Some(before) = self.segments.last()
+            && before.last != after
+        {
+            return Err(corrupt(
+                &before.path,
+                &format!("the log is missing between revisions {} and {after}", before.last),
+            ));
+        }
+        if let Some(damage) = scanned.damage.take() {
+            let Damage { problem, offset, last, was_whole } = damage;
+            if !is_last || last < self.mark || was_whole {
+                return Err(OpenError::Corrupt { file: path.to_owned(), offset, problem: problem.to_owned() });
+            }
+            tracing::warn!("{}: cut off an unfinished write at byte {offset} ({problem})", path.display());
+            let mut file = disk.open(path).map_err(|source| io(path, source))?;
+            let cut = file.truncate(offset).and_then(|()| file.sync());
+            cut.map_err(|source| io(path, source))?;
+        }
+        for (time, revision) in scanned.times {
+            self.timeline.note(time, revision);
+        }
+        self.revision = self.revision.max(scanned.segment.last);
+        self.segments.push(scanned.segment);
+        Ok(())
     }
 
     /// Applies an event; `false` when the state is not the one that the event was made from.
@@ -221,6 +262,6 @@ impl Replay {
     }
 }
 
-fn corrupt(path: &std::path::Path, problem: &str) -> OpenError {
+fn corrupt(path: &Path, problem: &str) -> OpenError {
     OpenError::Corrupt { file: path.to_owned(), offset: 0, problem: problem.to_owned() }
 }

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::FORMAT;
 use super::frame::{self, Fields, Next};
@@ -24,13 +25,32 @@ pub(crate) fn parse_name(name: &str) -> Option<Revision> {
 
 /// The first bytes of a log file.
 pub(crate) fn header(after: Revision) -> Vec<u8> {
+    header_without(after, &[])
+}
+
+/// The first bytes of a log file from which the events of keys with these prefixes were left out.
+pub(crate) fn header_without(after: Revision, without: &[Arc<str>]) -> Vec<u8> {
     let mut out = Vec::new();
     frame::put(&mut out, |out| {
         out.extend_from_slice(MAGIC);
         frame::put_u32(out, FORMAT);
         frame::put_u64(out, after.0);
+        frame::put_u32(out, without.len() as u32);
+        for prefix in without {
+            frame::put_bytes(out, prefix.as_bytes());
+        }
     });
     out
+}
+
+/// Which events were left out of a file, as the rest of its header tells. The first format knew no such thing.
+fn without(format: u32, fields: &mut Fields<'_>) -> Option<Vec<Arc<str>>> {
+    if format < 2 {
+        return Some(Vec::new());
+    }
+    let count = fields.u32()?;
+    let prefixes: Option<Vec<Arc<str>>> = (0..count).map(|_| fields.text().map(Arc::from)).collect();
+    prefixes.filter(|_| fields.is_empty())
 }
 
 /// A log file being read. It yields frames that are intact and in sequence, or says what is wrong.
@@ -42,6 +62,7 @@ pub(crate) struct Reader {
     /// The revision of the last transaction read (before the first one: where the file starts).
     last: Revision,
     payload: Vec<u8>,
+    without: Vec<Arc<str>>,
 }
 
 pub(crate) enum Step<'a> {
@@ -61,6 +82,7 @@ impl Reader {
             offset: 0,
             last: Revision(0),
             payload: Vec::new(),
+            without: Vec::new(),
         };
         match reader.frame()? {
             Next::Frame => {}
@@ -71,15 +93,18 @@ impl Reader {
         if fields.take(4) != Some(MAGIC) {
             return Ok(Err("this is no log file"));
         }
-        match (fields.u32(), fields.u64()) {
-            (Some(FORMAT), Some(after)) => reader.last = Revision(after),
-            (Some(found), _) if found > FORMAT => {
-                return Err(OpenError::NewerFormat {
-                    what: path.display().to_string(),
-                    found: found.into(),
-                    supported: FORMAT.into(),
-                });
-            }
+        let Some(format) = fields.u32() else {
+            return Ok(Err("the header is not understood"));
+        };
+        if format > FORMAT {
+            return Err(OpenError::NewerFormat {
+                what: path.display().to_string(),
+                found: format.into(),
+                supported: FORMAT.into(),
+            });
+        }
+        match (fields.u64(), without(format, &mut fields)) {
+            (Some(after), Some(without)) => (reader.last, reader.without) = (Revision(after), without),
             _ => return Ok(Err("the header is not understood")),
         }
         reader.offset = (frame::HEADER + reader.payload.len()) as u64;
@@ -92,6 +117,11 @@ impl Reader {
         sought.map_err(|source| io(&self.path, source))?;
         (self.offset, self.last) = (offset, last);
         Ok(())
+    }
+
+    /// The prefixes of keys whose events were left out.
+    pub(crate) fn without(&self) -> &[Arc<str>] {
+        &self.without
     }
 
     pub(crate) fn offset(&self) -> u64 {

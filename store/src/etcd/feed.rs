@@ -6,6 +6,7 @@ use std::time::Duration;
 use etcd_client::{WatchOptions, WatchResponse};
 
 use super::Shared;
+use super::clock;
 use super::load::{self, Loaded};
 use crate::{Event, Snapshot};
 
@@ -112,6 +113,7 @@ impl Feed {
         let mut events: Vec<Arc<Event>> = Vec::new();
         // Applied to a copy, and kept only when all of it was understood.
         let mut next = self.state.clone();
+        let mut ticks = Vec::new();
         for event in message.events() {
             let revision = event.kv().map_or(0, |kv| kv.mod_revision());
             // A member may repeat what it told before.
@@ -120,6 +122,9 @@ impl Feed {
             }
             next.revision = next.revision.max(revision);
             self.note_compaction(event);
+            if let Some((time, revision)) = event.kv().and_then(|kv| clock::tick(layout, kv)) {
+                ticks.push((time, revision));
+            }
             let known = |key: &str| Ok(next.entries.get(key).cloned());
             let event = layout.event(event, known);
             let event = event.map_err(|damaged| format!("{}: {}", damaged.key, damaged.problem))?;
@@ -135,6 +140,7 @@ impl Feed {
         if next.revision > self.state.revision {
             self.state = next;
             self.shared.hub.publish(self.snapshot(), events);
+            ticks.into_iter().for_each(|(time, revision)| self.shared.hub.note_time(time, revision));
         }
         Ok(())
     }

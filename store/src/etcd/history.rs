@@ -12,12 +12,13 @@ use crate::{Entry, ReadError, Revision};
 /// One read returns about this much (bytes of values).
 const CHUNK: usize = 4 << 20;
 
-/// Some of the events after `after`, up to `until`, which etcd has reached.
+/// Some of the events after `after`, up to `until` (which etcd has reached), of keys that start with `prefix`.
 pub(super) async fn read(
     connection: &Connection,
     layout: &Layout,
     after: Revision,
     until: Revision,
+    prefix: &str,
 ) -> Result<Chunk, ReadError> {
     let unavailable = |problem: String| ReadError::Unavailable(format!("etcd: {problem}"));
     // All keys, because others' revisions tell us too how far we are.
@@ -38,13 +39,19 @@ pub(super) async fn read(
                 oldest => ReadError::Compacted { oldest: layout.revision(oldest) },
             });
         }
-        weight += take(layout, &message, until, &mut chunk)?;
+        weight += take(layout, &message, until, prefix, &mut chunk)?;
     }
     Ok(chunk)
 }
 
 /// Adds a message's events to the chunk. Returns their weight.
-fn take(layout: &Layout, message: &WatchResponse, until: Revision, chunk: &mut Chunk) -> Result<usize, ReadError> {
+fn take(
+    layout: &Layout,
+    message: &WatchResponse,
+    until: Revision,
+    prefix: &str,
+    chunk: &mut Chunk,
+) -> Result<usize, ReadError> {
     let mut weight = 0;
     for event in message.events() {
         let Some(kv) = event.kv() else { continue };
@@ -67,7 +74,7 @@ fn take(layout: &Layout, message: &WatchResponse, until: Revision, chunk: &mut C
         let read = layout.event(event, previous);
         let read =
             read.map_err(|damaged| ReadError::Corrupt(format!("etcd key {}: {}", damaged.key, damaged.problem)))?;
-        if let Some(event) = read {
+        if let Some(event) = read.filter(|event| event.key.starts_with(prefix)) {
             weight += event.weight();
             chunk.events.push(Arc::new(event));
         }

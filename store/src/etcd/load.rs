@@ -147,7 +147,7 @@ pub(super) async fn recent(
     let mut reached = Revision(wanted.max(oldest.0));
     let mut tail = empty(reached);
     while reached < now {
-        match history::read(connection, layout, reached, now).await {
+        match history::read(connection, layout, reached, now, "").await {
             Ok(chunk) => {
                 reached = chunk.through;
                 chunk.events.into_iter().for_each(|event| tail.push(event));

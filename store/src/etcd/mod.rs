@@ -5,6 +5,7 @@
 //! Below `/timonier/<cluster>/`:
 //! - `meta/format`: text, one `name value` a line: `format 1`, `writer 0.1.0` (the version that
 //!   made it), `base 0` (our revisions are etcd's plus this).
+//! - `meta/clock`: the time (Unix ms), put now and then while revisions come; with its history it says when they came.
 //! - `meta/compaction`: the etcd revision to which history was last compacted.
 //! - `meta/compactor`: held with a lease by the one server that compacts.
 //! - `meta/users/<lease>`: one for each store that is open, with a lease.
@@ -24,8 +25,9 @@
 //! the break.
 //!
 //! Reading order: `layout`, `connection`, `load`, `feed` (the watch), `commit`, `fresh`, `history`,
-//! `compactor`, `presence` (who is there), `fill` (restoring).
+//! `clock`, `compactor`, `presence` (who is there), `fill` (restoring).
 
+mod clock;
 mod commit;
 mod compactor;
 mod connection;
@@ -46,6 +48,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::engine::{Chunk, Engine};
+use crate::floors::Floors;
 use crate::hub::Hub;
 use crate::load::{Load, LoadError};
 use crate::{CommitError, OpenError, Options, ReadError, Revision, Snapshot, Txn};
@@ -138,13 +141,15 @@ impl Etcd {
             presence::enter(&connection, &layout).await.map_err(|failure| load::unreachable(&connection, &failure))?;
         let loaded = load::load(&connection, &layout, None).await?;
         let (oldest, tail) = load::recent(&connection, &layout, &loaded, &options).await?;
+        let timeline = clock::load(&connection, &layout, oldest).await?;
         let snapshot = loaded.snapshot(&layout);
-        let hub = Arc::new(Hub::new(snapshot, oldest, tail));
+        let hub = Arc::new(Hub::new(snapshot, Floors::new(oldest, vec![]), tail, timeline));
         let shared = Arc::new(Shared { hub: hub.clone(), connection, layout, options, lease: AtomicI64::new(lease) });
         let mut tasks = JoinSet::new();
         tasks.spawn(Feed::new(shared.clone(), loaded).run());
         tasks.spawn(compactor::run(shared.clone()));
         tasks.spawn(presence::keep(shared.clone()));
+        tasks.spawn(clock::run(shared.clone()));
         let fresh = Fresh::start(shared.clone(), &mut tasks);
         let watching = shared.connection.ready().await;
         watching
@@ -164,11 +169,11 @@ impl Engine for Etcd {
         self.fresh.newest().boxed()
     }
 
-    fn history(&self, after: Revision, until: Revision) -> BoxFuture<'static, Result<Chunk, ReadError>> {
-        let (shared, readers) = (self.shared.clone(), self.readers.clone());
+    fn history(&self, after: Revision, until: Revision, prefix: &str) -> BoxFuture<'static, Result<Chunk, ReadError>> {
+        let (shared, readers, prefix) = (self.shared.clone(), self.readers.clone(), prefix.to_owned());
         async move {
             let _turn = readers.acquire_owned().await;
-            let read = history::read(&shared.connection, &shared.layout, after, until).await;
+            let read = history::read(&shared.connection, &shared.layout, after, until, &prefix).await;
             if let Err(ReadError::Compacted { oldest }) = &read {
                 shared.hub.raise_oldest(*oldest);
             }

@@ -4,7 +4,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use timonier_store::StoreUrl;
+use timonier_store::{Options, StoreUrl};
 
 use super::place::Place;
 
@@ -123,6 +123,12 @@ impl Drop for Etcd {
 }
 
 impl Place for Etcd {
+    /// The clock stands still, so that revisions can be counted.
+    fn options(&self) -> Options {
+        let wait = Duration::from_secs(2);
+        Options { wait, etcd_clock: Duration::from_secs(100_000), ..Options::default() }
+    }
+
     fn url(&self) -> StoreUrl {
         StoreUrl::Etcd { endpoints: vec![self.endpoint()], cluster: "test".to_owned(), tls: false }
     }

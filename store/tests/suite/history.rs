@@ -1,6 +1,8 @@
 //! The past, and its end.
 
-use timonier_store::{ReadError, Revision, Snapshot, WatchEnd};
+use std::time::{Duration, SystemTime};
+
+use timonier_store::{Options, ReadError, Revision, Snapshot, WatchEnd};
 
 use super::place::Place;
 use super::{churn, delete, everything, put, until, within, write};
@@ -100,4 +102,59 @@ pub async fn a_watcher_overtaken_by_compaction_is_cut_off_or_sees_everything(pla
             Err(other) => panic!("{other}"),
         }
     }
+}
+
+pub async fn a_part_of_the_past_is_as_it_was(place: &impl Place) {
+    let store = place.open().await;
+    let states = eventful(&store).await;
+    churn(&store, "c", 20).await;
+    for prefix in ["a", "b", "x", "none"] {
+        for state in &states {
+            let past = store.at_prefix(state.revision(), prefix).await.unwrap();
+            let part = |snapshot: &Snapshot| -> Vec<String> {
+                contents(snapshot).into_iter().filter(|line| line.starts_with(prefix)).collect()
+            };
+            assert_eq!(part(&past), part(state), "{prefix}");
+            assert_eq!(past.range(prefix, None).count(), part(state).len());
+        }
+    }
+}
+
+/// Waits until the store tells another time than before.
+pub async fn until_told(store: &timonier_store::Store, revision: Revision) -> SystemTime {
+    within("the time to be known", async {
+        loop {
+            if let Ok(moment) = store.moment(SystemTime::now())
+                && moment.revision >= revision
+            {
+                return moment.time;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+}
+
+/// Times are known quickly.
+pub async fn open_with_clock(place: &impl Place) -> timonier_store::Store {
+    let etcd_clock = Duration::from_millis(20);
+    place.open_with(Options { etcd_clock, ..place.options() }).await
+}
+
+pub async fn a_time_is_a_revision(place: &impl Place) {
+    let store = open_with_clock(place).await;
+    let first = churn(&store, "a", 3).await;
+    let then = until_told(&store, first).await;
+    let last = churn(&store, "a", 3).await;
+    let now = until_told(&store, last).await;
+    assert!(now >= then);
+    let moment = store.moment(now).unwrap();
+    assert!(moment.revision >= last && moment.time <= now);
+    if now > then {
+        let moment = store.moment(then).unwrap();
+        assert!(moment.revision >= first && moment.time <= then, "{moment:?} {then:?}");
+        assert!(moment.revision <= store.moment(now).unwrap().revision);
+    }
+    let long_ago = store.moment(SystemTime::UNIX_EPOCH);
+    assert!(matches!(long_ago, Err(ReadError::TooEarly { first }) if first.time <= then), "{long_ago:?}");
 }

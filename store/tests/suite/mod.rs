@@ -138,6 +138,8 @@ macro_rules! laws_of_every_engine {
             history::{
                 the_past_is_as_it_was,
                 the_past_survives_many_changes,
+                a_part_of_the_past_is_as_it_was,
+                a_time_is_a_revision,
                 before_the_oldest_revision_everything_is_compacted,
                 a_watcher_overtaken_by_compaction_is_cut_off_or_sees_everything,
             }
@@ -162,6 +164,7 @@ macro_rules! laws_of_durable_engines {
                 revisions_only_grow_across_restarts,
                 a_watch_resumes_after_a_restart,
                 the_past_is_known_after_a_restart,
+                times_are_known_after_a_restart,
                 a_watcher_behind_the_memory_reads_the_engine,
                 a_destroyed_store_is_gone,
             }

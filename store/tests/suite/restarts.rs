@@ -2,7 +2,7 @@
 
 use timonier_store::{Revision, Store};
 
-use super::history::{contents, eventful};
+use super::history::{contents, eventful, open_with_clock, until_told};
 use super::place::Place;
 use super::{churn, describe_all, everything, put, put_tagged, until, write};
 
@@ -63,6 +63,19 @@ pub async fn the_past_is_known_after_a_restart(place: &impl Place) {
         let past = store.at(state.revision()).await.unwrap();
         assert_eq!(contents(&past), contents(state));
     }
+}
+
+pub async fn times_are_known_after_a_restart(place: &impl Place) {
+    let store = open_with_clock(place).await;
+    let revision = churn(&store, "a", 3).await;
+    let then = until_told(&store, revision).await;
+    let told = store.moment(then).unwrap();
+    store.close().await;
+    let store = open_with_clock(place).await;
+    let last = churn(&store, "a", 3).await;
+    assert_eq!(store.moment(then).unwrap(), told);
+    until_told(&store, last).await;
+    assert!(store.moment(std::time::SystemTime::now()).unwrap().revision >= last);
 }
 
 pub async fn a_watcher_behind_the_memory_reads_the_engine(place: &impl Place) {

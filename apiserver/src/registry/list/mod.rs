@@ -11,10 +11,11 @@ use bytes::{BufMut, Bytes, BytesMut};
 use futures::stream;
 use http::{StatusCode, header};
 use serde_json::{Value, json};
-use timonier_api::status::{Cause, Status};
+use timonier_api::status::Status;
 use timonier_store::{ReadError, Revision, Snapshot};
 
 use super::call::{Call, parse_revision, read_error};
+use super::past::{at, at_error, unknown_match};
 use super::select::Selection;
 use super::{protobuf, shape, table};
 use crate::accept::{Encoding, Shape};
@@ -29,13 +30,13 @@ pub async fn list(call: &mut Call) -> Result<Response, Status> {
     let selection = Selection::read(call)?;
     let limit = usize::try_from(call.query.integer("limit")?.unwrap_or(0))
         .map_err(|_| Status::bad_request("limit must not be negative"))?;
-    let (snapshot, after) = moment(call, limit).await?;
+    let (snapshot, after) = moment(call, &selection, limit).await?;
     let page = page::take(&snapshot, &selection, after.as_deref(), limit)?;
     answer(call, snapshot.revision(), page)
 }
 
 /// The state to list, and the key after which to begin.
-async fn moment(call: &Call, limit: usize) -> Result<(Snapshot, Option<String>), Status> {
+async fn moment(call: &Call, selection: &Selection, limit: usize) -> Result<(Snapshot, Option<String>), Status> {
     let store = &call.app.store;
     let revision = parse_revision(call.query.get("resourceVersion"))?;
     let matching = call.query.get("resourceVersionMatch");
@@ -46,7 +47,7 @@ async fn moment(call: &Call, limit: usize) -> Result<(Snapshot, Option<String>),
         if revision.is_some_and(|r| r.0 != 0) {
             return Err(Status::bad_request("specifying resource version is not allowed when using continue"));
         }
-        return resume(call, Token::parse(token)?).await;
+        return resume(call, selection, Token::parse(token)?).await;
     }
     let snapshot = match (revision, matching) {
         (None, Some(_)) => {
@@ -57,59 +58,27 @@ async fn moment(call: &Call, limit: usize) -> Result<(Snapshot, Option<String>),
             return Err(Status::bad_request("resourceVersionMatch Exact is forbidden for resourceVersion \"0\""));
         }
         (Some(Revision(0)), None | Some("NotOlderThan")) => store.snapshot(),
-        (Some(revision), Some("Exact")) => at(call, revision).await?,
+        (Some(revision), Some("Exact")) => at(call, revision, &selection.prefix).await?,
         // Without a match rule, a page at a revision means that very revision.
-        (Some(revision), None) if limit > 0 => at(call, revision).await?,
+        (Some(revision), None) if limit > 0 => at(call, revision, &selection.prefix).await?,
         (Some(revision), None | Some("NotOlderThan")) => {
             store.wait_for(revision).await.map_err(|error| at_error(revision, error))?
         }
-        (_, Some(other)) => {
-            return Err(Status::bad_request(format!(
-                "resourceVersionMatch: Unsupported value: {other:?}: supported values: \"Exact\", \"NotOlderThan\""
-            )));
-        }
+        (_, Some(other)) => return Err(unknown_match(other)),
     };
     Ok((snapshot, None))
 }
 
 /// The snapshot that a continue token belongs to.
-async fn resume(call: &Call, token: Token) -> Result<(Snapshot, Option<String>), Status> {
+async fn resume(call: &Call, selection: &Selection, token: Token) -> Result<(Snapshot, Option<String>), Status> {
     // A token that was offered with an expired one goes on at the newest state.
     let Some(revision) = token.revision else {
         return Ok((call.fresh().await?, Some(token.after)));
     };
-    match call.app.store.at(revision).await {
+    match call.app.store.at_prefix(revision, &selection.prefix).await {
         Ok(snapshot) => Ok((snapshot, Some(token.after))),
         Err(ReadError::Compacted { .. }) => Err(token.expired()),
         Err(error) => Err(read_error(error)),
-    }
-}
-
-async fn at(call: &Call, revision: Revision) -> Result<Snapshot, Status> {
-    let store = &call.app.store;
-    match store.at(revision).await {
-        // Another server may have handed it out: give it a moment to arrive here.
-        Err(ReadError::Future { .. }) => {
-            store.wait_for(revision).await.map_err(|error| at_error(revision, error))?;
-            store.at(revision).await.map_err(|error| at_error(revision, error))
-        }
-        result => result.map_err(|error| at_error(revision, error)),
-    }
-}
-
-/// What a failed read at a revision means; a revision that has not happened is known to clients by its cause.
-pub fn at_error(revision: Revision, error: ReadError) -> Status {
-    match error {
-        ReadError::Compacted { oldest } => Status::expired(format!("too old resource version: {revision} ({oldest})")),
-        ReadError::Future { current } => {
-            let message = format!("Too large resource version: {revision}, current: {current}");
-            Status::timeout(message, 1).with_cause(Cause {
-                reason: "ResourceVersionTooLarge".to_string(),
-                message: "Too large resource version".to_string(),
-                ..Cause::default()
-            })
-        }
-        other => read_error(other),
     }
 }
 

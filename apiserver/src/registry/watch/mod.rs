@@ -15,7 +15,7 @@ use timonier_store::{ReadError, Revision, Snapshot};
 use tokio::time::Instant;
 
 use super::call::{Call, parse_revision, read_error};
-use super::list::at_error;
+use super::past::at_error;
 use super::select::Selection;
 use crate::respond;
 use feed::{Feed, Initial};

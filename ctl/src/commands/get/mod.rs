@@ -3,6 +3,7 @@
 mod watch;
 
 use crate::cluster::objects::{self, Item, PAGE, Query, Selection};
+use crate::cluster::past::{self, When};
 use crate::cluster::{Call, Resource, Session};
 use crate::connect::connect;
 use crate::error::Error;
@@ -25,6 +26,8 @@ const TABLE: &str = "application/json;as=Table;v=v1;g=meta.k8s.io,application/js
   kctl get deploy,rs -l app=web
   kctl get pods -A --field-selector spec.nodeName=node-1
   kctl get events -w
+  kctl get pods --at 10m
+  kctl get deploy web --at 14:03 -o yaml
   kctl get nodes -o jsonpath='{.items[*].metadata.name}'")]
 pub struct Args {
     /// What to show: TYPE, TYPE NAME…, TYPE/NAME… or TYPE,TYPE
@@ -66,6 +69,9 @@ pub struct Args {
     /// Print what the server answers to this path, as it is
     #[arg(long, value_name = "PATH", conflicts_with = "words")]
     raw: Option<String>,
+    /// Show what was there: how long ago (10m), a time (14:03, 2026-11-26T14:03:00Z) or a resource version
+    #[arg(long, value_name = "WHEN", conflicts_with_all = ["watch", "watch_only", "raw"])]
+    at: Option<When>,
     /// How many objects to ask for at once; 0 means all
     #[arg(long, value_name = "N", default_value_t = PAGE)]
     chunk_size: usize,
@@ -85,6 +91,10 @@ pub async fn run(args: Args, global: &Global) -> Result<(), Error> {
     let sort = args.sort_by.as_deref().map(Template::parse_relaxed).transpose()?;
     let session = connect(global).await?;
     let groups = groups(&session, &args).await?;
+    let session = match &args.at {
+        Some(when) => session.at(&past::find(&session, when).await?),
+        None => session,
+    };
     if args.watch || args.watch_only {
         return watch::watch(&session, &args, format, groups).await;
     }
