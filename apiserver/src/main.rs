@@ -1,6 +1,5 @@
 //! `timonier-apiserver`: one API server. Any number may share one etcd.
 
-use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,8 +9,8 @@ use clap::Parser;
 use mimalloc::MiMalloc;
 use timonier_apiserver::{Config, Limits, Patience, PkiPaths, Retention, Server};
 use timonier_store::{Store, StoreUrl};
+use timonier_telemetry::Telemetry;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 /// An object is hundreds of small allocations: with this allocator a write takes half the time that it takes with the C
 /// library's.
@@ -48,6 +47,9 @@ struct Flags {
     #[command(flatten)]
     retention: Retention,
 
+    #[command(flatten)]
+    tracing: timonier_telemetry::Flags,
+
     /// What to log to standard error: error, warn, info, debug, trace, or a filter like timonier_store=debug
     #[arg(long, env = "TIMONIER_LOG", default_value = "info")]
     log: String,
@@ -55,16 +57,18 @@ struct Flags {
 
 fn main() -> ExitCode {
     let flags = Flags::parse();
-    let filter = EnvFilter::try_new(&flags.log).unwrap_or_else(|_| EnvFilter::new("info"));
-    let ansi = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(std::io::stderr).init();
-    match run(flags) {
+    match start(flags) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("timonier-apiserver: {error:#}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn start(flags: Flags) -> anyhow::Result<()> {
+    let _telemetry = Telemetry::start("timonier-apiserver", &flags.log, &flags.tracing)?;
+    run(flags)
 }
 
 fn run(flags: Flags) -> anyhow::Result<()> {

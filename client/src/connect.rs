@@ -6,10 +6,13 @@ use bytes::Bytes;
 use http::{Request, Response};
 use kube::{
     Client, Config,
+    client::ClientBuilder,
     config::{KubeConfigOptions, Kubeconfig},
 };
 use serde_json::json;
 use tower::{BoxError, Service};
+
+use crate::traffic::{Traffic, TrafficLayer};
 
 /// Where the cluster is and who is asking. Every field overrides what the kubeconfig says.
 #[derive(Debug, Clone, Default)]
@@ -64,7 +67,8 @@ pub struct Resolved {
 pub async fn connect(options: ConnectOptions) -> Result<Client, ConnectError> {
     let resolved = resolve(&options).await?;
     let server = resolved.config.cluster_url.to_string();
-    Client::try_from(resolved.config).map_err(|source| ConnectError::Client { server, source })
+    let builder = ClientBuilder::try_from(resolved.config).map_err(|source| ConnectError::Client { server, source })?;
+    Ok(builder.with_layer(&TrafficLayer).build())
 }
 
 /// A client whose requests go straight into a service of this process, with no socket in between.
@@ -74,11 +78,11 @@ pub fn local<S, B>(service: S) -> Client
 where
     S: Service<Request<kube::client::Body>, Response = Response<B>> + Send + 'static,
     S::Future: Send + 'static,
-    S::Error: Into<BoxError>,
+    S::Error: Into<BoxError> + 'static,
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    Client::new(service, "default")
+    Client::new(Traffic(service), "default")
 }
 
 /// Reads the kubeconfig and applies the options, without connecting.

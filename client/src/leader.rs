@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use crate::{
+    metrics,
     object::{Meta, Object, ObjectKey, Resource, Revision},
     watch::brief,
     writer::Writer,
@@ -173,6 +174,7 @@ struct Candidate {
 
 impl Candidate {
     async fn run(mut self, terms: mpsc::Sender<Term>, shutdown: CancellationToken) {
+        metrics::leads(&self.lease.name, false);
         while !shutdown.is_cancelled() {
             if self.attempt().await {
                 info!(lease = %self.key, identity = self.identity, "became leader");
@@ -182,7 +184,9 @@ impl Candidate {
                 if terms.send(term).await.is_err() {
                     break;
                 }
+                metrics::leads(&self.lease.name, true);
                 self.hold(&lost, &mut ended).await;
+                metrics::leads(&self.lease.name, false);
                 lost.cancel();
                 // Only when the work has stopped may another start.
                 if !ended.is_terminated() {

@@ -8,16 +8,18 @@
 //! - Time is judged by the monotonic clock of this process; timestamps of others are shown, never compared.
 //!
 //! Reading order: [`connect`], [`object`], [`watch`], [`informer`], [`writer`], [`queue`], [`runner`],
-//! [`events`], [`leader`].
+//! [`events`], [`leader`]; `traffic` and `metrics` (what is told of them).
 
 pub mod backoff;
 pub mod connect;
 pub mod events;
 pub mod informer;
 pub mod leader;
+mod metrics;
 pub mod object;
 pub mod queue;
 pub mod runner;
+mod traffic;
 pub mod watch;
 pub mod writer;
 

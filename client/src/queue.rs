@@ -60,6 +60,11 @@ impl<K: Clone + Ord + Hash + Debug> Queue<K> {
         Queue { entries: HashMap::new(), waiting: BTreeSet::new(), behind: HashSet::new(), pause }
     }
 
+    /// Keys that wish to run and don't.
+    pub fn waiting(&self) -> usize {
+        self.waiting.len() + self.behind.len()
+    }
+
     /// Something about the key changed.
     pub fn want(&mut self, key: K, now: Instant) {
         self.want_at(key, now);

@@ -6,16 +6,18 @@
 use std::{collections::HashMap, fmt::Debug, future::Future, hash::Hash, sync::Arc};
 
 use kube::Client;
+use timonier_telemetry::span;
 use tokio::{
     sync::{mpsc, watch},
     task::{Id, JoinSet},
     time::{Duration, Instant, interval_at, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, warn};
+use tracing::{Instrument, Span, debug, field, warn};
 
 use crate::{
     informer::{Change, Informer},
+    metrics::Work,
     object::{Object, Resource, Revision},
     queue::{Outcome, Queue},
     writer::Writer,
@@ -165,22 +167,30 @@ impl<R: Reconcile> Runner<R> {
         let progress = Progress::of(watches.iter().map(|(_, reached)| reached.clone()));
         let mut queue = Queue::<R::Key>::new(pause);
         let mut running = JoinSet::new();
-        let mut keys: HashMap<Id, (R::Key, Arc<Writer>)> = HashMap::new();
+        let mut keys: HashMap<Id, (R::Key, Arc<Writer>, Instant)> = HashMap::new();
+        let work_done = Work::of(name);
         let mut resyncs = interval_at(Instant::now() + resync, resync);
 
         loop {
+            work_done.waiting(queue.waiting());
             while running.len() < workers
                 && let Some(key) = queue.start(Instant::now())
             {
                 let writer = Arc::new(Writer::new(client.clone(), manager.clone()));
                 let (reconciler, key_there, writer_there) = (reconciler.clone(), key.clone(), writer.clone());
-                let task = running.spawn(async move {
+                let span =
+                    span!("reconcile", otel.name = %format_args!("reconcile {name}"), key = ?key, error = field::Empty);
+                let work = async move {
                     let result = reconciler.reconcile(&key_there, &writer_there).await;
                     // Before the key may be planned again, its doubtful writes must be certain.
                     writer_there.settle().await;
+                    if let Err(error) = &result {
+                        Span::current().record("error", field::display(error));
+                    }
                     result
-                });
-                keys.insert(task.id(), (key, writer));
+                };
+                let task = running.spawn(work.instrument(span));
+                keys.insert(task.id(), (key, writer, Instant::now()));
             }
             let wake = if running.len() < workers { queue.wake() } else { None };
             tokio::select! {
@@ -191,7 +201,8 @@ impl<R: Reconcile> Runner<R> {
                         Ok((id, result)) => (id, result.map_err(|error: R::Error| error.to_string())),
                         Err(error) => (error.id(), Err(error.to_string())),
                     };
-                    let Some((key, writer)) = keys.remove(&id) else { continue };
+                    let Some((key, writer, started)) = keys.remove(&id) else { continue };
+                    work_done.ended(started.elapsed(), result.is_err());
                     let outcome = match &result {
                         Ok(Next::Settled) => Outcome::Settled,
                         Ok(Next::After(delay)) => Outcome::After(*delay),
@@ -205,7 +216,9 @@ impl<R: Reconcile> Runner<R> {
                 Some(key) = receiver.recv() => {
                     let now = Instant::now();
                     queue.want(key, now);
+                    work_done.added();
                     while let Ok(key) = receiver.try_recv() {
+                        work_done.added();
                         queue.want(key, now);
                     }
                 }

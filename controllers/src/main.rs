@@ -1,11 +1,12 @@
 //! `timonier-controllers`: the controllers and the scheduler as a process of their own.
 
-use std::{io::IsTerminal, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use anyhow::Context;
 use clap::Parser;
 use timonier_client::{ConnectOptions, connect, leader::LeaseName};
 use timonier_controllers::{Authority, Config, LeaderElection, NodeFlags, Trust, config::NAMES, run};
+use timonier_telemetry::Telemetry;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -47,6 +48,13 @@ struct Arguments {
     #[command(flatten)]
     nodes: NodeFlags,
 
+    /// Serve /metrics and /healthz here, in plain text; by default nowhere
+    #[arg(long, env = "TIMONIER_METRICS_BIND", value_name = "ADDRESS:PORT")]
+    metrics_bind: Option<std::net::SocketAddr>,
+
+    #[command(flatten)]
+    tracing: timonier_telemetry::Flags,
+
     /// What to log: error, warn, info, debug, trace, or module=level pairs
     #[arg(long, env = "TIMONIER_LOG", value_name = "FILTER", default_value = "info")]
     log: String,
@@ -54,15 +62,17 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let filter = match EnvFilter::try_new(&arguments.log) {
-        Ok(filter) => filter,
+    if let Err(error) = EnvFilter::try_new(&arguments.log) {
+        eprintln!("timonier-controllers: --log {:?}: {error}", arguments.log);
+        return ExitCode::from(2);
+    }
+    let _telemetry = match Telemetry::start("timonier-controllers", &arguments.log, &arguments.tracing) {
+        Ok(telemetry) => telemetry,
         Err(error) => {
-            eprintln!("timonier-controllers: --log {:?}: {error}", arguments.log);
+            eprintln!("timonier-controllers: {error}");
             return ExitCode::from(2);
         }
     };
-    let colours = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
     match serve(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -88,6 +98,10 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
         lease: LeaseName::new("kube-system", arguments.lease_name),
         identity: format!("{}_{}_{:08x}", host_name(), std::process::id(), rand::random::<u32>()),
     });
+    if let Some(address) = arguments.metrics_bind {
+        let serving = timonier_telemetry::serve(address).await;
+        tokio::spawn(serving.with_context(|| format!("--metrics-bind {address}"))?);
+    }
     let shutdown = CancellationToken::new();
     stop_on_signals(shutdown.clone())?;
     let config = Config {

@@ -9,6 +9,8 @@ use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::collections::BTreeSet;
 use std::ffi::OsString;
+use timonier_telemetry::{Telemetry, TelemetryError, span};
+use tracing::Instrument;
 
 /// kctl controls a Timonier cluster: containers on a pool of Docker hosts, described as in Kubernetes.
 #[derive(Parser, Debug)]
@@ -18,6 +20,9 @@ pub struct Cli {
     global: Global,
     #[command(subcommand)]
     command: Command,
+    /// The command's name.
+    #[arg(skip)]
+    name: String,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -100,7 +105,7 @@ impl Command {
         match self {
             Command::Apply(args) => commands::apply::run(args, global).await,
             Command::Get(args) => commands::get::run(args, global).await,
-            Command::Up(args) => commands::up::run(args).await,
+            Command::Up(args) => commands::up::run(args, global).await,
             Command::Down(args) => commands::down::run(args).await,
             Command::Pki(args) => commands::pki::run(args).await,
             Command::Node(args) => commands::node::run(args, global).await,
@@ -142,7 +147,10 @@ impl Cli {
     pub fn from_command_line(args: impl IntoIterator<Item = OsString>) -> Result<Cli, u8> {
         let command = Cli::command();
         let args = plain_switches(args, &command);
-        let parsed = command.try_get_matches_from(args).and_then(|matches| Cli::from_arg_matches(&matches));
+        let parsed = command.try_get_matches_from(args).and_then(|matches| {
+            let name = matches.subcommand_name().unwrap_or_default().to_owned();
+            Cli::from_arg_matches(&matches).map(|cli| Cli { name, ..cli })
+        });
         parsed.map_err(|error| {
             let _ = error.print();
             match error.kind() {
@@ -152,19 +160,15 @@ impl Cli {
         })
     }
 
-    pub fn init_logging(&self) {
-        let filter = tracing_subscriber::EnvFilter::new(self.global.log_filter());
-        let log = tracing_subscriber::fmt()
-            .with_env_filter(filter)
-            .with_writer(std::io::stderr)
-            .with_ansi(output::stderr_is_terminal());
-        // Only an earlier subscriber could refuse; then that one logs.
-        let _ = log.try_init();
+    /// The log, and traces; to be held until the end.
+    pub fn start_telemetry(&self) -> Result<Telemetry, TelemetryError> {
+        Telemetry::start("kctl", &self.global.log_filter(), &self.global.tracing)
     }
 
     /// Runs the command and reports its error; the value is the exit code.
     pub async fn run(self) -> u8 {
-        let Err(error) = self.command.run(&self.global).await else { return 0 };
+        let span = span!("kctl", otel.name = %format_args!("kctl {}", self.name), otel.kind = "client");
+        let Err(error) = self.command.run(&self.global).instrument(span).await else { return 0 };
         let report = error.report();
         if !report.is_empty() {
             output::note(report);

@@ -43,6 +43,8 @@ pub struct Global {
     /// What to log on standard error, such as info or kctl=debug
     #[arg(long, global = true, value_name = "FILTER", env = "TIMONIER_LOG", help_heading = "Global options")]
     pub log: Option<String>,
+    #[command(flatten)]
+    pub tracing: timonier_telemetry::Flags,
     /// Log verbosity: 0 is quiet, 6 shows requests, 8 and more shows everything
     #[arg(
         short = 'v',

@@ -14,7 +14,13 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(code) => return ExitCode::from(code),
     };
-    cli.init_logging();
+    let telemetry = match cli.start_telemetry() {
+        Ok(telemetry) => telemetry,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -23,6 +29,7 @@ fn main() -> ExitCode {
         }
     };
     let code = runtime.block_on(cli.run());
+    telemetry.flush();
     // Reads of standard input cannot be cancelled; nobody waits for them.
     runtime.shutdown_background();
     ExitCode::from(code)

@@ -28,6 +28,7 @@ mod images;
 mod labels;
 mod local_path;
 mod memory;
+mod metrics;
 mod node;
 mod observed;
 mod plan;

@@ -6,6 +6,7 @@ use anyhow::Context;
 use clap::{Parser, ValueEnum};
 use timonier_client::ConnectOptions;
 use timonier_nodeagent::{AgentTls, CapacityFlags, Config, Heartbeat, Hosting, Runtime};
+use timonier_telemetry::Telemetry;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -58,6 +59,8 @@ struct Arguments {
     hosting: Hosting,
     #[command(flatten)]
     capacity: CapacityFlags,
+    #[command(flatten)]
+    tracing: timonier_telemetry::Flags,
     /// What to log, e.g. `info` or `timonier_nodeagent=debug`.
     #[arg(long, env = "TIMONIER_LOG", default_value = "info")]
     log: String,
@@ -91,8 +94,8 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let filter = tracing_subscriber::EnvFilter::try_new(&arguments.log).context("--log")?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::EnvFilter::try_new(&arguments.log).context("--log")?;
+    let _telemetry = Telemetry::start("timonier-nodeagent", &arguments.log, &arguments.tracing)?;
     // Whoever got here first chose the same.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let options = ConnectOptions { kubeconfig: Some(arguments.kubeconfig.clone()), ..ConnectOptions::default() };

@@ -13,6 +13,7 @@
 pub mod binaries;
 pub mod clients;
 pub mod cluster;
+pub mod collector;
 pub mod command;
 pub mod etcd;
 pub mod farm;

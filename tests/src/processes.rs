@@ -95,6 +95,8 @@ pub struct Ground {
     address: IpAddr,
     /// Addresses of all pods, a /16 that no route of this machine leads into.
     pod_network: String,
+    /// Where the processes send their traces.
+    traces: Option<String>,
     /// The cluster whose containers and network are removed in the end.
     id: Option<String>,
 }
@@ -111,7 +113,17 @@ impl Ground {
             Store::Etcd => Some(Etcd::start().await?),
         };
         let dir = tempfile::Builder::new().prefix("timonier-test-").tempdir()?;
-        Ok(Ground { etcd, dir, address: address.into(), pod_network: free_pod_network()?, id: None })
+        Ok(Ground { etcd, dir, address: address.into(), pod_network: free_pod_network()?, traces: None, id: None })
+    }
+
+    /// From now on processes send their traces there.
+    pub fn trace_to(&mut self, endpoint: &str) {
+        self.traces = Some(endpoint.into());
+    }
+
+    fn start(&self, name: &str, program: &str, args: &[&str]) -> Result<Process> {
+        let traces: Vec<_> = self.traces.iter().flat_map(|endpoint| ["--tracing-endpoint", endpoint]).collect();
+        Process::start(name, program, self.dir.path(), &[args, &traces].concat())
     }
 
     pub fn pki(&self) -> PathBuf {
@@ -145,7 +157,7 @@ impl Ground {
             self.kctl(&["pki", "init", &pki, "--server", &url, "--name", &address]).await?;
         }
         let args = ["--bind", url.trim_start_matches("https://"), "--pki", &pki, "--store", store];
-        let process = Process::start(name, "timonier-apiserver", self.dir.path(), &args)?;
+        let process = self.start(name, "timonier-apiserver", &args)?;
         let mut server = ApiServer { process, url, ground: self.dir.path().into() };
         let client = server.ready().await?;
         self.id = Some(cluster_id(&client).await?);
@@ -163,7 +175,7 @@ impl Ground {
         let (all, scheduler) = (all?, scheduler?);
         let args = ["--leader-elect", "--kubeconfig", &all, "--scheduler-kubeconfig", &scheduler];
         let args = [&args[..], &["--cluster-cidr", &self.pod_network], more].concat();
-        Process::start(name, "timonier-controllers", self.dir.path(), &args)
+        self.start(name, "timonier-controllers", &args)
     }
 
     /// A node's agent on the local Docker Engine, which it shares with the cluster's others.
@@ -179,7 +191,7 @@ impl Ground {
         let state = self.path(&format!("state-{name}"));
         let args = ["--kubeconfig", &kubeconfig, "--node-name", name, "--address", address, "--pki", &pki];
         let args = [&args[..], &["--state-dir", &state, "--bridge-subnet", &self.pod_network], more].concat();
-        Process::start(name, "timonier-nodeagent", self.dir.path(), &args)
+        self.start(name, "timonier-nodeagent", &args)
     }
 
     /// The agent of a node that is a host of its own. `more`: further flags.

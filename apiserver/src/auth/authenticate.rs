@@ -7,6 +7,8 @@ use axum::middleware::Next;
 use axum::response::Response;
 use http::header;
 use timonier_api::status::Status;
+use timonier_telemetry::span;
+use tracing::Instrument;
 
 use crate::app::App;
 use crate::auth::{bootstrap_token, service_account};
@@ -25,7 +27,10 @@ pub struct PeerIdentity(pub Arc<Identity>);
 pub async fn layer(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     let identity = match claim(&app, &request) {
         Claim::Identity(identity) => Some(identity),
-        Claim::Token(token) => of_token(&app, &token, &[]).await.map(|(identity, _)| identity),
+        Claim::Token(token) => {
+            let found = of_token(&app, &token, &[]).instrument(span!("authenticate")).await;
+            found.map(|(identity, _)| identity)
+        }
         Claim::Malformed => None,
     };
     match identity {

@@ -21,6 +21,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use timonier_store::CommitError;
+use timonier_telemetry::{span, trace::context};
+use tracing::{Instrument, Span, field};
 
 use crate::app::App;
 use crate::request::RequestInfo;
@@ -132,7 +134,7 @@ impl Drop for LongRunning {
     }
 }
 
-/// Counts and times every request.
+/// Counts and times every request, and begins its span.
 pub async fn layer(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let info = request.extensions().get::<RequestInfo>();
@@ -146,9 +148,14 @@ pub async fn layer(State(app): State<Arc<App>>, request: Request, next: Next) ->
     };
     let long = info.is_some_and(labels::is_long_running);
     let running = info.and_then(|info| app.metrics.enter(info));
-    let response = next.run(request).await;
+    let span = begin(&request, &of);
+    let response = next.run(request).instrument(span.clone()).await;
     drop(running);
     let code = response.status().as_u16();
+    span.record("http.response.status_code", code);
+    if code >= 500 {
+        span.record("error", response.status().as_str());
+    }
     tracing::debug!(verb = of.verb, resource = &*of.served.resource, code, took = ?started.elapsed());
     let metrics = &app.metrics;
     if !long {
@@ -156,6 +163,20 @@ pub async fn layer(State(app): State<Arc<App>>, request: Request, next: Next) ->
     }
     metrics.requests.get_or_create(&RequestLabels { of, code }).inc();
     response
+}
+
+/// The span of a request, which goes on where its client's is.
+fn begin(request: &Request, of: &Asked) -> Span {
+    span!(
+        "request",
+        otel.name = %format_args!("{} {}", of.verb, of.served.resource),
+        otel.kind = "server",
+        traceparent = context::of(request.headers()),
+        http.request.method = request.method().as_str(),
+        url.path = request.uri().path(),
+        http.response.status_code = field::Empty,
+        error = field::Empty,
+    )
 }
 
 pub fn routes() -> Router<Arc<App>> {

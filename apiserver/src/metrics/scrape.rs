@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use timonier_store::Snapshot;
-use timonier_telemetry::{Exposition, Process};
+use timonier_telemetry::Exposition;
 
 use crate::app::App;
 use crate::kinds::Table;
@@ -16,20 +16,13 @@ use crate::limits::PriorityLevel;
 use crate::registry::keys;
 use crate::respond;
 
-/// The end of a text in OpenMetrics' format.
-const END: &str = "# EOF\n";
-
 pub async fn show(State(app): State<Arc<App>>) -> Response {
-    let mut text = String::new();
-    if let Err(error) = prometheus_client::encoding::text::encode(&mut text, &app.metrics.registry) {
-        return respond::text(StatusCode::INTERNAL_SERVER_ERROR, error.to_string());
-    }
+    let counted = timonier_telemetry::encode(&app.metrics.registry);
     let mut more = Exposition::default();
     requests(&app, &mut more);
     store(&app, &mut more).await;
-    Process::read().write(&mut more);
-    let counted = text.strip_suffix(END).unwrap_or(&text);
-    let whole = format!("{counted}{}", more.finish());
+    // What other parts of this process count, and the process itself.
+    let whole = format!("{counted}{}{}", timonier_telemetry::families(), more.finish());
     respond::typed(StatusCode::OK, Exposition::CONTENT_TYPE, whole.into())
 }
 

@@ -37,6 +37,8 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use timonier_api::kind::GroupResource;
 use timonier_api::status::Status;
+use timonier_telemetry::span;
+use tracing::Instrument;
 
 pub use call::{Call, read_error};
 
@@ -52,7 +54,8 @@ pub async fn dispatch(State(app): State<Arc<App>>, request: Request) -> Response
         Ok(call) => call,
         Err(status) => return respond::status(status),
     };
-    let mut response = match answer(&mut call, body).await {
+    let span = span!("registry", namespace = &*call.info.namespace, name = &*call.info.name);
+    let mut response = match answer(&mut call, body).instrument(span).await {
         Ok(response) => response,
         Err(status) => respond::status_as(call.accept.encoding, status),
     };

@@ -12,6 +12,8 @@ use timonier_api::names;
 use timonier_api::status::{Cause, Status};
 use timonier_merge::apply::{Manager, track};
 use timonier_store::{CommitError, Key, Revision, Txn};
+use timonier_telemetry::span;
+use tracing::Instrument;
 
 use super::call::{Call, schema};
 use super::{delete, keys};
@@ -314,7 +316,7 @@ pub async fn put(call: &Call, key: Key, object: &Value, at: Option<Revision>) ->
 
 pub async fn commit(call: &Call, txn: Txn) -> Result<Revision, PutError> {
     let started = Instant::now();
-    let outcome = call.app.store.commit(txn).await;
+    let outcome = call.app.store.commit(txn).instrument(span!("store commit")).await;
     call.app.metrics.committed(&call.info, started, &outcome);
     outcome.map_err(|error| match error {
         CommitError::Conflict { .. } => PutError::Conflict,

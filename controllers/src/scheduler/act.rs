@@ -1,7 +1,7 @@
 //! The writes: bindings, conditions, events. Each runs in a task of its own.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use kube::Client;
@@ -13,14 +13,15 @@ use timonier_client::object::Object;
 use timonier_client::watch::brief;
 use timonier_client::writer::Writer;
 use timonier_scheduling::Pod;
+use timonier_telemetry::span;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, warn};
+use tracing::{Instrument, debug, warn};
 
 use super::bind_volumes::{Unbound, bind_volumes};
 use super::state::{Binding, Outcome, Refusal, key};
 use super::view::PodView;
-use super::{News, SCHEDULER_NAME};
+use super::{News, SCHEDULER_NAME, metrics};
 
 /// Tries of one binding to one node before the decision is thought over.
 const TRIES: u32 = 3;
@@ -45,13 +46,17 @@ impl Actor {
     pub fn bind(&self, binding: Binding) {
         let shared = self.shared.clone();
         tokio::spawn(async move {
-            let outcome = shared.bind(&binding).await;
+            let span = span!("bind", otel.name = "schedule", pod = %key(&binding.pod), node = &*binding.node);
+            let started = Instant::now();
+            let outcome = shared.bind(&binding).instrument(span).await;
+            metrics::bound(&outcome, started.elapsed());
             // The loop has ended when nobody listens.
             let _ended = shared.inbox.send(News::Bound(outcome)).await;
         });
     }
 
     pub fn report(&self, refusal: Refusal) {
+        metrics::unschedulable();
         self.shared.recorder.warning(regarding(&refusal.pod), "FailedScheduling", refusal.message.as_str());
         if refusal.is_news {
             let shared = self.shared.clone();

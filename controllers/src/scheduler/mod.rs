@@ -13,6 +13,7 @@
 
 mod act;
 mod bind_volumes;
+mod metrics;
 mod queue;
 mod state;
 mod storage;
@@ -83,6 +84,7 @@ pub async fn run(client: Client, shutdown: CancellationToken) {
             }
         }
         state.wake(now);
+        state.show_pending();
         for _ in 0..DECISIONS_PER_TURN {
             if state.in_flight() >= BINDINGS {
                 break;

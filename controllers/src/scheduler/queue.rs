@@ -80,6 +80,11 @@ impl Queue {
         }
     }
 
+    /// How many are to be tried, back off, and are parked.
+    pub fn lengths(&self) -> [usize; 3] {
+        [self.active.len(), self.timed.len().saturating_sub(self.parked.len()), self.parked.len()]
+    }
+
     /// The next pod to try, which is in flight from now on: [`Queue::park`], [`Queue::retry`] or
     /// [`Queue::remove`] ends that.
     pub fn pop(&mut self) -> Option<Arc<Pod>> {

@@ -10,6 +10,7 @@ use timonier_scheduling::{Change, Cluster, Pod, Scheduler};
 use tokio::time::Instant;
 use tracing::error;
 
+use super::metrics;
 use super::queue::Queue;
 use super::storage::{Seen, StorageStep};
 use super::view::{NodeView, PodView, Stage};
@@ -204,6 +205,12 @@ impl State {
         if self.assumed.remove(uid).is_some() && self.cluster.remove_pod(uid) {
             self.changed = self.changed | Change::POD_REMOVED;
         }
+    }
+
+    /// Shows how many pods wait, and for what.
+    pub fn show_pending(&self) {
+        let [active, backing_off, parked] = self.queue.lengths();
+        metrics::pending(active, backing_off, parked);
     }
 
     /// Lets the queue know what changed and how late it is.

@@ -100,6 +100,9 @@ impl Call {
             request = request.header(header::CONTENT_TYPE, content_type);
             body = bytes;
         }
+        if let Some(headers) = request.headers_mut() {
+            timonier_telemetry::inject(headers);
+        }
         request.body(Body::from(body)).map_err(|error| Error::usage(format!("cannot make a request of this: {error}")))
     }
 }

@@ -1,6 +1,7 @@
 //! `kctl up`: a whole cluster in one process.
 
 use crate::error::Error;
+use crate::flags::Global;
 use crate::local::detach::Detached;
 use crate::local::process::{Cluster, Patience};
 use crate::local::settings::{RuntimeKind, Settings, Wishes};
@@ -57,22 +58,22 @@ pub struct Args {
     pub background: bool,
 }
 
-pub async fn run(args: Args) -> Result<(), Error> {
+pub async fn run(args: Args, global: &Global) -> Result<(), Error> {
     let dir = StateDir::new(&args.state_dir)?;
     if args.detach {
-        detached(&args, &dir).await?
+        detached(&args, &dir, global).await?
     } else {
         foreground(&args, &dir).await?
     }
     Ok(())
 }
 
-async fn detached(args: &Args, dir: &StateDir) -> Result<(), ClusterError> {
+async fn detached(args: &Args, dir: &StateDir, global: &Global) -> Result<(), ClusterError> {
     let start = Instant::now();
     let within = Duration::from_secs(args.timeout);
     // A wish that cannot be granted is refused here, before anything is started.
     Settings::resolve(Settings::load(dir)?, &args.wishes())?;
-    let mut process = Detached::spawn(dir, &args.background_arguments(dir))?;
+    let mut process = Detached::spawn(dir, &args.background_arguments(dir, global))?;
     let settings = process.kubeconfig_ready(dir, within).await?;
     let client = ready::admin(dir).await?;
     ready::wait(&client, &settings, dir, within, || process.still_alive(dir)).await?;
@@ -131,7 +132,7 @@ impl Args {
     }
 
     /// The command line of the process in the background.
-    fn background_arguments(&self, dir: &StateDir) -> Vec<String> {
+    fn background_arguments(&self, dir: &StateDir, global: &Global) -> Vec<String> {
         let mut arguments = vec!["up".to_string(), "--background".into()];
         let mut flag = |name: &str, value: Option<String>| {
             if let Some(value) = value {
@@ -146,6 +147,7 @@ impl Args {
         flag("--docker-host", self.docker_host.clone());
         flag("--store", self.store.clone());
         flag("--timeout", Some(self.timeout.to_string()));
+        flag("--tracing-endpoint", global.tracing.tracing_endpoint.clone());
         arguments.extend(self.patience.nodes.arguments());
         arguments.extend(self.patience.pods.arguments());
         arguments.extend(self.patience.limits.arguments());

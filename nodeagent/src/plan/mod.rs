@@ -101,6 +101,31 @@ pub enum Step {
     Done,
 }
 
+impl Step {
+    /// As metrics and traces call it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Step::PrepareVolumes => "prepare_volumes",
+            Step::CreateSandbox { .. } => "create_sandbox",
+            Step::StartSandbox { .. } => "start_sandbox",
+            Step::EnsureImage { .. } => "ensure_image",
+            Step::CreateContainer { .. } => "create_container",
+            Step::StartContainer { .. } => "start_container",
+            Step::PostStart { .. } => "post_start",
+            Step::Resize { .. } => "resize",
+            Step::Stop { .. } => "stop",
+            Step::Signal { .. } => "signal",
+            Step::Kill { .. } => "kill",
+            Step::Remove { .. } => "remove",
+            Step::ReportEnd => "report_end",
+            Step::Release => "release",
+            Step::Finalize => "finalize",
+            Step::Wait { .. } => "wait",
+            Step::Done => "done",
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub enum Why {
     PodEnds,

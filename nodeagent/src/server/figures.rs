@@ -7,6 +7,7 @@ use axum::{
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use timonier_telemetry::Exposition;
 
 use super::Server;
 use crate::{config::Config, runtime::Runtime, stats};
@@ -70,6 +71,17 @@ pub async fn metrics<R: Runtime>(State(server): State<Server<R>>) -> Response {
     let pods = server.stats.pods(false).await.ok();
     let text = stats::metrics(&node, pods.as_deref());
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+}
+
+/// What the agent counts of its own work.
+pub async fn own<R: Runtime>(State(server): State<Server<R>>) -> Response {
+    let mut text = timonier_telemetry::families();
+    let mut now = Exposition::default();
+    let name = &*server.about.node_name;
+    now.gauge("kubelet_node_name", "The node's name", [(vec![("node", name)], 1)]);
+    now.gauge("kubelet_running_pods", "Pods that have a worker", [(vec![], server.directory.all().len())]);
+    text.push_str(&now.finish());
+    ([(header::CONTENT_TYPE, Exposition::CONTENT_TYPE)], text).into_response()
 }
 
 pub async fn configz<R: Runtime>(State(server): State<Server<R>>) -> Response {

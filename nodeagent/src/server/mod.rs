@@ -135,6 +135,7 @@ pub(crate) fn router<R: Runtime>(server: Server<R>) -> Router {
         .route("/portForward/{namespace}/{pod}", any(streams::port_forward::<R>))
         .route("/pods", get(pods::<R>))
         .route("/stats/summary", get(figures::summary::<R>))
+        .route("/metrics", get(figures::own::<R>))
         .route("/metrics/resource", get(figures::metrics::<R>))
         .route("/configz", get(figures::configz::<R>))
         .route("/healthz", get(|| async { "ok" }))

@@ -23,10 +23,12 @@ use kube::Client;
 use notices::Notices;
 use report::Reporter;
 use timonier_client::{Informer, events::Recorder};
+use timonier_telemetry::span;
 use tokio::{
     sync::{Notify, Semaphore, mpsc, watch},
     time::{Instant, sleep_until},
 };
+use tracing::Instrument;
 use upkeep::Upkeep;
 
 use crate::{
@@ -37,6 +39,7 @@ use crate::{
     hosting::Hosting,
     images::Records,
     memory::{Memory, later},
+    metrics,
     observed::{ObservedPod, PodIdentity},
     plan::{self, Step, Wish, plan, wish},
     probes::{Outcome, Probers},
@@ -176,7 +179,10 @@ impl<R: Runtime> Worker<R> {
                 step => {
                     tracing::debug!(pod = self.identity.name, ?step, "step");
                     self.report_if_overdue();
-                    self.act(step, &observed).await;
+                    let (name, started) = (step.name(), Instant::now());
+                    let span = span!("step", otel.name = %format_args!("step {name}"), step = ?step, pod = &*self.identity.name, namespace = &*self.identity.namespace);
+                    self.act(step, &observed).instrument(span).await;
+                    metrics::stepped(name, started.elapsed());
                 }
             }
         }

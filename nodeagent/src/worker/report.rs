@@ -9,11 +9,13 @@ use kube::{
     api::{Patch, PatchParams},
 };
 use serde_json::{Map, Value, json};
+use timonier_telemetry::span;
 use tokio::{
     sync::Semaphore,
     task::JoinHandle,
     time::{Instant, sleep_until},
 };
+use tracing::Instrument;
 
 use crate::{
     node::{WriteError, in_time},
@@ -124,13 +126,14 @@ impl Reporter {
         let patch = patch(&self.uid, &wanted, &self.known);
         let (client, turns) = (self.client.clone(), self.turns.clone());
         let (namespace, name) = (self.namespace.clone(), self.name.clone());
-        let write = tokio::spawn(async move {
+        let span = span!("report status", namespace = &*namespace, pod = &*name);
+        let write = async move {
             let _turn = turns.acquire().await;
             let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
             let pods = Api::<Pod>::namespaced(client, &namespace);
             in_time(pods.patch_status(&name, &parameters, &Patch::Strategic(patch))).await
-        });
-        self.in_flight = Some((wanted, write));
+        };
+        self.in_flight = Some((wanted, tokio::spawn(write.instrument(span))));
     }
 
     /// Works until everything is said, then never ends. Safe to drop at any point.

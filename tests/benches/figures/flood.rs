@@ -77,9 +77,12 @@ struct Flood {
 impl Flood {
     async fn start(target: &Target) -> Result<Flood> {
         let (stop, answers) = (Arc::new(AtomicBool::new(false)), Arc::new([0, 0].map(AtomicUsize::new)));
+        let mut connections = Vec::with_capacity(FLOOD);
+        for _ in 0..FLOOD {
+            connections.push(target.connect().await?);
+        }
         let mut workers = Vec::with_capacity(FLOOD);
-        for worker in 0..FLOOD {
-            let mut connection = target.connect().await?;
+        for (worker, mut connection) in connections.into_iter().enumerate() {
             let (stop, answers) = (stop.clone(), answers.clone());
             workers.push(tokio::spawn(async move {
                 let path = "/api/v1/namespaces/default/configmaps";
@@ -107,6 +110,7 @@ impl Flood {
         }
         // Until it is a flood.
         while answers[0].load(Ordering::Relaxed) < FLOOD {
+            anyhow::ensure!(workers.iter().all(|worker| !worker.is_finished()), "the flood ended before it was one");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         answers.iter().for_each(|count| count.store(0, Ordering::Relaxed));

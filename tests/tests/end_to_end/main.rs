@@ -14,3 +14,4 @@ mod serving;
 mod static_pods;
 mod storage;
 mod streams;
+mod tracing;

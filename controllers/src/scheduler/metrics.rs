@@ -1,0 +1,71 @@
+//! What the scheduler counts, under the names of Kubernetes' scheduler.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+
+use super::state::Outcome;
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Attempt {
+    result: &'static str,
+    profile: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Pending {
+    queue: &'static str,
+}
+
+struct Metrics {
+    attempts: Family<Attempt, Counter>,
+    durations: Family<Attempt, Histogram, fn() -> Histogram>,
+    pending: Family<Pending, Gauge>,
+}
+
+static METRICS: LazyLock<Metrics> = LazyLock::new(|| {
+    let metrics = Metrics {
+        attempts: Family::default(),
+        durations: Family::new_with_constructor(|| Histogram::new([0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 5.0])),
+        pending: Family::default(),
+    };
+    timonier_telemetry::register(|registry| {
+        // prometheus-client adds `_total` to a counter's name.
+        registry.register("scheduler_schedule_attempts", "Tries to find a node for a pod", metrics.attempts.clone());
+        let help = "Time to write what was decided for a pod";
+        registry.register("scheduler_scheduling_attempt_duration_seconds", help, metrics.durations.clone());
+        registry.register("scheduler_pending_pods", "Pods that wait for a node", metrics.pending.clone());
+    });
+    metrics
+});
+
+fn attempt(result: &'static str) -> Attempt {
+    Attempt { result, profile: super::SCHEDULER_NAME }
+}
+
+/// A binding was written, or was not.
+pub fn bound(outcome: &Outcome, took: Duration) {
+    let labels = attempt(match outcome {
+        Outcome::Settled { .. } => "scheduled",
+        Outcome::Failed { .. } => "error",
+    });
+    METRICS.attempts.get_or_create(&labels).inc();
+    METRICS.durations.get_or_create(&labels).observe(took.as_secs_f64());
+}
+
+/// No node would do.
+pub fn unschedulable() {
+    METRICS.attempts.get_or_create(&attempt("unschedulable")).inc();
+}
+
+/// How many pods are tried next, back off, or wait for a change.
+pub fn pending(active: usize, backing_off: usize, parked: usize) {
+    for (queue, pods) in [("active", active), ("backoff", backing_off), ("unschedulable", parked)] {
+        METRICS.pending.get_or_create(&Pending { queue }).set(pods as i64);
+    }
+}
