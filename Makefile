@@ -54,6 +54,7 @@ bench: ## figures beside the reference's and etcd's, all or BENCH="requests fano
 	$(CARGO) bench --locked --workspace --bench figures -- $(BENCH)
 
 bench-plots: bench ## the same, and the plots that README.md shows
+	mkdir -p docs
 	cp $(or $(CARGO_TARGET_DIR),target)/bench/fan-out.svg $(or $(CARGO_TARGET_DIR),target)/bench/write-latency.svg docs/
 
 # Beside the workspace: nobody else compiles these engines. Its lock file follows the store's dependencies by itself.

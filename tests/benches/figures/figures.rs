@@ -10,6 +10,9 @@ use serde::Serialize;
 pub struct Figures {
     pub date: String,
     pub machine: String,
+    /// That the machine did something else, too, when the run began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub busy: Option<String>,
     pub reference: String,
     pub figures: Vec<Figure>,
     pub fan_out: Vec<FanOut>,
@@ -81,4 +84,11 @@ pub fn machine() -> String {
     let kilobytes = field(&read("/proc/meminfo"), "MemTotal");
     let kilobytes = kilobytes.and_then(|text| text.split_whitespace().next()?.parse::<f64>().ok()).unwrap_or(0.0);
     format!("{cores} cores of {model}, {:.0} GB of memory", kilobytes / (1 << 20) as f64)
+}
+
+/// Whether this machine does something else at the moment, which bends the figures.
+pub fn busy() -> Option<String> {
+    let load = std::fs::read_to_string("/proc/loadavg").ok()?;
+    let load: f64 = load.split(' ').next()?.parse().ok()?;
+    (load > 0.5).then(|| format!("busy with other work as well (load {load:.1})"))
 }

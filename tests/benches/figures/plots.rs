@@ -59,5 +59,6 @@ pub fn write_latency(figures: &Figures) -> String {
 }
 
 fn notes(figures: &Figures) -> Vec<String> {
-    vec![format!("{}, {}", figures.date, figures.machine)]
+    let machine = format!("{}, {}", figures.date, figures.machine);
+    [machine].into_iter().chain(figures.busy.clone()).collect()
 }

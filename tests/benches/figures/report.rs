@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
-use super::figures::{FanOut, Figure, Figures, Reference, machine, quantiles};
+use super::figures::{FanOut, Figure, Figures, Reference, busy, machine, quantiles};
 use super::plots;
 use super::progress::Progress;
 
@@ -31,6 +31,7 @@ impl Report {
         let figures = Figures {
             date: jiff::Timestamp::now().strftime("%Y-%m-%d").to_string(),
             machine: machine(),
+            busy: busy(),
             reference: String::new(),
             figures: Vec::new(),
             fan_out: Vec::new(),
@@ -108,7 +109,7 @@ impl Report {
     }
 
     fn print(&self) {
-        println!("{:42} {:>30} {:>30} {:>8}", "", "Timonier", "reference", "ratio");
+        println!("{:52} {:>28} {:>28} {:>8}", "", "Timonier", "reference", "ratio");
         for figure in &self.figures.figures {
             let Figure { name, value, unit, p99_milliseconds, reference, .. } = figure;
             let theirs = match reference {
@@ -118,13 +119,16 @@ impl Report {
             };
             let ratio = reference.as_ref().and_then(|reference| reference.value);
             let ratio = ratio.map_or("-".into(), |theirs| format!("{:.2}", value / theirs));
-            println!("{name:42} {:>30} {theirs:>30} {ratio:>8}", text(*value, unit, *p99_milliseconds));
+            println!("{name:52} {:>28} {theirs:>28} {ratio:>8}", text(*value, unit, *p99_milliseconds));
         }
         for (bench, problem) in &self.figures.not_run {
             println!("{bench}: did not run to its end: {problem}");
         }
         println!("reference: {}", self.figures.reference);
         println!("this machine: {}", self.figures.machine);
+        if let Some(busy) = &self.figures.busy {
+            println!("              {busy}");
+        }
     }
 }
 

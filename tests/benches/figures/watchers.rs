@@ -18,7 +18,7 @@ use super::http::Target;
 
 /// Watches that share one connection of HTTP/2.
 const SHARING: usize = 100;
-/// Of so many events one is looked at closer.
+/// Of so many events, whoever got them, one is looked at closer.
 const SAMPLE: u64 = 100;
 /// The write's time in nanoseconds since the bench began follows this in every object.
 const MARK: &[u8] = br#""sent":""#;
@@ -117,16 +117,13 @@ fn accepted(response: hyper::Response<Incoming>) -> Result<Incoming> {
 }
 
 async fn watch(mut body: Incoming, seen: Arc<Seen>) {
-    let mut unsampled = 0;
     while let Some(Ok(frame)) = body.frame().await {
         let Some(data) = frame.data_ref() else { continue };
         let events = data.iter().filter(|byte| **byte == b'\n').count() as u64;
-        seen.events.fetch_add(events, Ordering::Relaxed);
-        unsampled += events;
-        if unsampled >= SAMPLE
+        let before = seen.events.fetch_add(events, Ordering::Relaxed);
+        if before / SAMPLE != (before + events) / SAMPLE
             && let Some(sent) = sent(data)
         {
-            unsampled = 0;
             let late = seen.epoch.elapsed().saturating_sub(sent);
             seen.late.lock().unwrap_or_else(|broken| broken.into_inner()).push(late);
         }

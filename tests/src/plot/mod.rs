@@ -17,14 +17,15 @@ pub fn draw(title: &str, panels: &[Panel], notes: &[String]) -> String {
     const TOP: f64 = 40.0;
     const LINE: f64 = 16.0;
     let legend = panels.iter().map(|panel| panel.series.len()).max().unwrap_or(0) as f64 * LINE;
-    let height = TOP + PANEL.1 + legend + notes.len() as f64 * LINE + 16.0;
+    let foot = TOP + PANEL.1 + legend + 1.5 * LINE;
+    let height = foot + notes.len() as f64 * LINE;
     let mut svg = Svg::new(PANEL.0 * panels.len().max(1) as f64, height);
     svg.text("title", (16.0, 24.0), "start", title);
     for (index, panel) in panels.iter().enumerate() {
         panel.draw(&mut svg, (PANEL.0 * index as f64, TOP), PANEL, LINE);
     }
     for (index, note) in notes.iter().enumerate() {
-        svg.text("note", (16.0, TOP + PANEL.1 + legend + 12.0 + LINE * index as f64), "start", note);
+        svg.text("note", (16.0, foot + LINE * index as f64), "start", note);
     }
     svg.finish()
 }

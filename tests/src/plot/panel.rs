@@ -23,7 +23,7 @@ pub struct Panel {
 }
 
 /// Room for labels around the axes: left, top, right, bottom.
-const MARGIN: [f64; 4] = [56.0, 30.0, 20.0, 48.0];
+const MARGIN: [f64; 4] = [56.0, 30.0, 28.0, 48.0];
 
 impl Panel {
     pub(super) fn draw(&self, svg: &mut Svg, corner: Place, size: (f64, f64), line: f64) {
@@ -55,7 +55,7 @@ impl Panel {
             for place in places {
                 svg.dot(colour, place);
             }
-            let y = corner.1 + size.1 + line * colour as f64;
+            let y = corner.1 + size.1 + line * (colour + 1) as f64;
             svg.dot(colour, (x0, y - 4.0));
             svg.text("label", (x0 + 10.0, y), "start", &series.name);
         }
