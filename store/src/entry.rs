@@ -5,9 +5,11 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::ops::Deref;
 use std::str::FromStr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use bytes::Bytes;
+
+use crate::memo::Memo;
 
 /// A point in the store's history. One counter for the whole store; it is what clients see as
 /// `resourceVersion`. An empty store is already at a revision above zero.
@@ -108,35 +110,19 @@ pub struct Entry {
     pub value: Bytes,
     /// A secondary name that watchers may filter by.
     pub tag: Option<Arc<str>>,
-    memo: OnceLock<Arc<dyn Any + Send + Sync>>,
+    memo: Memo,
 }
 
 impl Entry {
     pub(crate) fn new(key: Key, revision: Revision, created: Revision, value: Bytes, tag: Option<Arc<str>>) -> Entry {
-        Entry { key, revision, created, value, tag, memo: OnceLock::new() }
+        Entry { key, revision, created, value, tag, memo: Memo::default() }
     }
 
     /// The value in decoded form: decoded by the first reader, shared by all later ones.
     ///
     /// An entry remembers one type; a reader that asks for a second one decodes for itself.
     pub fn view<T: Any + Send + Sync>(&self, decode: impl FnOnce(&Entry) -> T) -> Arc<T> {
-        if self.memo.get().is_none() {
-            let decoded: Arc<T> = Arc::new(decode(self));
-            let erased: Arc<dyn Any + Send + Sync> = decoded.clone();
-            if self.memo.set(erased).is_ok() {
-                return decoded;
-            }
-            // Another reader was faster: take its copy, so that all share one.
-            return self.remembered().unwrap_or(decoded);
-        }
-        match self.remembered() {
-            Some(shared) => shared,
-            None => Arc::new(decode(self)),
-        }
-    }
-
-    fn remembered<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
-        self.memo.get()?.clone().downcast().ok()
+        self.memo.get(|| decode(self))
     }
 }
 

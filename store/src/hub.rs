@@ -1,16 +1,19 @@
 //! The meeting point of one writer (an engine) and many readers.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use parking_lot::{Mutex, RwLock};
 
 use crate::arrivals::Arrivals;
 use crate::floors::Floors;
+use crate::sweep::Sweeper;
 use crate::tail::Tail;
 use crate::timeline::{self, Moment, Timeline};
-use crate::topics::{Topic, Topics};
+use crate::topic::Topic;
+use crate::topics::Topics;
+use crate::waiters::Seat;
 use crate::{Event, Filter, Revision, Snapshot};
 
 /// Trimming visits every topic, so it is done once for this many events (or for as many as fit in
@@ -20,8 +23,11 @@ const TRIM_EVERY: usize = 1024;
 /// Holds what is published: the snapshot, the newest events, and the topics of the watchers.
 pub(crate) struct Hub {
     snapshot: RwLock<Snapshot>,
+    /// The snapshot's revision, set after it.
+    published: AtomicU64,
     arrivals: Arrivals,
     fanout: Mutex<Fanout>,
+    sweeper: Sweeper,
     timeline: Mutex<Timeline>,
     floors: Floors,
     closed: AtomicBool,
@@ -42,8 +48,10 @@ impl Hub {
         timeline.note(timeline::now(), now);
         Hub {
             snapshot: RwLock::new(snapshot),
+            published: AtomicU64::new(now.0),
             arrivals: Arrivals::default(),
             fanout: Mutex::new(Fanout { tail, topics: Topics::default(), trimmed: 0 }),
+            sweeper: Sweeper::start(),
             timeline: Mutex::new(timeline),
             floors,
             closed: AtomicBool::new(false),
@@ -55,7 +63,7 @@ impl Hub {
     }
 
     pub(crate) fn revision(&self) -> Revision {
-        self.snapshot.read().revision()
+        Revision(self.published.load(Ordering::Acquire))
     }
 
     /// The oldest revision from which a watch can start and that `at` can answer.
@@ -118,12 +126,18 @@ impl Hub {
                 fanout.trimmed = 0;
                 fanout.topics.drop_through(fanout.tail.floor());
             }
-            *self.snapshot.write() = next;
+            self.show(next);
         }
         self.arrivals.arrived(now);
-        for topic in touched {
-            topic.wake_all();
+        for topic in &touched {
+            self.sweeper.wake(topic);
         }
+    }
+
+    fn show(&self, next: Snapshot) {
+        let now = next.revision();
+        *self.snapshot.write() = next;
+        self.published.store(now.0, Ordering::Release);
     }
 
     /// Replaces everything when the events in between are not known: whoever has not seen `next`
@@ -134,7 +148,7 @@ impl Hub {
             let mut fanout = self.fanout.lock();
             fanout.tail.drop_through(now);
             fanout.topics.reset(now);
-            *self.snapshot.write() = next;
+            self.show(next);
             self.raise_oldest(now);
             fanout.topics.wake_all();
         }
@@ -158,8 +172,8 @@ impl Hub {
         fanout.topics.join(filter, now)
     }
 
-    pub(crate) fn leave(&self, topic: &Arc<Topic>) {
-        self.fanout.lock().topics.leave(topic);
+    pub(crate) fn leave(&self, topic: &Arc<Topic>, seat: &Seat) {
+        self.fanout.lock().topics.leave(topic, seat);
     }
 
     /// Offers every event in memory after `after` to `see`, and returns the snapshot to which they

@@ -14,13 +14,14 @@
 //! - Damaged data is a named error, never a silent start with less.
 //!
 //! Reading order: [`entry`](Entry), [`txn`](Txn), `stage` (what a transaction does, pure),
-//! [`snapshot`](Snapshot), `filter`, `floors` (how far back history reaches), `topics`, `tail`, `arrivals` and `hub` (who is woken by a
-//! commit), [`watch`](Watch), `past` (any revision in the window), `timeline` (when revisions were), `engine` (what an engine
-//! provides), `memory`, `embedded` (our own log; its file format is described there), `etcd`, and `store`, which ties them
-//! together. Apart from these: [`dump`] (everything as one stream, what backups hold) and [`load`](load()) (filling a
-//! place with it).
+//! [`snapshot`](Snapshot), `filter`, `floors` (how far back history reaches), `topics`, `topic`, `waiters`, `tail`, `arrivals`,
+//! `hub` and `sweep` (who is woken by a commit, and when), [`watch`](Watch), `past` (any revision in the window), `timeline`
+//! (when revisions were), `engine` (what an engine provides), `memory`, `embedded` (our own log; its file format is
+//! described there), `etcd`, and `store`, which ties them together. Apart from these: [`dump`] (everything as one stream,
+//! what backups hold) and [`load`](load()) (filling a place with it).
 
 mod arrivals;
+mod batch;
 pub mod dump;
 mod embedded;
 mod engine;
@@ -31,18 +32,23 @@ mod filter;
 mod floors;
 mod hub;
 mod load;
+mod memo;
 mod memory;
 mod options;
 mod past;
 mod snapshot;
 mod stage;
 mod store;
+mod sweep;
 mod tail;
 mod timeline;
+mod topic;
 mod topics;
 mod txn;
+mod waiters;
 mod watch;
 
+pub use batch::Batch;
 pub use entry::{Entry, Event, Key, Revision};
 pub use error::{CommitError, OpenError, ReadError, WatchEnd};
 pub use filter::Filter;
@@ -52,4 +58,4 @@ pub use snapshot::Snapshot;
 pub use store::Store;
 pub use timeline::Moment;
 pub use txn::{Condition, Op, Txn};
-pub use watch::{Batch, Watch};
+pub use watch::Watch;

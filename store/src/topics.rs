@@ -1,94 +1,17 @@
 //! Who is woken by an event: an index of filters, so that a commit costs what it concerns and
 //! not what exists.
-//!
-//! Watchers with equal filters share one topic: an event is queued once for all of them.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
-use tokio::sync::Notify;
-
+use crate::topic::Topic;
+use crate::waiters::Seat;
 use crate::{Event, Filter, Revision};
-
-pub(crate) struct Topic {
-    pub(crate) filter: Filter,
-    queue: Mutex<Queue>,
-    pub(crate) wake: Notify,
-}
-
-struct Queue {
-    /// Every matching event above `floor`, in order.
-    events: VecDeque<Arc<Event>>,
-    floor: Revision,
-    /// Already in the list of topics that the running publication will wake.
-    touched: bool,
-}
-
-impl Topic {
-    fn new(filter: Filter, floor: Revision) -> Topic {
-        Topic {
-            filter,
-            queue: Mutex::new(Queue { events: VecDeque::new(), floor, touched: false }),
-            wake: Notify::new(),
-        }
-    }
-
-    /// The events after `after` up to `through`, or `None` when some of them are gone from here.
-    pub(crate) fn between(&self, after: Revision, through: Revision) -> Option<Vec<Arc<Event>>> {
-        let queue = self.queue.lock();
-        if after < queue.floor {
-            return None;
-        }
-        let start = queue.events.partition_point(|e| e.revision <= after);
-        let end = queue.events.partition_point(|e| e.revision <= through);
-        Some(queue.events.range(start..end.max(start)).cloned().collect())
-    }
-
-    /// Whether nothing lies between `after` and `through`.
-    pub(crate) fn is_quiet(&self, after: Revision, through: Revision) -> bool {
-        let queue = self.queue.lock();
-        let start = queue.events.partition_point(|e| e.revision <= after);
-        after >= queue.floor && queue.events.get(start).is_none_or(|e| e.revision > through)
-    }
-
-    /// Returns whether this is the first event of the running publication.
-    fn push(&self, event: &Arc<Event>) -> bool {
-        let mut queue = self.queue.lock();
-        queue.events.push_back(event.clone());
-        !std::mem::replace(&mut queue.touched, true)
-    }
-
-    pub(crate) fn wake_all(&self) {
-        self.queue.lock().touched = false;
-        self.wake.notify_waiters();
-    }
-
-    fn drop_through(&self, floor: Revision) {
-        let mut queue = self.queue.lock();
-        while let Some(event) = queue.events.front()
-            && event.revision <= floor
-        {
-            queue.floor = event.revision;
-            queue.events.pop_front();
-        }
-        if queue.events.is_empty() {
-            queue.events.shrink_to(16);
-        }
-    }
-
-    /// Forgets everything: whoever has not seen `floor` must catch up elsewhere.
-    fn reset(&self, floor: Revision) {
-        let mut queue = self.queue.lock();
-        queue.events.clear();
-        queue.floor = floor;
-    }
-}
 
 /// All topics, indexed by the most selective part of their filters.
 #[derive(Default)]
 pub(crate) struct Topics {
-    all: HashMap<Filter, (Arc<Topic>, usize)>,
+    all: HashMap<Filter, Arc<Topic>>,
     exact: HashMap<Arc<str>, Vec<Arc<Topic>>>,
     tagged: HashMap<Arc<str>, Vec<Arc<Topic>>>,
     /// Prefixes that are empty or end in `/`: found by cutting a key at its slashes.
@@ -100,23 +23,20 @@ pub(crate) struct Topics {
 impl Topics {
     /// Joins the topic of `filter`, which knows the events after `now` if it is new.
     pub(crate) fn join(&mut self, filter: Filter, now: Revision) -> Arc<Topic> {
-        if let Some((topic, watchers)) = self.all.get_mut(&filter) {
-            *watchers += 1;
+        if let Some(topic) = self.all.get(&filter) {
+            topic.join();
             return topic.clone();
         }
         let topic = Arc::new(Topic::new(filter.clone(), now));
+        topic.join();
         self.shelf(&filter).push(topic.clone());
-        self.all.insert(filter, (topic.clone(), 1));
+        self.all.insert(filter, topic.clone());
         topic
     }
 
-    pub(crate) fn leave(&mut self, topic: &Arc<Topic>) {
+    pub(crate) fn leave(&mut self, topic: &Arc<Topic>, seat: &Seat) {
         let filter = &topic.filter;
-        let Some((_, watchers)) = self.all.get_mut(filter) else {
-            return;
-        };
-        *watchers -= 1;
-        if *watchers > 0 {
+        if topic.leave(seat) > 0 {
             return;
         }
         self.all.remove(filter);
@@ -162,19 +82,19 @@ impl Topics {
     }
 
     pub(crate) fn drop_through(&self, floor: Revision) {
-        for (topic, _) in self.all.values() {
+        for topic in self.all.values() {
             topic.drop_through(floor);
         }
     }
 
     pub(crate) fn reset(&self, floor: Revision) {
-        for (topic, _) in self.all.values() {
+        for topic in self.all.values() {
             topic.reset(floor);
         }
     }
 
     pub(crate) fn wake_all(&self) {
-        for (topic, _) in self.all.values() {
+        for topic in self.all.values() {
             topic.wake_all();
         }
     }
@@ -256,9 +176,9 @@ mod tests {
             let first = topics.join(filter.clone(), Revision(1));
             let second = topics.join(filter, Revision(2));
             assert!(Arc::ptr_eq(&first, &second));
-            topics.leave(&first);
+            topics.leave(&first, &Seat::default());
             assert_eq!(touched(&topics, &event("pods/a", None, Some("n"))).len(), 1);
-            topics.leave(&second);
+            topics.leave(&second, &Seat::default());
             assert_eq!(touched(&topics, &event("pods/a", None, Some("n"))).len(), 0);
         }
     }

@@ -1,22 +1,17 @@
 //! Following the store.
 
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
-use futures::future::BoxFuture;
+use futures::FutureExt;
+use futures::future::{BoxFuture, poll_fn};
 
+use crate::batch::Batch;
 use crate::engine::{Chunk, Engine};
 use crate::hub::Hub;
-use crate::topics::Topic;
+use crate::topic::Topic;
+use crate::waiters::Seat;
 use crate::{Event, Filter, ReadError, Revision, WatchEnd};
-
-/// All that waited for a watcher.
-#[derive(Debug)]
-pub struct Batch {
-    /// Matching events, oldest first. Never empty.
-    pub events: Vec<Arc<Event>>,
-    /// Every matching event up to here has now been delivered.
-    pub through: Revision,
-}
 
 /// Delivers every matching event after its start, in order, once.
 ///
@@ -26,32 +21,45 @@ pub struct Watch {
     hub: Arc<Hub>,
     engine: Arc<dyn Engine>,
     topic: Arc<Topic>,
+    seat: Arc<Seat>,
     /// Everything up to here has been delivered.
     seen: Revision,
-    /// A read of history that `next` began. Kept here so that dropping a call of `next` loses
-    /// nothing.
+    /// A read of history that has begun.
     reading: Option<BoxFuture<'static, Result<Chunk, ReadError>>>,
 }
 
 impl Watch {
     pub(crate) fn new(hub: Arc<Hub>, engine: Arc<dyn Engine>, after: Revision, filter: Filter) -> Watch {
-        Watch { topic: hub.join(filter), hub, engine, seen: after, reading: None }
+        Watch { topic: hub.join(filter), hub, engine, seat: Arc::default(), seen: after, reading: None }
     }
 
     /// The next batch; waits until something matches. Cancel-safe.
-    pub async fn next(&mut self) -> Result<Batch, WatchEnd> {
-        let topic = self.topic.clone();
+    pub async fn next(&mut self) -> Result<Arc<Batch>, WatchEnd> {
+        poll_fn(|context| self.poll_next(context)).await
+    }
+
+    /// The next batch, which is never empty. When nothing waits, the task is woken once something may match.
+    pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Result<Arc<Batch>, WatchEnd>> {
         loop {
-            // Registered before looking, so that an event that comes in between still wakes us.
-            let mut woken = std::pin::pin!(topic.wake.notified());
-            woken.as_mut().enable();
+            let batch = match self.reading {
+                Some(_) => ready!(self.poll_history(context))?,
+                None => match self.topic.poll(&self.seat, self.seen, || self.hub.revision(), context.waker()) {
+                    // Asked for after the waker was left, as it is set before waking.
+                    Poll::Pending if self.hub.is_closed() => return Poll::Ready(Err(WatchEnd::Closed)),
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(Some(batch)) => batch,
+                    Poll::Ready(None) => match self.recent()? {
+                        Some(batch) => batch,
+                        None => continue,
+                    },
+                },
+            };
+            self.seen = batch.through;
             if self.hub.is_closed() {
-                return Err(WatchEnd::Closed);
+                return Poll::Ready(Err(WatchEnd::Closed));
             }
-            match self.waiting().await? {
-                Some(batch) if batch.events.is_empty() => continue,
-                Some(batch) => return Ok(batch),
-                None => woken.await,
+            if !batch.events.is_empty() {
+                return Poll::Ready(Ok(batch));
             }
         }
     }
@@ -63,15 +71,8 @@ impl Watch {
         if now > self.seen && self.topic.is_quiet(self.seen, now) { now } else { self.seen }
     }
 
-    /// What waits now; `None` when nothing does. A batch may be empty when it only made progress.
-    async fn waiting(&mut self) -> Result<Option<Batch>, WatchEnd> {
-        let now = self.hub.revision();
-        if let Some(events) = self.topic.between(self.seen, now) {
-            if events.is_empty() {
-                return Ok(None);
-            }
-            return Ok(Some(self.deliver(events, now)));
-        }
+    /// What is in memory though no longer in the topic. `None` when it is not: then a read of history has begun.
+    fn recent(&mut self) -> Result<Option<Arc<Batch>>, WatchEnd> {
         let mut events = Vec::new();
         let recent = self.hub.recent(self.seen, |event| {
             if self.topic.filter.matches(event) {
@@ -79,16 +80,18 @@ impl Watch {
             }
         });
         match recent {
-            Ok(snapshot) => Ok(Some(self.deliver(events, snapshot.revision()))),
-            Err(floor) => self.read(floor).await.map(Some),
+            Ok(snapshot) => Ok(Some(self.picked(events, snapshot.revision()))),
+            Err(until) => {
+                self.check()?;
+                self.reading = Some(self.engine.history(self.seen, until, &self.topic.filter.prefix));
+                Ok(None)
+            }
         }
     }
 
-    async fn read(&mut self, until: Revision) -> Result<Batch, WatchEnd> {
-        self.check()?;
-        let reading =
-            self.reading.get_or_insert_with(|| self.engine.history(self.seen, until, &self.topic.filter.prefix));
-        let chunk = reading.await;
+    fn poll_history(&mut self, context: &mut Context<'_>) -> Poll<Result<Arc<Batch>, WatchEnd>> {
+        let Some(reading) = &mut self.reading else { return Poll::Pending };
+        let chunk = ready!(reading.poll_unpin(context));
         self.reading = None;
         let chunk = chunk.map_err(|error| match error {
             ReadError::Compacted { oldest } => WatchEnd::Lagged { oldest },
@@ -99,7 +102,7 @@ impl Watch {
         let filter = &self.topic.filter;
         let matching = chunk.events.into_iter().filter(|e| filter.matches(e));
         let events = matching.collect();
-        Ok(self.deliver(events, chunk.through))
+        Poll::Ready(Ok(self.picked(events, chunk.through)))
     }
 
     /// Whether what this watcher has not seen is still kept.
@@ -108,14 +111,13 @@ impl Watch {
         if self.seen < oldest { Err(WatchEnd::Lagged { oldest }) } else { Ok(()) }
     }
 
-    fn deliver(&mut self, events: Vec<Arc<Event>>, through: Revision) -> Batch {
-        self.seen = self.seen.max(through);
-        Batch { events, through: self.seen }
+    fn picked(&self, events: Vec<Arc<Event>>, through: Revision) -> Arc<Batch> {
+        Arc::new(Batch::picked(self.seen, events, through))
     }
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.hub.leave(&self.topic);
+        self.hub.leave(&self.topic, &self.seat);
     }
 }

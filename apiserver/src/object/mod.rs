@@ -33,13 +33,12 @@ const FIXED: usize = 9;
 /// The most bytes that a thread keeps to write objects into.
 const MOST_SCRATCH: usize = 64 << 10;
 
-/// A view of an entry: its index, and the served bytes, made once.
+/// A view of an entry: its index, and where its JSON is.
 pub struct Object {
     pub index: Index,
     pub revision: Revision,
     json: Bytes,
     splice: usize,
-    served: OnceLock<Bytes>,
     protobuf: OnceLock<Bytes>,
 }
 
@@ -77,14 +76,18 @@ impl Object {
             revision,
             json: stored.slice(FIXED + length..),
             splice,
-            served: OnceLock::new(),
             protobuf: OnceLock::new(),
         }))
     }
 
     /// The JSON that clients see, `resourceVersion` included.
-    pub fn served(&self) -> &Bytes {
-        self.served.get_or_init(|| self.at_revision(self.revision))
+    pub fn served(&self) -> Bytes {
+        self.at_revision(self.revision)
+    }
+
+    /// How long that is, in bytes.
+    pub fn served_len(&self) -> usize {
+        self.json.len() + spliced_len(self.revision)
     }
 
     /// The protobuf that clients see, without an envelope; `message` is that of the stored kind.
@@ -92,7 +95,7 @@ impl Object {
         if let Some(made) = self.protobuf.get() {
             return Ok(made);
         }
-        let made = message.encode(self.served()).map_err(Status::internal)?;
+        let made = message.encode(&self.served()).map_err(Status::internal)?;
         Ok(self.protobuf.get_or_init(|| made.into()))
     }
 
@@ -103,13 +106,21 @@ impl Object {
         if revision.0 == 0 {
             return self.json.clone();
         }
-        let mut out = BytesMut::with_capacity(self.json.len() + 44);
-        out.put_slice(&self.json[..self.splice]);
-        out.put_slice(b"\"resourceVersion\":\"");
-        out.put_slice(revision.to_string().as_bytes());
-        out.put_slice(b"\",");
-        out.put_slice(&self.json[self.splice..]);
+        let mut out = BytesMut::with_capacity(self.json.len() + spliced_len(revision));
+        self.put(&mut out, revision);
         out.freeze()
+    }
+
+    /// Appends it.
+    pub fn put(&self, out: &mut BytesMut, revision: Revision) {
+        out.put_slice(&self.json[..self.splice]);
+        if revision.0 != 0 {
+            let mut digits = [0; 20];
+            out.put_slice(BEFORE_REVISION);
+            out.put_slice(decimal(revision.0, &mut digits));
+            out.put_slice(AFTER_REVISION);
+        }
+        out.put_slice(&self.json[self.splice..]);
     }
 
     /// The object without `resourceVersion`, decoded.
@@ -138,6 +149,30 @@ impl Object {
             meta::set(&mut value, "resourceVersion", revision.to_string());
         }
         Ok(value)
+    }
+}
+
+const BEFORE_REVISION: &[u8] = b"\"resourceVersion\":\"";
+const AFTER_REVISION: &[u8] = b"\",";
+
+/// How much longer an object is with its revision.
+fn spliced_len(revision: Revision) -> usize {
+    match revision.0.checked_ilog10() {
+        Some(power) => BEFORE_REVISION.len() + power as usize + 1 + AFTER_REVISION.len(),
+        None => 0,
+    }
+}
+
+/// A number in digits, without asking for memory: this is done for every object of a list.
+fn decimal(mut number: u64, digits: &mut [u8; 20]) -> &[u8] {
+    let mut start = digits.len();
+    loop {
+        start -= 1;
+        digits[start] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            return &digits[start..];
+        }
     }
 }
 
@@ -243,7 +278,11 @@ mod tests {
             "metadata": {"name": "c", "namespace": "n", "uid": "u", "resourceVersion": "7", "labels": {"x": "y"}}});
         let stored = encode(&object, row).expect("encodes");
         let read = Object::decode(&stored, Revision(12)).expect("decodes");
-        let served: Value = serde_json::from_slice(read.served()).expect("is JSON");
+        let served: Value = serde_json::from_slice(&read.served()).expect("is JSON");
+        for revision in [0, 9, 10, 12, 99, 100, u64::MAX] {
+            let read = Object::decode(&stored, Revision(revision)).expect("decodes");
+            assert_eq!(read.served().len(), read.served_len(), "{revision}");
+        }
         let mut expected = object.clone();
         expected["metadata"]["resourceVersion"] = json!("12");
         assert_eq!(served, expected);

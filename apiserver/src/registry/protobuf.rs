@@ -23,7 +23,7 @@ use crate::respond;
 const LIST_META: u32 = 1;
 const ITEMS: u32 = 2;
 /// How much of a list is written at once, in bytes.
-const CHUNK: usize = 256 << 10;
+const CHUNK: usize = 64 << 10;
 
 /// One object for the wire, at a revision.
 pub fn object(call: &Call, object: &Object, revision: Revision) -> Result<Vec<u8>, Status> {

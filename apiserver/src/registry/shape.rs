@@ -22,12 +22,15 @@ pub fn one(call: &Call, code: StatusCode, object: &Object) -> Result<Response, S
     Ok(respond::bytes(code, call.accept.encoding, body))
 }
 
+/// Whether objects are served as they are stored, but for their revision.
+pub fn is_stored(call: &Call) -> bool {
+    call.accept.shape == Shape::Object && !call.row.converts()
+}
+
 /// An object's JSON at a revision, in the shape asked for. `header`: whether a Table explains its columns.
 pub fn bytes(call: &Call, object: &Object, revision: Revision, header: bool) -> Result<Bytes, Status> {
     match call.accept.shape {
-        Shape::Object if !call.row.converts() => {
-            Ok(if revision == object.revision { object.served().clone() } else { object.at_revision(revision) })
-        }
+        Shape::Object if !call.row.converts() => Ok(object.at_revision(revision)),
         Shape::Object => Ok(served_value(call, object, revision)?.to_string().into()),
         Shape::Metadata => Ok(metadata_only(&served_value(call, object, revision)?).to_string().into()),
         Shape::Table => {

@@ -77,7 +77,7 @@ pub async fn watchers_see_what_concurrent_writers_wrote(place: &impl Place) {
             tokio::spawn(async move {
                 let mut events = Vec::new();
                 while events.len() < TASKS * ROUNDS {
-                    events.extend(next(&mut watch).await.events);
+                    events.extend(next(&mut watch).await.events.iter().cloned());
                 }
                 events
             })

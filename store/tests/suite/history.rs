@@ -90,7 +90,7 @@ pub async fn a_watcher_overtaken_by_compaction_is_cut_off_or_sees_everything(pla
     while seen < last {
         match within("the watch", watch.next()).await {
             Ok(batch) => {
-                for event in batch.events {
+                for event in &batch.events {
                     assert_eq!(event.revision.0, seen.0 + 1);
                     seen = event.revision;
                 }

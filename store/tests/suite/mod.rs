@@ -57,7 +57,7 @@ pub async fn churn(store: &Store, key: &str, n: usize) -> Revision {
     last
 }
 
-pub async fn next(watch: &mut Watch) -> Batch {
+pub async fn next(watch: &mut Watch) -> Arc<Batch> {
     within("watch", watch.next()).await.expect("watch")
 }
 
@@ -65,7 +65,7 @@ pub async fn next(watch: &mut Watch) -> Batch {
 pub async fn until(watch: &mut Watch, through: Revision) -> Vec<Arc<Event>> {
     let mut events = Vec::new();
     while watch.progress() < through {
-        events.extend(next(watch).await.events);
+        events.extend(next(watch).await.events.iter().cloned());
     }
     events
 }

@@ -23,8 +23,8 @@ use crate::object::Object;
 use crate::respond;
 use page::{Page, Token};
 
-/// How much of a list is written at once, in bytes.
-const CHUNK: usize = 256 << 10;
+/// How much of a list is written at once, in bytes: what stays in the processor's cache until it is encrypted.
+const CHUNK: usize = 64 << 10;
 
 pub async fn list(call: &mut Call) -> Result<Response, Status> {
     let selection = Selection::read(call)?;
@@ -125,26 +125,32 @@ pub fn answer(call: &Call, revision: Revision, page: Page) -> Result<Response, S
 /// The list as bytes joined by commas, written as the client takes it.
 fn joined(head: String, objects: Vec<Arc<Object>>) -> Response {
     let commas = objects.len().saturating_sub(1);
-    let length = head.len() + objects.iter().map(|object| object.served().len()).sum::<usize>() + commas + "]}".len();
-    let mut pending = BytesMut::from(head.as_bytes());
-    let mut objects = objects.into_iter().enumerate();
-    let mut done = false;
+    let length = head.len() + objects.iter().map(|object| object.served_len()).sum::<usize>() + commas + "]}".len();
+    let mut pending = BytesMut::with_capacity(CHUNK.min(length));
+    pending.put_slice(head.as_bytes());
+    let mut objects = objects.into_iter();
+    let mut first = true;
+    let mut rest = length;
     let chunks = std::iter::from_fn(move || {
-        if done {
+        if rest == 0 {
             return None;
         }
-        for (position, object) in objects.by_ref() {
-            if position > 0 {
+        while let Some(object) = objects.as_slice().first() {
+            if !pending.is_empty() && pending.len() + object.served_len() >= CHUNK {
+                break;
+            }
+            if !std::mem::replace(&mut first, false) {
                 pending.put_u8(b',');
             }
-            pending.put_slice(object.served());
-            if pending.len() >= CHUNK {
-                return Some(Ok::<Bytes, Infallible>(pending.split().freeze()));
-            }
+            object.put(&mut pending, object.revision);
+            objects.next();
         }
-        done = true;
-        pending.put_slice(b"]}");
-        Some(Ok(pending.split().freeze()))
+        if objects.as_slice().is_empty() {
+            pending.put_slice(b"]}");
+        }
+        rest -= pending.len();
+        let next = BytesMut::with_capacity(CHUNK.min(rest));
+        Some(Ok::<Bytes, Infallible>(std::mem::replace(&mut pending, next).freeze()))
     });
     let body = Body::from_stream(stream::iter(chunks));
     let mut response = respond::typed(StatusCode::OK, Encoding::Json.content_type(), body);

@@ -35,18 +35,18 @@ pub fn take(snapshot: &Snapshot, selection: &Selection, after: Option<&str>, lim
     let after = after.map(Key::from);
     let all = selection.is_all();
     let mut entries = snapshot.range(&selection.prefix, after.as_ref());
-    let mut last = None;
+    let mut last: Option<&Key> = None;
     while let Some(entry) = entries.next() {
         let object = Object::of(entry)?;
         if !all && !selection.matches(&object) {
             continue;
         }
         if limit > 0 && page.objects.len() == limit {
-            page.next = last;
+            page.next = last.map(Key::to_string);
             page.remaining = all.then(|| 1 + entries.count());
             break;
         }
-        last = (limit > 0).then(|| entry.key.to_string());
+        last = Some(&entry.key);
         page.objects.push(object);
     }
     Ok(page)

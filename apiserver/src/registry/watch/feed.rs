@@ -1,14 +1,19 @@
-//! One watcher's stream as a state with a step: what was there, then what changes, all that waits in one write.
+//! One watcher's stream as the body of an answer: what was there, then what changes, all that waits in one write.
 
 use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use http_body::Frame;
 use timonier_api::status::Status;
-use timonier_store::{Batch, Revision, Snapshot, Watch, WatchEnd};
-use tokio::time::{Instant, sleep_until};
+use timonier_store::{Revision, Snapshot, Watch, WatchEnd};
+use tokio::time::{Instant, Sleep, sleep_until};
+use tokio_util::sync::WaitForCancellationFutureOwned;
 
+use super::face::Face;
 use super::frame;
 use crate::accept::Shape;
 use crate::limits::WatchSeat;
@@ -20,7 +25,7 @@ use crate::registry::select::Selection;
 /// How often a watcher that asked for bookmarks gets one.
 const BOOKMARK: Duration = Duration::from_secs(60);
 /// How much of the initial state is written at once, in bytes.
-const CHUNK: usize = 256 << 10;
+const CHUNK: usize = 64 << 10;
 
 /// The state that a watch begins with, as far as it has not been sent.
 pub struct Initial {
@@ -45,11 +50,16 @@ impl Initial {
 pub struct Feed {
     call: Call,
     selection: Selection,
+    /// How changes are written; `None`: for this watcher alone.
+    face: Option<Face>,
     watch: Watch,
     initial: Option<Initial>,
     bookmarks: bool,
     next_bookmark: Instant,
     deadline: Instant,
+    /// Until the next bookmark or the deadline.
+    timer: Pin<Box<Sleep>>,
+    stop: Pin<Box<WaitForCancellationFutureOwned>>,
     /// Whether the next Table must explain its columns.
     header: bool,
     ended: bool,
@@ -67,92 +77,77 @@ impl Feed {
         deadline: Instant,
         seat: WatchSeat,
     ) -> Feed {
+        let next_bookmark = Instant::now() + BOOKMARK;
+        let timer = sleep_until(if bookmarks { next_bookmark.min(deadline) } else { deadline });
         Feed {
             counted: call.app.metrics.long_running(&call.info),
             header: call.accept.shape == Shape::Table,
+            face: Face::of(&call),
+            stop: Box::pin(call.app.stop.clone().cancelled_owned()),
+            timer: Box::pin(timer),
             call,
             selection,
             watch,
             initial,
             bookmarks,
-            next_bookmark: Instant::now() + BOOKMARK,
+            next_bookmark,
             deadline,
             ended: false,
             _seat: seat,
         }
     }
 
-    /// The next bytes to write, and the state behind them; `None` at the end.
-    pub async fn step(mut self) -> Option<(Result<Bytes, Infallible>, Feed)> {
-        if self.ended {
-            return None;
-        }
-        let bytes = match self.next().await {
-            Ok(Some(bytes)) => bytes,
-            Ok(None) => return None,
-            Err(status) => {
-                self.ended = true;
-                match frame::error(self.call.accept.encoding, &status) {
-                    Ok(bytes) => bytes,
-                    Err(_) => return None,
-                }
-            }
-        };
-        Some((Ok(bytes), self))
-    }
-
-    async fn next(&mut self) -> Result<Option<Bytes>, Status> {
+    /// The next bytes to write; `None` at the end.
+    fn poll_bytes(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Status>> {
         if let Some(bytes) = self.take_initial()? {
-            return Ok(Some(bytes));
+            return Poll::Ready(Ok(Some(bytes)));
         }
-        let stop = self.call.app.stop.clone();
         loop {
-            let mut out = BytesMut::new();
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => return Ok(None),
-                () = sleep_until(self.deadline) => {
-                    if !self.bookmarks {
-                        return Ok(None);
-                    }
-                    // So that the client can go on exactly here.
-                    self.ended = true;
-                    frame::bookmark(&mut out, &self.call, self.watch.progress(), false)?;
-                }
-                () = sleep_until(self.next_bookmark), if self.bookmarks => {
-                    self.next_bookmark = Instant::now() + BOOKMARK;
-                    frame::bookmark(&mut out, &self.call, self.watch.progress(), false)?;
-                }
-                batch = self.watch.next() => self.write(&mut out, batch)?,
+            if self.stop.as_mut().poll(context).is_ready() {
+                return Poll::Ready(Ok(None));
             }
-            if !out.is_empty() {
-                return Ok(Some(out.freeze()));
+            if self.timer.as_mut().poll(context).is_ready() {
+                return Poll::Ready(self.time_is_up());
+            }
+            let batch = match ready!(self.watch.poll_next(context)) {
+                Ok(batch) => batch,
+                Err(end) => return Poll::Ready(Err(self.status(end))),
+            };
+            let changes = match &self.face {
+                Some(face) => face.write(&batch, &self.call, &self.selection)?,
+                None => frame::changes(&batch.events, &self.call, &self.selection, &mut self.header)?,
+            };
+            if changes.count > 0 {
+                self.counted.sent(changes.count);
+                return Poll::Ready(Ok(Some(changes.bytes)));
             }
         }
     }
 
-    fn write(&mut self, out: &mut BytesMut, batch: Result<Batch, WatchEnd>) -> Result<(), Status> {
-        let batch = match batch {
-            Ok(batch) => batch,
-            Err(WatchEnd::Lagged { oldest }) => {
-                let seen = self.watch.progress();
-                return Err(Status::expired(format!("too old resource version: {seen} ({oldest})")));
-            }
-            Err(WatchEnd::Closed) => {
-                self.ended = true;
-                return Err(Status::service_unavailable("the store was closed"));
-            }
-            Err(WatchEnd::Failed(error)) => return Err(Status::internal(error)),
-        };
-        let mut sent = 0;
-        for event in &batch.events {
-            if frame::change(out, &self.call, &self.selection, event, self.header)? {
-                self.header = false;
-                sent += 1;
-            }
+    /// At the deadline the stream ends; with bookmarks, one says where the client can go on.
+    fn time_is_up(&mut self) -> Result<Option<Bytes>, Status> {
+        let now = Instant::now();
+        self.ended = now >= self.deadline;
+        if !self.bookmarks {
+            return Ok(None);
         }
-        self.counted.sent(sent);
-        Ok(())
+        self.next_bookmark = now + BOOKMARK;
+        let next = self.next_bookmark.min(self.deadline);
+        self.timer.as_mut().reset(next);
+        let mut out = BytesMut::new();
+        frame::bookmark(&mut out, &self.call, self.watch.progress(), false)?;
+        Ok(Some(out.freeze()))
+    }
+
+    fn status(&mut self, end: WatchEnd) -> Status {
+        match end {
+            WatchEnd::Lagged { oldest } => {
+                let seen = self.watch.progress();
+                Status::expired(format!("too old resource version: {seen} ({oldest})"))
+            }
+            WatchEnd::Closed => Status::service_unavailable("the store was closed"),
+            WatchEnd::Failed(error) => Status::internal(error),
+        }
     }
 
     fn take_initial(&mut self) -> Result<Option<Bytes>, Status> {
@@ -172,5 +167,23 @@ impl Feed {
             self.header = false;
         }
         Ok(if out.is_empty() { None } else { Some(out.freeze()) })
+    }
+}
+
+impl http_body::Body for Feed {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let feed = self.get_mut();
+        if feed.ended {
+            return Poll::Ready(None);
+        }
+        let bytes = ready!(feed.poll_bytes(context)).unwrap_or_else(|status| {
+            feed.ended = true;
+            frame::error(feed.call.accept.encoding, &status).ok()
+        });
+        feed.ended |= bytes.is_none();
+        Poll::Ready(bytes.map(|bytes| Ok(Frame::data(bytes))))
     }
 }

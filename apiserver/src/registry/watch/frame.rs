@@ -14,15 +14,38 @@ use crate::registry::select::Selection;
 use crate::registry::{Call, protobuf, shape};
 use crate::respond;
 
-/// Appends what a change means to this watcher: an object that starts or stops matching is ADDED or DELETED.
-/// Returns whether anything was appended.
-pub fn change(
-    out: &mut BytesMut,
+/// Some events as they are sent.
+#[derive(Clone)]
+pub struct Changes {
+    pub bytes: Bytes,
+    /// How many of them this watcher selects.
+    pub count: usize,
+}
+
+/// What changes mean to a watcher. `header`: whether the next Table must explain its columns.
+pub fn changes(
+    events: &[Arc<Event>],
     call: &Call,
     selection: &Selection,
-    event: &Event,
-    header: bool,
-) -> Result<bool, Status> {
+    header: &mut bool,
+) -> Result<Changes, Status> {
+    // About what they take, so that writing them need not move what is written already.
+    const AROUND: usize = 96;
+    let length = |event: &Event| event.current.as_ref().or(event.previous.as_ref()).map_or(0, |e| e.value.len());
+    let mut out = BytesMut::with_capacity(events.iter().map(|event| length(event) + AROUND).sum());
+    let mut count = 0;
+    for event in events {
+        if change(&mut out, call, selection, event, *header)? {
+            *header = false;
+            count += 1;
+        }
+    }
+    Ok(Changes { bytes: out.freeze(), count })
+}
+
+/// Appends what a change means to this watcher: an object that starts or stops matching is ADDED or DELETED.
+/// Returns whether anything was appended.
+fn change(out: &mut BytesMut, call: &Call, selection: &Selection, event: &Event, header: bool) -> Result<bool, Status> {
     let view = |entry: &Option<Arc<Entry>>| entry.as_deref().map(Object::of).transpose();
     let matching = |object: &Arc<Object>| selection.matches(object);
     let before = view(&event.previous)?.filter(matching);
@@ -53,6 +76,12 @@ fn put_object(
 ) -> Result<(), Status> {
     if call.accept.encoding == Encoding::Protobuf && call.accept.shape == Shape::Object {
         put_protobuf(out, kind, &protobuf::object(call, object, revision)?);
+        return Ok(());
+    }
+    if call.accept.encoding != Encoding::Protobuf && shape::is_stored(call) {
+        begin(out, kind);
+        object.put(out, revision);
+        end(out);
         return Ok(());
     }
     put(out, call.accept.encoding, kind, &shape::bytes(call, object, revision, header)?)
@@ -105,10 +134,18 @@ fn put(out: &mut BytesMut, encoding: Encoding, kind: &str, object: &[u8]) -> Res
         return Ok(());
     }
     out.reserve(object.len() + 40);
+    begin(out, kind);
+    out.put_slice(object);
+    end(out);
+    Ok(())
+}
+
+fn begin(out: &mut BytesMut, kind: &str) {
     out.put_slice(b"{\"type\":\"");
     out.put_slice(kind.as_bytes());
     out.put_slice(b"\",\"object\":");
-    out.put_slice(object);
+}
+
+fn end(out: &mut BytesMut) {
     out.put_slice(b"}\n");
-    Ok(())
 }

@@ -1,5 +1,6 @@
 //! `watch`: a collection as a stream of changes; JSON events one a line, protobuf events with their length.
 
+mod face;
 mod feed;
 mod frame;
 
@@ -7,8 +8,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
-use futures::stream;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use rand::Rng;
 use timonier_api::status::Status;
 use timonier_store::{ReadError, Revision, Snapshot};
@@ -48,9 +48,10 @@ pub async fn watch(call: &mut Call) -> Result<Response, Status> {
         Start::After(_) => None,
     };
     let deadline = Instant::now() + Duration::from_secs(seconds);
-    let feed = Feed::new(call.clone(), selection, watch, initial, bookmarks, deadline, seat);
-    let body = Body::from_stream(stream::unfold(feed, Feed::step));
-    Ok(respond::typed(StatusCode::OK, frame::content_type(call.accept.encoding), body))
+    // What was sent to us is not kept for as long as somebody watches.
+    let kept = Call { headers: HeaderMap::new(), ..call.clone() };
+    let feed = Feed::new(kept, selection, watch, initial, bookmarks, deadline, seat);
+    Ok(respond::typed(StatusCode::OK, frame::content_type(call.accept.encoding), Body::new(feed)))
 }
 
 /// Where a watch begins.
