@@ -12,10 +12,11 @@ struct Operation {
     operation_type: &'static str,
 }
 
-static STEPS: LazyLock<Family<Operation, Histogram, fn() -> Histogram>> = LazyLock::new(|| {
-    let steps = Family::<Operation, Histogram, fn() -> Histogram>::new_with_constructor(|| {
-        Histogram::new([0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0])
-    });
+type Histograms = Family<Operation, Histogram, fn() -> Histogram>;
+
+static STEPS: LazyLock<Histograms> = LazyLock::new(|| {
+    let steps =
+        Histograms::new_with_constructor(|| Histogram::new([0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0]));
     timonier_telemetry::register(|registry| {
         registry.register("kubelet_pod_worker_duration_seconds", "Time of one step of a pod's worker", steps.clone());
     });
