@@ -215,7 +215,12 @@ fn validate_finalizers(metadata: &Value, path: &Path, errors: &mut Vec<FieldErro
 }
 
 fn validate_managed_fields(metadata: &Value, path: &Path, errors: &mut Vec<FieldError>) {
-    for (i, entry) in json::list(metadata, "managedFields").iter().enumerate() {
+    let entries = json::list(metadata, "managedFields");
+    if matches!(entries, [Value::Object(entry)] if entry.is_empty()) {
+        // Asks to forget all owners.
+        return;
+    }
+    for (i, entry) in entries.iter().enumerate() {
         let operation = json::text(entry, "operation");
         if !matches!(operation, "Apply" | "Update") {
             let path = path.index(i).child("operation");

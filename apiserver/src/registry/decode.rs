@@ -75,14 +75,12 @@ pub fn kind(row: &Row, mut object: Value) -> Result<Value, Status> {
     Ok(object)
 }
 
-/// Takes text out of the place of fields in `metadata.managedFields`: there it is the server's own form.
+/// Makes text in the place of fields in `metadata.managedFields` something that is no set: there it is the server's own
+/// form.
 pub fn sent_owners(object: &mut Value) {
     let owners = object.pointer_mut("/metadata/managedFields").and_then(Value::as_array_mut);
-    for owner in owners.into_iter().flatten().filter_map(Value::as_object_mut) {
-        if owner.get("fieldsV1").is_some_and(Value::is_string) {
-            owner.remove("fieldsV1");
-        }
-    }
+    let fields = owners.into_iter().flatten().filter_map(|owner| owner.get_mut("fieldsV1"));
+    fields.filter(|fields| fields.is_string()).for_each(|fields| *fields = Value::Bool(false));
 }
 
 /// Drops what the schema does not know and says so as the client wishes; wrong types are always refused.

@@ -14,6 +14,7 @@ mod limits;
 mod listing;
 mod logs;
 mod metrics;
+mod owning;
 mod past;
 mod protobuf;
 mod protocols;
