@@ -11,7 +11,7 @@ pub struct Limits {
         value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1024..=1 << 30))]
     pub max_request_bytes: usize,
     /// How many requests of one user run at the same time
-    #[arg(long, env = "TIMONIER_MAX_REQUESTS_INFLIGHT_PER_USER", value_name = "N", default_value_t = 128,
+    #[arg(long, env = "TIMONIER_MAX_REQUESTS_INFLIGHT_PER_USER", value_name = "N", default_value_t = 64,
         value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=1_000_000))]
     pub max_requests_inflight_per_user: usize,
     /// How many more of them wait; beyond that they are refused (429)
@@ -36,7 +36,7 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             max_request_bytes: 3 << 20,
-            max_requests_inflight_per_user: 128,
+            max_requests_inflight_per_user: 64,
             max_requests_queued_per_user: 1024,
             request_queue_seconds: 15,
             max_watches_per_user: 20_000,
