@@ -1,12 +1,12 @@
 //! Everything at one revision, in one file: writing it. Reading is in `checkpoint_reader`.
 
-use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
+use super::FORMAT;
+use super::disk::Disk;
 use super::frame::{self, put_bytes, put_optional, put_u32, put_u64};
 use super::record::PLAIN;
-use super::{FORMAT, directory};
 use crate::{Entry, Revision, Snapshot};
 
 pub(super) const MAGIC: &[u8] = b"TCKP";
@@ -28,21 +28,26 @@ pub(crate) fn parse_name(name: &str) -> Option<Revision> {
 
 /// Writes `snapshot` beside the log. When this returns it is complete and on disk. Returns its
 /// size in bytes.
-pub(crate) fn write(dir: &Path, snapshot: &Snapshot) -> io::Result<u64> {
+pub(crate) fn write(disk: &dyn Disk, dir: &Path, snapshot: &Snapshot) -> io::Result<u64> {
     let path = path(dir, snapshot.revision());
     let unfinished = path.with_extension("tmp");
-    let written = write_file(&unfinished, snapshot).and_then(|size| std::fs::rename(&unfinished, &path).map(|()| size));
+    let written = write_file(disk, &unfinished, snapshot);
+    let written = written.and_then(|size| disk.rename(&unfinished, &path).map(|()| size));
     if written.is_err() {
         // A disk that is full must not stay so for our sake.
-        let _ = std::fs::remove_file(&unfinished);
+        let _ = disk.remove(&unfinished);
     }
     let size = written?;
-    directory::sync(dir)?;
+    if let Err(error) = disk.sync_dir(dir) {
+        // The next one gets another name: without this, each attempt would leave one behind.
+        let _ = disk.remove(&path);
+        return Err(error);
+    }
     Ok(size)
 }
 
-fn write_file(path: &Path, snapshot: &Snapshot) -> io::Result<u64> {
-    let mut file = File::create(path)?;
+fn write_file(disk: &dyn Disk, path: &Path, snapshot: &Snapshot) -> io::Result<u64> {
+    let mut file = disk.create(path)?;
     let mut out = Vec::with_capacity(BLOCK * 2);
     frame::put(&mut out, |out| {
         out.extend_from_slice(MAGIC);
@@ -60,12 +65,12 @@ fn write_file(path: &Path, snapshot: &Snapshot) -> io::Result<u64> {
                 put_entry(out, entry);
             }
         });
-        file.write_all(&out)?;
-        size += out.len();
+        file.write_at(&out, size)?;
+        size += out.len() as u64;
         unsynced += out.len();
         out.clear();
         if unsynced >= SYNC_EVERY {
-            file.sync_data()?;
+            file.sync()?;
             unsynced = 0;
         }
     }
@@ -73,9 +78,9 @@ fn write_file(path: &Path, snapshot: &Snapshot) -> io::Result<u64> {
         out.extend_from_slice(END);
         put_u64(out, snapshot.len() as u64);
     });
-    file.write_all(&out)?;
-    file.sync_all()?;
-    Ok((size + out.len()) as u64)
+    file.write_at(&out, size)?;
+    file.sync()?;
+    Ok(size + out.len() as u64)
 }
 
 fn put_entry(out: &mut Vec<u8>, entry: &Entry) {

@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
+use super::disk::Disk;
 use super::segment::io as io_error;
 use super::{FORMAT, checkpoint, segment};
 use crate::{OpenError, Revision};
@@ -28,8 +29,8 @@ pub(crate) struct Directory {
 }
 
 impl Directory {
-    pub(crate) fn open(path: &Path) -> Result<Directory, OpenError> {
-        std::fs::create_dir_all(path).map_err(|source| io_error(path, source))?;
+    pub(crate) fn open(disk: &dyn Disk, path: &Path) -> Result<Directory, OpenError> {
+        make(disk, path)?;
         let has_format = path.join("format").exists();
         let listing = list(path)?;
         if !has_format && listing.foreign {
@@ -39,7 +40,7 @@ impl Directory {
         let lock = lock(path)?;
         // Listed again: another process may have been busy until now.
         let listing = list(path)?;
-        let base = match read_format(path)? {
+        let base = match read_format(disk, path)? {
             Some(base) => base,
             None if listing.is_used => {
                 return Err(OpenError::Corrupt {
@@ -67,12 +68,33 @@ impl Directory {
     }
 
     /// The last step of making a store: from now on this is one.
-    pub(crate) fn declare(&self) -> Result<(), OpenError> {
-        write_format(&self.path, self.base)?;
-        match self.path.parent() {
-            Some(parent) if parent != Path::new("") => sync(parent).map_err(|source| io_error(parent, source)),
-            _ => Ok(()),
-        }
+    pub(crate) fn declare(&self, disk: &dyn Disk) -> Result<(), OpenError> {
+        write_format(disk, &self.path, self.base)?;
+        // Also when the directory was there: whoever made it may have been interrupted.
+        sync_parent(disk, &self.path)
+    }
+}
+
+/// Makes `dir` and what it lies in, as far as they are missing, so that they survive the machine.
+pub(super) fn make(disk: &dyn Disk, dir: &Path) -> Result<(), OpenError> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = dir.parent() {
+        make(disk, if parent == Path::new("") { Path::new(".") } else { parent })?;
+    }
+    match disk.create_dir(dir) {
+        // Somebody else made it just now.
+        Err(_) if dir.is_dir() => Ok(()),
+        Err(source) => Err(io_error(dir, source)),
+        Ok(()) => sync_parent(disk, dir),
+    }
+}
+
+fn sync_parent(disk: &dyn Disk, dir: &Path) -> Result<(), OpenError> {
+    match dir.parent() {
+        Some(parent) if parent != Path::new("") => disk.sync_dir(parent).map_err(|source| io_error(parent, source)),
+        _ => Ok(()),
     }
 }
 
@@ -84,11 +106,6 @@ pub(crate) fn size(dir: &Path) -> io::Result<u64> {
         size += file?.metadata().map_or(0, |file| file.len());
     }
     Ok(size)
-}
-
-/// Makes the names in `dir` durable.
-pub(crate) fn sync(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
 }
 
 /// Removes a store's files, and the directory when nothing else is in it.
@@ -183,24 +200,24 @@ pub(super) fn lock(dir: &Path) -> Result<File, OpenError> {
     Ok(file)
 }
 
-fn write_format(dir: &Path, base: Revision) -> Result<(), OpenError> {
+fn write_format(disk: &dyn Disk, dir: &Path, base: Revision) -> Result<(), OpenError> {
     let path = dir.join("format");
     let body = format!("{TITLE}\nformat {FORMAT}\nwriter {WRITER}\nbase {base}\n");
     let text = format!("{body}crc32c {:08x}\n", crc32c::crc32c(body.as_bytes()));
     let unfinished = dir.join("format.tmp");
     let write = || {
-        let mut file = File::create(&unfinished)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        std::fs::rename(&unfinished, &path)?;
-        sync(dir)
+        let mut file = disk.create(&unfinished)?;
+        file.write_at(text.as_bytes(), 0)?;
+        file.sync()?;
+        disk.rename(&unfinished, &path)?;
+        disk.sync_dir(dir)
     };
     write().map_err(|source| io_error(&path, source))
 }
 
 /// The base of the store in `dir`; `None` when there is none. A file that another version wrote
 /// is written anew.
-fn read_format(dir: &Path) -> Result<Option<Revision>, OpenError> {
+fn read_format(disk: &dyn Disk, dir: &Path) -> Result<Option<Revision>, OpenError> {
     let path = dir.join("format");
     let corrupt = |offset: usize, problem: &str| OpenError::Corrupt {
         file: path.clone(),
@@ -237,7 +254,7 @@ fn read_format(dir: &Path) -> Result<Option<Revision>, OpenError> {
     }
     let base = number("base").ok_or_else(|| corrupt(0, "the base is missing"))?;
     if field("writer") != Some(WRITER) || format != u64::from(FORMAT) {
-        write_format(dir, Revision(base))?;
+        write_format(disk, dir, Revision(base))?;
     }
     Ok(Some(Revision(base)))
 }

@@ -1,18 +1,25 @@
-//! The little that the log does with files, behind a trait so that tests can make it fail.
+//! Everything that the engine changes on a disk, behind a trait so that tests can make it fail.
 
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+/// Names in directories. What is changed here is certain to survive the machine after `sync_dir`.
 pub(crate) trait Disk: Send + Sync {
-    /// Makes a new, empty file.
-    fn create(&self, path: &Path) -> io::Result<Box<dyn LogFile>>;
-    /// Opens an existing one.
-    fn open(&self, path: &Path) -> io::Result<Box<dyn LogFile>>;
+    fn create_dir(&self, path: &Path) -> io::Result<()>;
+    /// Makes an empty file; one that has the name already is emptied.
+    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
+    /// Opens an existing file for writing.
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    fn remove(&self, path: &Path) -> io::Result<()>;
+    /// Returns when the names in `dir` are on disk.
+    fn sync_dir(&self, dir: &Path) -> io::Result<()>;
 }
 
-pub(crate) trait LogFile: Send {
+/// A file's bytes.
+pub(crate) trait DiskFile: Send {
     fn write_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<()>;
     /// Cuts the file at `length`.
     fn truncate(&mut self, length: u64) -> io::Result<()>;
@@ -23,17 +30,32 @@ pub(crate) trait LogFile: Send {
 pub(crate) struct RealDisk;
 
 impl Disk for RealDisk {
-    fn create(&self, path: &Path) -> io::Result<Box<dyn LogFile>> {
-        let mut options = OpenOptions::new();
-        Ok(Box::new(options.write(true).create_new(true).open(path)?))
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        std::fs::create_dir(path)
     }
 
-    fn open(&self, path: &Path) -> io::Result<Box<dyn LogFile>> {
+    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        Ok(Box::new(File::create(path)?))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         Ok(Box::new(OpenOptions::new().write(true).open(path)?))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        std::fs::rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        std::fs::remove_file(path)
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        File::open(dir)?.sync_all()
     }
 }
 
-impl LogFile for File {
+impl DiskFile for File {
     fn write_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
         self.write_all_at(bytes, offset)
     }

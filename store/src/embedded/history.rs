@@ -58,7 +58,7 @@ impl Segment {
     }
 
     /// A place at or before the transaction after `after`.
-    fn place(&self, after: Revision) -> Option<(Revision, u64)> {
+    pub(crate) fn place(&self, after: Revision) -> Option<(Revision, u64)> {
         let next = self.index.partition_point(|(last, _)| *last <= after);
         self.index.get(next.checked_sub(1)?).copied()
     }

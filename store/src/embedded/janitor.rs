@@ -10,8 +10,9 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::committer::Committer;
+use super::disk::Disk;
 use super::history::{History, Segment};
-use super::{checkpoint, directory, thin};
+use super::{checkpoint, thin};
 use crate::hub::Hub;
 use crate::timeline::now;
 use crate::{Options, Revision};
@@ -44,6 +45,7 @@ impl Waker {
 
 impl Janitor {
     pub(crate) fn start(
+        disk: Arc<dyn Disk>,
         dir: PathBuf,
         hub: Arc<Hub>,
         history: Arc<History>,
@@ -52,7 +54,7 @@ impl Janitor {
         options: Options,
     ) -> Janitor {
         let (waker, woken) = mpsc::channel();
-        let work = Work { dir, hub, history, committer, checkpoint, considered: HashSet::new(), options };
+        let work = Work { disk, dir, hub, history, committer, checkpoint, considered: HashSet::new(), options };
         std::thread::Builder::new()
             .name("store-janitor".to_owned())
             .spawn(move || work.run(woken))
@@ -66,6 +68,7 @@ impl Janitor {
 }
 
 struct Work {
+    disk: Arc<dyn Disk>,
     dir: PathBuf,
     hub: Arc<Hub>,
     history: Arc<History>,
@@ -115,10 +118,10 @@ impl Work {
             return Ok(());
         }
         let snapshot = self.hub.snapshot();
-        let size = checkpoint::write(&self.dir, &snapshot)?;
+        let size = checkpoint::write(&*self.disk, &self.dir, &snapshot)?;
         self.checkpoint = Some((snapshot.revision(), size));
         if last > Revision(0) && last != snapshot.revision() {
-            std::fs::remove_file(checkpoint::path(&self.dir, last))?;
+            self.disk.remove(&checkpoint::path(&self.dir, last))?;
         }
         Ok(())
     }
@@ -140,9 +143,9 @@ impl Work {
         self.history.drop_before(newest.last);
         self.considered.retain(|(after, _)| *after >= newest.last);
         for segment in old {
-            std::fs::remove_file(&segment.path).map_err(|error| error.to_string())?;
+            self.disk.remove(&segment.path).map_err(|error| error.to_string())?;
         }
-        directory::sync(&self.dir).map_err(|error| error.to_string())
+        self.disk.sync_dir(&self.dir).map_err(|error| error.to_string())
     }
 
     /// Leaves out of one log file what is kept for less time than the rest. Says whether there may be more to do.
@@ -159,11 +162,12 @@ impl Work {
                 continue;
             }
             let without = [segment.without.clone(), due.clone()].concat();
-            if let Some(thinned) = thin::thin(&segment, &without).map_err(|error| error.to_string())? {
+            if let Some(thinned) = thin::thin(&*self.disk, &segment, &without).map_err(|error| error.to_string())? {
                 // Raised first: who read the file meanwhile looks here before it believes that it read everything.
                 due.iter().for_each(|prefix| self.hub.raise_oldest_of(prefix, segment.last));
-                let rename = || std::fs::rename(&thinned.unfinished, &segment.path);
-                let replaced = self.history.replace(thinned.segment, rename).and_then(|()| directory::sync(&self.dir));
+                let rename = || self.disk.rename(&thinned.unfinished, &segment.path);
+                let replaced =
+                    self.history.replace(thinned.segment, rename).and_then(|()| self.disk.sync_dir(&self.dir));
                 replaced.map_err(|error| error.to_string())?;
             }
             return Ok(true);

@@ -1,12 +1,14 @@
 //! Appending to the log, and what happens when that fails.
 
+use std::fs::File;
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::directory::{self, Directory};
-use super::disk::{Disk, LogFile};
+use super::directory::Directory;
+use super::disk::{Disk, DiskFile};
 use super::history::Segment;
 use super::mark::Mark;
 use super::segment::{self, Reader, Step, io as io_error};
@@ -19,7 +21,7 @@ const MARK_DELAY: Duration = Duration::from_millis(100);
 pub(crate) struct Log {
     dir: PathBuf,
     disk: Arc<dyn Disk>,
-    file: Box<dyn LogFile>,
+    file: Box<dyn DiskFile>,
     path: PathBuf,
     /// Where the next frame goes: everything before is on disk.
     size: u64,
@@ -79,11 +81,26 @@ impl Log {
             mark_synced: Instant::now(),
             doubtful: false,
         };
-        // What was read may have been in the page cache only.
-        let settled = log.file.sync().and_then(|()| log.mark.advance(log.last));
+        let certain = log.write_again(segment);
+        let settled = certain.and_then(|()| log.file.sync()).and_then(|()| log.mark.advance(log.last));
         let settled = settled.and_then(|()| log.mark.sync());
         settled.map_err(|source| io_error(&log.path, source))?;
         Ok(log)
+    }
+
+    /// What lies behind the mark was read, but perhaps from memory only, and a sync that failed before may have made the
+    /// system forget that it has to be written: so it is written anew.
+    fn write_again(&mut self, segment: &Segment) -> io::Result<()> {
+        let certain = self.mark.revision;
+        if certain > segment.after && certain >= segment.last {
+            return Ok(());
+        }
+        // Nothing of a file that begins there is certain, not even its header.
+        let place = segment.place(certain).filter(|_| certain > segment.after);
+        let offset = place.map_or(0, |(_, offset)| offset);
+        let mut bytes = vec![0; (segment.size - offset) as usize];
+        File::open(&segment.path)?.read_exact_at(&mut bytes, offset)?;
+        self.file.write_at(&bytes, offset)
     }
 
     pub(crate) fn last(&self) -> Revision {
@@ -142,8 +159,8 @@ impl Log {
         let (file, size) = match new_file(&*self.disk, &self.dir, &path, self.last) {
             Ok(made) => made,
             Err(error) => {
-                // An unfinished file must not be taken for the log's end at the next attempt.
-                let _ = std::fs::remove_file(&path);
+                // If this fails too: a start knows a file that was never written to.
+                let _ = self.disk.remove(&path);
                 return Err(error);
             }
         };
@@ -186,11 +203,11 @@ fn verify(path: &Path, size: u64, last: Revision) -> Result<(), OpenError> {
     Err(reader.corrupt(problem))
 }
 
-fn new_file(disk: &dyn Disk, dir: &Path, path: &Path, after: Revision) -> io::Result<(Box<dyn LogFile>, u64)> {
+fn new_file(disk: &dyn Disk, dir: &Path, path: &Path, after: Revision) -> io::Result<(Box<dyn DiskFile>, u64)> {
     let header = segment::header(after);
     let mut file = disk.create(path)?;
     file.write_at(&header, 0)?;
     file.sync()?;
-    directory::sync(dir)?;
+    disk.sync_dir(dir)?;
     Ok((file, header.len() as u64))
 }

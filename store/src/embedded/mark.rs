@@ -1,11 +1,10 @@
 //! The high-water mark: what the log must contain.
 
-use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::FORMAT;
+use super::disk::{Disk, DiskFile};
 use super::frame::{Fields, put_u32, put_u64};
 use super::segment::io as io_error;
 use crate::{OpenError, Revision};
@@ -16,7 +15,7 @@ const MAGIC: &[u8] = b"TMRK";
 const SIZE: usize = 32;
 
 pub(crate) struct Mark {
-    file: File,
+    file: Box<dyn DiskFile>,
     /// The newest revision that is on disk.
     pub(crate) revision: Revision,
     /// The oldest revision of the history.
@@ -29,21 +28,16 @@ impl Mark {
         dir.join(NAME)
     }
 
-    pub(crate) fn create(dir: &Path, base: Revision) -> Result<Mark, OpenError> {
+    pub(crate) fn create(disk: &dyn Disk, dir: &Path, base: Revision) -> Result<Mark, OpenError> {
         let path = Mark::path(dir);
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(true)
-            .write(true)
-            .open(&path)
-            .map_err(|source| io_error(&path, source))?;
+        let file = disk.create(&path).map_err(|source| io_error(&path, source))?;
         let mut mark = Mark { file, revision: base, oldest: base, synced: false };
         let written = mark.write().and_then(|()| mark.sync());
         written.map_err(|source| io_error(&path, source))?;
         Ok(mark)
     }
 
-    pub(crate) fn open(dir: &Path) -> Result<Mark, OpenError> {
+    pub(crate) fn open(disk: &dyn Disk, dir: &Path) -> Result<Mark, OpenError> {
         let path = Mark::path(dir);
         let corrupt = |problem: &str| OpenError::Corrupt { file: path.clone(), offset: 0, problem: problem.to_owned() };
         let bytes = match std::fs::read(&path) {
@@ -54,7 +48,7 @@ impl Mark {
             Err(source) => return Err(io_error(&path, source)),
         };
         let (revision, oldest) = decode(&bytes).ok_or_else(|| corrupt("the mark is damaged"))?;
-        let file = OpenOptions::new().write(true).open(&path).map_err(|source| io_error(&path, source))?;
+        let file = disk.open(&path).map_err(|source| io_error(&path, source))?;
         Ok(Mark { file, revision, oldest, synced: true })
     }
 
@@ -76,14 +70,14 @@ impl Mark {
     /// Makes what was noted survive the machine too.
     pub(crate) fn sync(&mut self) -> io::Result<()> {
         if !self.synced {
-            self.file.sync_data()?;
+            self.file.sync()?;
             self.synced = true;
         }
         Ok(())
     }
 
-    fn write(&self) -> io::Result<()> {
-        self.file.write_all_at(&encode(self.revision, self.oldest), 0)
+    fn write(&mut self) -> io::Result<()> {
+        self.file.write_at(&encode(self.revision, self.oldest), 0)
     }
 }
 

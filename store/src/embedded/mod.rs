@@ -39,6 +39,12 @@
 //! be behind: hence each transaction also tells what was on disk before it, and damage that is
 //! followed by a transaction which proves that it had been whole is no torn end.
 //!
+//! What a start finds may be in memory only, where the process before was killed between a change and its sync, or where a sync
+//! failed. So a start syncs the directory, and writes what lies behind the mark anew, before it builds on them. A log file
+//! that holds nothing is not read but removed: it had just been begun, or was begun in vain on a failing disk.
+//!
+//! All changes of files go through `disk`; `faults` (tests) makes it fail.
+//!
 //! Reading order: `frame`, `record`, `segment`, `checkpoint`, `checkpoint_reader`, `mark`, `directory`, `recover` and `scan` (the
 //! start), `log` (appending, and what happens when that fails), `committer` (the thread that
 //! writes), `history` (the reading of old revisions), `janitor` (checkpoints, dropping history), `thin` (dropping a part of
@@ -122,12 +128,13 @@ impl Embedded {
     }
 
     fn start(disk: Arc<dyn Disk>, dir: &Path, options: &Options) -> Result<(Arc<Hub>, Embedded), OpenError> {
-        let directory = Directory::open(dir)?;
+        let directory = Directory::open(&*disk, dir)?;
         let recovered = recover::recover(&directory, &disk, options)?;
         let hub = Arc::new(Hub::new(recovered.snapshot, recovered.floors, recovered.tail, recovered.timeline));
         let history = Arc::new(History::new(recovered.segments));
         let committer = Committer::start(hub.clone(), history.clone(), recovered.log, options.segment_bytes, directory);
         let janitor = Janitor::start(
+            disk,
             dir.to_owned(),
             hub.clone(),
             history.clone(),

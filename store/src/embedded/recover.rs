@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 
-use super::directory::{self, Directory};
+use super::directory::Directory;
 use super::disk::Disk;
 use super::history::Segment;
 use super::log::Log;
@@ -34,11 +34,13 @@ pub(crate) struct Recovered {
 }
 
 pub(crate) fn recover(directory: &Directory, disk: &Arc<dyn Disk>, options: &Options) -> Result<Recovered, OpenError> {
-    remove_unfinished(directory)?;
+    remove_unfinished(directory, &**disk)?;
     if directory.is_new {
         return create(directory, disk, options);
     }
-    let mark = Mark::open(&directory.path)?;
+    // Whoever made the files that are seen here may have ended before their names were certain.
+    disk.sync_dir(&directory.path).map_err(|source| io(&directory.path, source))?;
+    let mark = Mark::open(&**disk, &directory.path)?;
     let (start, checkpoint) = match directory.checkpoints.last() {
         Some(revision) => {
             let path = checkpoint::path(&directory.path, *revision);
@@ -50,12 +52,11 @@ pub(crate) fn recover(directory: &Directory, disk: &Arc<dyn Disk>, options: &Opt
         }
         None => (Snapshot::new(directory.base, Entries::new()), None),
     };
-    let first = directory.segments.first().copied();
     let needed = mark.oldest.min(start.revision());
-    if first.is_none_or(|first| first > needed) {
+    let Some((segments, unneeded)) = needed_files(directory, needed)? else {
         let path = segment::path(&directory.path, needed);
         return Err(corrupt(&path, &format!("the log after revision {needed} is missing")));
-    }
+    };
     let mut replay = Replay {
         revision: start.revision(),
         entries: start.entries().clone(),
@@ -64,16 +65,17 @@ pub(crate) fn recover(directory: &Directory, disk: &Arc<dyn Disk>, options: &Opt
         segments: Vec::new(),
         mark: mark.revision,
     };
-    replay.read_all(directory, disk)?;
+    replay.read_all(directory, &segments, disk)?;
     if checkpoint.is_some_and(|(revision, _)| replay.end() < revision) {
         return Err(replay.too_short(directory, "a checkpoint is newer"));
     }
     if replay.end() < mark.revision {
         return Err(replay.too_short(directory, &format!("revision {} is missing", mark.revision)));
     }
-    for older in directory.checkpoints.iter().rev().skip(1) {
-        let path = checkpoint::path(&directory.path, *older);
-        std::fs::remove_file(&path).map_err(|source| io(&path, source))?;
+    let unneeded = unneeded.iter().map(|after| segment::path(&directory.path, *after));
+    let older = directory.checkpoints.iter().rev().skip(1).map(|older| checkpoint::path(&directory.path, *older));
+    for path in unneeded.chain(older) {
+        disk.remove(&path).map_err(|source| io(&path, source))?;
     }
     let floors = Floors::new(mark.oldest, thin::floors(&replay.segments));
     Ok(Recovered {
@@ -93,11 +95,11 @@ pub(super) fn create(directory: &Directory, disk: &Arc<dyn Disk>, options: &Opti
     // What an interrupted attempt left.
     for after in &directory.segments {
         let path = segment::path(&directory.path, *after);
-        std::fs::remove_file(&path).map_err(|source| io(&path, source))?;
+        disk.remove(&path).map_err(|source| io(&path, source))?;
     }
-    let mark = Mark::create(&directory.path, base)?;
+    let mark = Mark::create(&**disk, &directory.path, base)?;
     let (log, segment) = Log::create(directory, disk.clone(), mark, base)?;
-    directory.declare()?;
+    directory.declare(&**disk)?;
     Ok(Recovered {
         snapshot: Snapshot::new(base, Entries::new()),
         floors: Floors::new(base, Vec::new()),
@@ -109,15 +111,40 @@ pub(super) fn create(directory: &Directory, disk: &Arc<dyn Disk>, options: &Opti
     })
 }
 
-fn remove_unfinished(directory: &Directory) -> Result<(), OpenError> {
+fn remove_unfinished(directory: &Directory, disk: &dyn Disk) -> Result<(), OpenError> {
     let failed = |source| io(&directory.path, source);
     for file in std::fs::read_dir(&directory.path).map_err(failed)? {
         let path = file.map_err(failed)?.path();
         if path.extension().is_some_and(|extension| extension == "tmp") {
-            std::fs::remove_file(&path).map_err(failed)?;
+            disk.remove(&path).map_err(failed)?;
         }
     }
     Ok(())
+}
+
+/// Where log files start: those to read, and those to remove.
+type Files = (Vec<Revision>, Vec<Revision>);
+
+/// The log files from the one that has the transaction after `needed`, and those that nobody needs: they hold history that was
+/// dropped, or nothing at all.
+fn needed_files(directory: &Directory, needed: Revision) -> Result<Option<Files>, OpenError> {
+    let (mut files, mut unneeded) = (Vec::new(), Vec::new());
+    for after in &directory.segments {
+        let path = segment::path(&directory.path, *after);
+        let size = std::fs::metadata(&path).map_err(|source| io(&path, source))?.len();
+        let holds_something = size > segment::header(*after).len() as u64;
+        if holds_something { files.push(*after) } else { unneeded.push(*after) }
+    }
+    let is_before = |after: &Revision| *after <= needed;
+    if let Some(first) = files.iter().rposition(is_before) {
+        unneeded.extend(files.drain(..first));
+    } else if let Some(begun) = unneeded.iter().rposition(is_before) {
+        // All history is dropped, and nothing was written since.
+        files.insert(0, unneeded.remove(begun));
+    } else {
+        return Ok(None);
+    }
+    Ok(Some((files, unneeded)))
 }
 
 /// Reads the log and builds the state.
@@ -132,12 +159,17 @@ struct Replay {
 
 impl Replay {
     /// Reads all files, some of them ahead on other threads, and applies them in order.
-    fn read_all(&mut self, directory: &Directory, disk: &Arc<dyn Disk>) -> Result<(), OpenError> {
+    fn read_all(
+        &mut self,
+        directory: &Directory,
+        segments: &[Revision],
+        disk: &Arc<dyn Disk>,
+    ) -> Result<(), OpenError> {
         let from = self.revision;
         let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get().min(4));
         std::thread::scope(|scope| {
             let mut scans = VecDeque::new();
-            let mut files = directory.segments.iter().peekable();
+            let mut files = segments.iter().peekable();
             loop {
                 while scans.len() < threads
                     && let Some(after) = files.next()
@@ -154,7 +186,7 @@ impl Replay {
                 };
                 let fits = self.apply_all(&path, next);
                 let scanned = scan.join().map_err(|_| corrupt(&path, "reading it failed"))??;
-                self.add(directory, disk, after, is_last, &path, scanned)?;
+                self.add(disk, after, is_last, &path, scanned)?;
                 fits?;
             }
         })
@@ -181,7 +213,6 @@ impl Replay {
     /// Adds a file that was read to the log, if it goes on where the one before it ended.
     fn add(
         &mut self,
-        directory: &Directory,
         disk: &Arc<dyn Disk>,
         after: Revision,
         is_last: bool,
@@ -190,11 +221,6 @@ impl Replay {
     ) -> Result<(), OpenError> {
         let mut scanned = match scanned {
             Ok(scanned) => scanned,
-            // A new file whose header was not yet on disk: nothing was ever in it.
-            Err(_) if is_last && self.may_be_unborn(after) => {
-                std::fs::remove_file(path).map_err(|source| io(path, source))?;
-                return directory::sync(&directory.path).map_err(|source| io(path, source));
-            }
             Err(problem) => return Err(corrupt(path, problem)),
         };
         if scanned.segment.after != after {
@@ -242,10 +268,6 @@ impl Replay {
             current: event.current.clone(),
         }));
         fits
-    }
-
-    fn may_be_unborn(&self, after: Revision) -> bool {
-        self.mark <= after && self.segments.last().is_some_and(|before| before.last == after)
     }
 
     /// The last revision in the log.

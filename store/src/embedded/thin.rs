@@ -4,11 +4,11 @@
 //! not in it. A transaction of which nothing is left is not in it either, and the next one then names the last that is; only
 //! the file's last transaction always stays, so that the next file goes on behind it.
 
-use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::disk::{Disk, DiskFile};
 use super::frame;
 use super::history::Segment;
 use super::record::{self, Head};
@@ -28,7 +28,7 @@ pub(super) struct Thinned {
 }
 
 /// Writes `old` without the events of keys that start with one of `without`. `None`: too little of it would go.
-pub(super) fn thin(old: &Segment, without: &[Arc<str>]) -> Result<Option<Thinned>, OpenError> {
+pub(super) fn thin(disk: &dyn Disk, old: &Segment, without: &[Arc<str>]) -> Result<Option<Thinned>, OpenError> {
     let mut goes = 0;
     walk(old, |_, events| {
         goes += events.iter().filter(|event| is_dropped(event, without)).map(|event| event.len() as u64).sum::<u64>();
@@ -38,11 +38,11 @@ pub(super) fn thin(old: &Segment, without: &[Arc<str>]) -> Result<Option<Thinned
         return Ok(None);
     }
     let unfinished = old.path.with_extension("tmp");
-    match write(old, without, &unfinished) {
+    match write(disk, old, without, &unfinished) {
         Ok(segment) => Ok(Some(Thinned { unfinished, segment })),
         Err(error) => {
             // A disk that is full must not stay so for our sake.
-            let _ = std::fs::remove_file(&unfinished);
+            let _ = disk.remove(&unfinished);
             Err(error)
         }
     }
@@ -52,9 +52,9 @@ fn is_dropped(event: &[u8], without: &[Arc<str>]) -> bool {
     record::key_of(event).is_some_and(|key| without.iter().any(|prefix| key.starts_with(&**prefix)))
 }
 
-fn write(old: &Segment, without: &[Arc<str>], path: &Path) -> Result<Segment, OpenError> {
+fn write(disk: &dyn Disk, old: &Segment, without: &[Arc<str>], path: &Path) -> Result<Segment, OpenError> {
     let failed = |source| io_error(path, source);
-    let mut file = File::create(path).map_err(failed)?;
+    let mut file = disk.create(path).map_err(failed)?;
     let mut out = segment::header_without(old.after, without);
     let mut written = Segment::new(&old.path, old.after, out.len() as u64);
     written.without = without.to_vec();
@@ -69,15 +69,16 @@ fn write(old: &Segment, without: &[Arc<str>], path: &Path) -> Result<Segment, Op
         frame::put(&mut out, |out| record::encode_raw(out, &head, &kept));
         size += (out.len() - before) as u64;
         written.grow(head.revision, size, head.time);
-        if out.len() >= STEP { flush(&mut file, &mut out) } else { Ok(()) }
+        if out.len() >= STEP { flush(&mut *file, &mut out, size) } else { Ok(()) }
     })?;
-    flush(&mut file, &mut out).and_then(|()| file.sync_all()).map_err(failed)?;
+    flush(&mut *file, &mut out, size).map_err(failed)?;
     Ok(written)
 }
 
-fn flush(file: &mut File, out: &mut Vec<u8>) -> io::Result<()> {
-    file.write_all(out)?;
-    file.sync_data()?;
+/// Writes `out`, with which the file is `size` bytes long.
+fn flush(file: &mut dyn DiskFile, out: &mut Vec<u8>, size: u64) -> io::Result<()> {
+    file.write_at(out, size - out.len() as u64)?;
+    file.sync()?;
     out.clear();
     Ok(())
 }
