@@ -69,9 +69,9 @@ impl Directory {
 
     /// The last step of making a store: from now on this is one.
     pub(crate) fn declare(&self, disk: &dyn Disk) -> Result<(), OpenError> {
-        write_format(disk, &self.path, self.base)?;
-        // Also when the directory was there: whoever made it may have been interrupted.
-        sync_parent(disk, &self.path)
+        // Also when the directory was there: whoever made it may have been interrupted. First, because no later start does it.
+        sync_parent(disk, &self.path)?;
+        write_format(disk, &self.path, self.base)
     }
 }
 

@@ -58,7 +58,8 @@ impl Log {
         Ok((log, segment))
     }
 
-    /// Continues after the last file that was read.
+    /// Continues after the last file that was read. When this returns, all of that file that was read, nothing behind it, and
+    /// the mark are certain.
     pub(crate) fn open(
         directory: &Directory,
         disk: Arc<dyn Disk>,
@@ -81,7 +82,8 @@ impl Log {
             mark_synced: Instant::now(),
             doubtful: false,
         };
-        let certain = log.write_again(segment);
+        // Also where nothing is behind: perhaps it was cut off before, but in memory only.
+        let certain = log.file.truncate(segment.size).and_then(|()| log.write_again(segment));
         let settled = certain.and_then(|()| log.file.sync()).and_then(|()| log.mark.advance(log.last));
         let settled = settled.and_then(|()| log.mark.sync());
         settled.map_err(|source| io_error(&log.path, source))?;

@@ -20,6 +20,9 @@ pub(crate) struct Mark {
     pub(crate) revision: Revision,
     /// The oldest revision of the history.
     pub(crate) oldest: Revision,
+    /// The file, as programs see it, says what is noted here …
+    written: bool,
+    /// … and the disk does.
     synced: bool,
 }
 
@@ -31,7 +34,7 @@ impl Mark {
     pub(crate) fn create(disk: &dyn Disk, dir: &Path, base: Revision) -> Result<Mark, OpenError> {
         let path = Mark::path(dir);
         let file = disk.create(&path).map_err(|source| io_error(&path, source))?;
-        let mut mark = Mark { file, revision: base, oldest: base, synced: false };
+        let mut mark = Mark { file, revision: base, oldest: base, written: false, synced: false };
         let written = mark.write().and_then(|()| mark.sync());
         written.map_err(|source| io_error(&path, source))?;
         Ok(mark)
@@ -49,7 +52,7 @@ impl Mark {
         };
         let (revision, oldest) = decode(&bytes).ok_or_else(|| corrupt("the mark is damaged"))?;
         let file = disk.open(&path).map_err(|source| io_error(&path, source))?;
-        Ok(Mark { file, revision, oldest, synced: true })
+        Ok(Mark { file, revision, oldest, written: true, synced: true })
     }
 
     /// Notes, in a way that survives the process, that the log is on disk up to `revision`.
@@ -69,15 +72,24 @@ impl Mark {
 
     /// Makes what was noted survive the machine too.
     pub(crate) fn sync(&mut self) -> io::Result<()> {
-        if !self.synced {
-            self.file.sync()?;
-            self.synced = true;
+        if self.synced {
+            return Ok(());
         }
+        if !self.written {
+            self.write()?;
+        }
+        // What a failed sync did not write is not tried again by the next one, unless it is written anew.
+        self.written = false;
+        self.file.sync()?;
+        (self.written, self.synced) = (true, true);
         Ok(())
     }
 
     fn write(&mut self) -> io::Result<()> {
-        self.file.write_at(&encode(self.revision, self.oldest), 0)
+        self.written = false;
+        self.file.write_at(&encode(self.revision, self.oldest), 0)?;
+        self.written = true;
+        Ok(())
     }
 }
 

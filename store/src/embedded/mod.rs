@@ -40,8 +40,9 @@
 //! followed by a transaction which proves that it had been whole is no torn end.
 //!
 //! What a start finds may be in memory only, where the process before was killed between a change and its sync, or where a sync
-//! failed. So a start syncs the directory, and writes what lies behind the mark anew, before it builds on them. A log file
-//! that holds nothing is not read but removed: it had just been begun, or was begun in vain on a failing disk.
+//! failed. So a start syncs the directory, cuts the log off where its reading ended, writes what lies behind the mark and the
+//! mark itself anew, before it builds on them or removes what they make needless. A log file that holds nothing is not read but
+//! removed: it had just been begun, or was begun in vain on a failing disk.
 //!
 //! All changes of files go through `disk`; `faults` (tests) makes it fail.
 //!

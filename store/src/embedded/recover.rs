@@ -65,21 +65,24 @@ pub(crate) fn recover(directory: &Directory, disk: &Arc<dyn Disk>, options: &Opt
         segments: Vec::new(),
         mark: mark.revision,
     };
-    replay.read_all(directory, &segments, disk)?;
+    replay.read_all(directory, &segments)?;
     if checkpoint.is_some_and(|(revision, _)| replay.end() < revision) {
         return Err(replay.too_short(directory, "a checkpoint is newer"));
     }
     if replay.end() < mark.revision {
         return Err(replay.too_short(directory, &format!("revision {} is missing", mark.revision)));
     }
+    let floors = Floors::new(mark.oldest, thin::floors(&replay.segments));
+    // This makes the mark certain. Before that nothing is removed: where the history begins was read, but perhaps from memory
+    // only, and the mark that a power cut then brings back would ask for the older files.
+    let log = Log::open(directory, disk.clone(), mark, replay.segments.last())?;
     let unneeded = unneeded.iter().map(|after| segment::path(&directory.path, *after));
     let older = directory.checkpoints.iter().rev().skip(1).map(|older| checkpoint::path(&directory.path, *older));
     for path in unneeded.chain(older) {
         disk.remove(&path).map_err(|source| io(&path, source))?;
     }
-    let floors = Floors::new(mark.oldest, thin::floors(&replay.segments));
     Ok(Recovered {
-        log: Log::open(directory, disk.clone(), mark, replay.segments.last())?,
+        log,
         snapshot: Snapshot::new(replay.revision, replay.entries),
         floors,
         tail: replay.tail,
@@ -159,12 +162,7 @@ struct Replay {
 
 impl Replay {
     /// Reads all files, some of them ahead on other threads, and applies them in order.
-    fn read_all(
-        &mut self,
-        directory: &Directory,
-        segments: &[Revision],
-        disk: &Arc<dyn Disk>,
-    ) -> Result<(), OpenError> {
+    fn read_all(&mut self, directory: &Directory, segments: &[Revision]) -> Result<(), OpenError> {
         let from = self.revision;
         let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get().min(4));
         std::thread::scope(|scope| {
@@ -186,7 +184,7 @@ impl Replay {
                 };
                 let fits = self.apply_all(&path, next);
                 let scanned = scan.join().map_err(|_| corrupt(&path, "reading it failed"))??;
-                self.add(disk, after, is_last, &path, scanned)?;
+                self.add(after, is_last, &path, scanned)?;
                 fits?;
             }
         })
@@ -210,10 +208,10 @@ impl Replay {
         Ok(())
     }
 
-    /// Adds a file that was read to the log, if it goes on where the one before it ended.
+    /// Adds a file that was read to the log, if it goes on where the one before it ended. A torn end is left out of it; `Log::open`
+    /// cuts it off.
     fn add(
         &mut self,
-        disk: &Arc<dyn Disk>,
         after: Revision,
         is_last: bool,
         path: &Path,
@@ -239,10 +237,7 @@ impl Replay {
             if !is_last || last < self.mark || was_whole {
                 return Err(OpenError::Corrupt { file: path.to_owned(), offset, problem: problem.to_owned() });
             }
-            tracing::warn!("{}: cut off an unfinished write at byte {offset} ({problem})", path.display());
-            let mut file = disk.open(path).map_err(|source| io(path, source))?;
-            let cut = file.truncate(offset).and_then(|()| file.sync());
-            cut.map_err(|source| io(path, source))?;
+            tracing::warn!("{}: an unfinished write at byte {offset} is cut off ({problem})", path.display());
         }
         for (time, revision) in scanned.times {
             self.timeline.note(time, revision);

@@ -21,8 +21,12 @@ fn small() -> Options {
 
 impl Bench {
     fn new() -> Bench {
+        Bench::with_seed(1)
+    }
+
+    fn with_seed(seed: u64) -> Bench {
         let dir = tempfile::tempdir().unwrap();
-        let disk = SimDisk::over(dir.path(), 1);
+        let disk = SimDisk::over(dir.path(), seed);
         Bench { dir, disk }
     }
 
@@ -160,5 +164,37 @@ async fn a_store_whose_making_failed_is_made_at_the_next_start() {
             engine.close().await;
             assert_eq!(keys(&bench.open().await.0), ["a"]);
         }
+    }
+}
+
+/// Compaction and the start after it each end after some of their acts, then the power goes. The mark that this brings back may be
+/// older than the one that the start saw.
+#[tokio::test]
+async fn a_start_removes_no_file_that_the_mark_on_disk_asks_for() {
+    for (compaction, start) in (0..4).flat_map(|acts| (0..16).map(move |start| (acts, start))) {
+        let bench = Bench::with_seed(compaction * 16 + start);
+        let (_, engine) = bench.try_open(small()).await.unwrap();
+        let padding = "x".repeat(300);
+        put(&engine, "a", &padding).await.unwrap();
+        put(&engine, "b", &padding).await.unwrap();
+        // Wakes the janitor, which writes a checkpoint.
+        engine.compact(Revision(1)).await.unwrap();
+        engine.close().await;
+
+        let (hub, engine) = bench.try_open(small()).await.unwrap();
+        bench.disk.stop_after(compaction as usize);
+        let _ = engine.compact(hub.revision()).await;
+        engine.close().await;
+        bench.disk.revive();
+
+        bench.disk.stop_after(start as usize);
+        if let Ok((_, engine)) = bench.try_open(small()).await {
+            engine.close().await;
+        }
+        let left = bench.dir.path().join("left");
+        bench.disk.power_cut(&left);
+        let opened = Embedded::open_on(Arc::new(SimDisk::over(&left, 1)), left, small()).await;
+        let (hub, _engine) = opened.unwrap_or_else(|error| panic!("{compaction}, {start}: {error}"));
+        assert_eq!(keys(&hub), ["a", "b"]);
     }
 }
