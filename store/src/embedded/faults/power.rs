@@ -15,23 +15,34 @@ use crate::engine::Engine;
 use crate::hub::Hub;
 use crate::{Key, Op, OpenError, Options, Revision, Txn};
 
-/// Stores, each of which lives through a few ends. `TIMONIER_POWER_CUTS` asks for more, `TIMONIER_SEED` for certain ones.
+/// Stores, each of which lives through a few ends. `TIMONIER_POWER_CUTS` asks for more or fewer.
 const STORES: u64 = 60;
+/// The first one's seed; each further one has the next. `TIMONIER_SEED` asks for another one, `random` for any.
+const SEED: u64 = 1;
 const LIVES: usize = 5;
 
 fn options() -> Options {
     Options { segment_bytes: 2_000, checkpoint_bytes: 3_000, history_bytes: 20_000, ..Options::default() }
 }
 
-fn setting(name: &str) -> Option<u64> {
-    let text = std::env::var(name).ok()?;
-    Some(text.parse().unwrap_or_else(|_| panic!("{name}: {text:?} is no number")))
+fn setting(name: &str, default: u64) -> u64 {
+    match std::env::var(name) {
+        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name}: {text:?} is no number")),
+        Err(_) => default,
+    }
+}
+
+fn seed() -> u64 {
+    match std::env::var("TIMONIER_SEED").as_deref() {
+        Ok("random") => rand::rng().random_range(0..1 << 40),
+        _ => setting("TIMONIER_SEED", SEED),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_whenever_the_power_goes() {
-    let first = setting("TIMONIER_SEED").unwrap_or_else(|| rand::rng().random_range(0..1 << 40));
-    for seed in first..first + setting("TIMONIER_POWER_CUTS").unwrap_or(STORES) {
+    let first = seed();
+    for seed in first..first + setting("TIMONIER_POWER_CUTS", STORES) {
         eprintln!("TIMONIER_SEED={seed}");
         Story::new(seed).tell().await;
     }
