@@ -118,9 +118,13 @@ impl Work {
             return Ok(());
         }
         let snapshot = self.hub.snapshot();
+        if snapshot.revision() == last {
+            // What the log has grown by is published in a moment. Writing the same again could, if it failed, remove what is there.
+            return Ok(());
+        }
         let size = checkpoint::write(&*self.disk, &self.dir, &snapshot)?;
         self.checkpoint = Some((snapshot.revision(), size));
-        if last > Revision(0) && last != snapshot.revision() {
+        if last > Revision(0) {
             self.disk.remove(&checkpoint::path(&self.dir, last))?;
         }
         Ok(())

@@ -155,8 +155,11 @@ impl Log {
         self.mark.raise_oldest(oldest)
     }
 
-    /// Begins a new file.
+    /// Begins a new file. The one before it ends with what is certain: only the last file may be torn.
     pub(crate) fn roll(&mut self) -> io::Result<Segment> {
+        if self.doubtful {
+            self.repair().map_err(io::Error::other)?;
+        }
         let path = segment::path(&self.dir, self.last);
         let (file, size) = match new_file(&*self.disk, &self.dir, &path, self.last) {
             Ok(made) => made,

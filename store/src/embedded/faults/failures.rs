@@ -7,7 +7,7 @@ use super::{keys, put};
 use crate::embedded::Embedded;
 use crate::engine::Engine;
 use crate::hub::Hub;
-use crate::{CommitError, OpenError, Options, Revision};
+use crate::{CommitError, Key, Op, OpenError, Options, Revision, Txn};
 
 struct Bench {
     dir: tempfile::TempDir,
@@ -164,6 +164,28 @@ async fn a_store_whose_making_failed_is_made_at_the_next_start() {
             engine.close().await;
             assert_eq!(keys(&bench.open().await.0), ["a"]);
         }
+    }
+}
+
+#[tokio::test]
+async fn a_file_whose_end_is_not_certain_is_not_left_behind_for_a_new_one() {
+    for repairs in [1, 2] {
+        let bench = Bench::new();
+        let (hub, engine) = bench.try_open(small()).await.unwrap();
+        // The file is full, but the next one cannot be made.
+        bench.disk.fail(Act::Create, 1);
+        put(&engine, "a", &"x".repeat(300)).await.unwrap();
+        bench.disk.fail(Act::Write, 1);
+        bench.disk.fail(Act::Truncate, repairs);
+        assert!(matches!(put(&engine, "b", "1").await, Err(CommitError::Unknown(_))));
+        // This one changes nothing, so it needs no write; but after it the next file is due.
+        let absent = Op::Delete { key: Key::new("absent") };
+        engine.commit(Txn { conditions: vec![], ops: vec![absent] }).await.unwrap();
+        put(&engine, "c", "1").await.unwrap();
+        assert_eq!(keys(&hub), ["a", "c"]);
+        engine.close().await;
+        let (hub, _engine) = bench.try_open(small()).await.unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(keys(&hub), ["a", "c"]);
     }
 }
 

@@ -17,7 +17,8 @@ use crate::{Key, Op, OpenError, Options, Revision, Txn};
 
 /// Stores, each of which lives through a few ends. `TIMONIER_POWER_CUTS` asks for more or fewer.
 const STORES: u64 = 60;
-/// The first one's seed; each further one has the next. `TIMONIER_SEED` asks for another one, `random` for any.
+/// The first one's seed; each further one has the next. Threads still take turns as they come, so that a story that failed may have
+/// to be told some times until it fails again. `TIMONIER_SEED` asks for another one, `random` for any.
 const SEED: u64 = 1;
 const LIVES: usize = 5;
 
