@@ -11,7 +11,7 @@ export PATH    := $(PATH):/usr/sbin:/sbin:$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 export TIMONIER_HOST_DIR := $(DIR)/host
 CARGO ?= cargo
 
-.PHONY: help run stop build test test-engine lint bench bench-plots bench-engines clean
+.PHONY: help run stop build test crash test-engine lint bench bench-plots bench-engines clean
 
 help: ## this list
 	@echo "make TARGET [DIR=.timonier] [PORT=6443] [NODES=3] [STORE=embedded|etcd] [RUNTIME=docker|hollow]"
@@ -28,9 +28,15 @@ build: ## the release binaries
 	$(CARGO) build --release --locked --workspace --bins
 
 test: ## install what is missing and run every test: unit, store, API, end to end on real Docker and etcd
-	@tools/setup build docker etcd image kubectl python registry
+	@tools/setup build docker etcd faults image kubectl python registry
 	$(CARGO) build --locked --workspace --bins
 	$(CARGO) test --locked --workspace
+
+crash: export KILLS ?= 500
+crash: ## kill an API server under load again and again, and look that nothing is lost: KILLS=500
+	@tools/setup build
+	$(CARGO) build --locked -p timonier-apiserver -p timonier-ctl --bins
+	$(CARGO) test --locked -p timonier-tests --test crash -- --nocapture
 
 # The Engine has no way out of its network namespace: what the tests need is built before. Twice, since the Engine keeps
 # images in either of two ways.

@@ -8,7 +8,7 @@ use anyhow::Context;
 use clap::Parser;
 use mimalloc::MiMalloc;
 use timonier_apiserver::{Config, Limits, Patience, PkiPaths, Retention, Server};
-use timonier_store::{Store, StoreUrl};
+use timonier_store::{Options, Store, StoreUrl};
 use timonier_telemetry::Telemetry;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -39,6 +39,9 @@ struct Flags {
     advertise: Option<SocketAddr>,
 
     #[command(flatten)]
+    files: StoreFiles,
+
+    #[command(flatten)]
     patience: Patience,
 
     #[command(flatten)]
@@ -53,6 +56,18 @@ struct Flags {
     /// What to log to standard error: error, warn, info, debug, trace, or a filter like timonier_store=debug
     #[arg(long, env = "TIMONIER_LOG", default_value = "info")]
     log: String,
+}
+
+/// Sizes of the embedded store's files, in bytes.
+#[derive(clap::Args)]
+struct StoreFiles {
+    /// A new log file is begun at this size
+    #[arg(long, env = "TIMONIER_STORE_SEGMENT_BYTES", hide = true, default_value_t = Options::default().segment_bytes)]
+    store_segment_bytes: u64,
+
+    /// A checkpoint is written when the log has grown by this much since the last one
+    #[arg(long, env = "TIMONIER_STORE_CHECKPOINT_BYTES", hide = true, default_value_t = Options::default().checkpoint_bytes)]
+    store_checkpoint_bytes: u64,
 }
 
 fn main() -> ExitCode {
@@ -74,9 +89,12 @@ fn start(flags: Flags) -> anyhow::Result<()> {
 fn run(flags: Flags) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
     runtime.block_on(async {
-        let store = Store::open(&flags.store, flags.retention.options())
-            .await
-            .with_context(|| format!("--store {}", flags.store))?;
+        let options = Options {
+            segment_bytes: flags.files.store_segment_bytes,
+            checkpoint_bytes: flags.files.store_checkpoint_bytes,
+            ..flags.retention.options()
+        };
+        let store = Store::open(&flags.store, options).await.with_context(|| format!("--store {}", flags.store))?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
         let server = Server::start(Config {

@@ -8,7 +8,8 @@
 //!
 //! Reading order: [`binaries`], [`command`], [`wait`] (the basics), [`etcd`], [`image`], [`clients`], [`hosts`] (what a cluster needs),
 //! [`cluster`] (`kctl up`), [`processes`] (the same as separate processes), [`farm`] (nodes that are hosts of their own),
-//! [`scenario`] (running a test on both stores), [`watching`], [`replicas`] and [`pages`] (what tests look at), [`plot`] (what the benchmarks draw).
+//! [`scenario`] (running a test on both stores), [`watching`], [`replicas`] and [`pages`] (what tests look at), [`plot`] (what the benchmarks draw);
+//! [`registers`], [`follower`], [`proxy`], [`ledger`] and [`linear`] (what is kept, and in which order, while things go wrong).
 
 pub mod binaries;
 pub mod clients;
@@ -17,14 +18,20 @@ pub mod collector;
 pub mod command;
 pub mod etcd;
 pub mod farm;
+pub mod follower;
 pub mod hosts;
 pub mod image;
+pub mod ledger;
+pub mod linear;
 pub mod pages;
 pub mod plot;
 pub mod processes;
+pub mod proxy;
+pub mod registers;
 pub mod registry;
 pub mod replicas;
 pub mod scenario;
+pub mod setting;
 pub mod terminal;
 pub mod wait;
 pub mod watching;

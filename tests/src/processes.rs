@@ -9,7 +9,7 @@ use kube::Client;
 use tempfile::TempDir;
 
 use crate::binaries::binary;
-use crate::cluster::{Store, cluster_id, connect, remove_leftovers};
+use crate::cluster::{Settings, Store, cluster_id, connect, remove_leftovers};
 use crate::command::Program;
 use crate::etcd::{Etcd, free_port};
 use crate::hosts::Host;
@@ -26,9 +26,14 @@ pub struct Process {
 
 impl Process {
     pub fn start(name: &str, program: &str, log_dir: &Path, args: &[&str]) -> Result<Process> {
+        Process::start_with(name, program, log_dir, args, &[])
+    }
+
+    /// The same with settings as environment variables.
+    pub fn start_with(name: &str, program: &str, log_dir: &Path, args: &[&str], settings: Settings) -> Result<Process> {
         let mut command = Command::new(binary(program)?);
         // How full this machine is must not matter.
-        command.args(args).env("TIMONIER_EVICTION_HARD", "");
+        command.args(args).env("TIMONIER_EVICTION_HARD", "").envs(settings.iter().copied());
         Process::launch(name, command, log_dir)
     }
 
@@ -64,6 +69,18 @@ impl Process {
             child.wait()?;
         }
         Ok(())
+    }
+
+    /// Sends a signal, such as `STOP` and `CONT`.
+    pub fn signal(&self, name: &str) -> Result<()> {
+        let pid = self.pid().with_context(|| format!("{} does not run", self.name))?;
+        let sent = Command::new("kill").args(["-s", name, &pid.to_string()]).status()?;
+        anyhow::ensure!(sent.success(), "cannot send {name} to {}", self.name);
+        Ok(())
+    }
+
+    pub fn pid(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
     }
 
     pub fn is_running(&mut self) -> bool {
@@ -122,8 +139,13 @@ impl Ground {
     }
 
     fn start(&self, name: &str, program: &str, args: &[&str]) -> Result<Process> {
+        self.start_with(name, program, args, &[])
+    }
+
+    /// The same with settings as environment variables.
+    fn start_with(&self, name: &str, program: &str, args: &[&str], settings: Settings) -> Result<Process> {
         let traces: Vec<_> = self.traces.iter().flat_map(|endpoint| ["--tracing-endpoint", endpoint]).collect();
-        Process::start(name, program, self.dir.path(), &[args, &traces].concat())
+        Process::start_with(name, program, self.dir.path(), &[args, &traces].concat(), settings)
     }
 
     pub fn pki(&self) -> PathBuf {
@@ -132,6 +154,11 @@ impl Ground {
 
     pub fn path(&self, name: &str) -> String {
         self.dir.path().join(name).display().to_string()
+    }
+
+    /// `host:port` of the ground's etcd.
+    pub fn etcd(&self) -> Option<&str> {
+        self.etcd.as_ref().map(Etcd::endpoint)
     }
 
     fn store_url(&self) -> String {
@@ -145,19 +172,33 @@ impl Ground {
 
     /// An API server on a port of its own. The first one makes the credentials.
     pub async fn api_server(&mut self, name: &str) -> Result<ApiServer> {
+        self.api_server_on(name, &self.store_url(), &[]).await
+    }
+
+    /// The same on this store, with settings as environment variables.
+    pub async fn api_server_on(&mut self, name: &str, store: &str, settings: Settings) -> Result<ApiServer> {
         let url = format!("https://{}:{}", self.address, free_port()?);
-        self.api_server_at(name, url, &self.store_url()).await
+        self.start_api_server(name, url, store, settings).await
     }
 
     /// An API server on this store, under an address that clients know already.
     pub async fn api_server_at(&mut self, name: &str, url: String, store: &str) -> Result<ApiServer> {
-        let address = self.address.to_string();
-        let pki = self.pki().display().to_string();
+        self.start_api_server(name, url, store, &[]).await
+    }
+
+    async fn start_api_server(
+        &mut self,
+        name: &str,
+        url: String,
+        store: &str,
+        settings: Settings,
+    ) -> Result<ApiServer> {
+        let (address, pki) = (self.address.to_string(), self.pki().display().to_string());
         if !self.pki().exists() {
             self.kctl(&["pki", "init", &pki, "--server", &url, "--name", &address]).await?;
         }
         let args = ["--bind", url.trim_start_matches("https://"), "--pki", &pki, "--store", store];
-        let process = self.start(name, "timonier-apiserver", &args)?;
+        let process = self.start_with(name, "timonier-apiserver", &args, settings)?;
         let mut server = ApiServer { process, url, ground: self.dir.path().into() };
         let client = server.ready().await?;
         self.id = Some(cluster_id(&client).await?);
@@ -240,16 +281,21 @@ pub struct ApiServer {
 impl ApiServer {
     /// A kubeconfig of this identity that points at this server.
     pub fn kubeconfig(&self, identity: &str) -> Result<String> {
+        self.kubeconfig_through(identity, &self.url)
+    }
+
+    /// One that points at another way to this server.
+    fn kubeconfig_through(&self, identity: &str, url: &str) -> Result<String> {
         let made = self.ground.join(format!("pki/{identity}.kubeconfig"));
         let text = std::fs::read_to_string(&made).with_context(|| format!("{}", made.display()))?;
         let pointed: Vec<_> = text
             .lines()
             .map(|line| match line.split_once("server: ") {
-                Some((before, _)) => format!("{before}server: {}", self.url),
+                Some((before, _)) => format!("{before}server: {url}"),
                 None => line.to_string(),
             })
             .collect();
-        let port = self.url.rsplit(':').next().unwrap_or_default();
+        let port = url.rsplit(':').next().unwrap_or_default();
         let path = made.with_extension(format!("{port}.kubeconfig"));
         std::fs::write(&path, pointed.join("\n"))?;
         Ok(path.display().to_string())
@@ -257,6 +303,16 @@ impl ApiServer {
 
     pub async fn client(&self) -> Result<Client> {
         connect(Path::new(&self.kubeconfig("admin")?)).await
+    }
+
+    /// A client that reaches this server through a proxy at `address` (`host:port`).
+    pub async fn client_through(&self, address: &str) -> Result<Client> {
+        connect(Path::new(&self.kubeconfig_through("admin", &format!("https://{address}"))?)).await
+    }
+
+    /// `host:port`
+    pub fn address(&self) -> &str {
+        self.url.trim_start_matches("https://")
     }
 
     /// Waits until it answers.

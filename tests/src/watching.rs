@@ -38,7 +38,13 @@ impl Resuming {
         let mut from = from.to_string();
         let task = tokio::spawn(async move {
             while !sender.is_closed() {
-                if let Err(error) = follow(&api, &mut from, &sender).await {
+                let tell = |verb, object: K| {
+                    let revision = object.resource_version().context("an event without a revision")?;
+                    let revision = revision.parse().with_context(|| format!("revision {revision:?} is no number"))?;
+                    let told = sender.send(Ok(Seen { verb, name: object.name_any(), revision }));
+                    Ok(if told.is_ok() { Cut::GoOn } else { Cut::Stop })
+                };
+                if let Err(error) = follow(&api, &mut from, tell).await {
                     // Said to the test, which decides; a connection that breaks is none of these.
                     let _nobody = sender.send(Err(error));
                     return;
@@ -74,8 +80,20 @@ impl Drop for Resuming {
     }
 }
 
-/// Until the stream ends or breaks. An error is what the server says about the watch itself, such as 410.
-async fn follow<K>(api: &Api<K>, from: &mut String, sender: &mpsc::UnboundedSender<Result<Seen>>) -> Result<()>
+/// Whether who is told wants more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    GoOn,
+    Stop,
+}
+
+/// Tells verb and object of each event after revision `from`, which moves along, until the stream ends or breaks. An error is
+/// what the server says about the watch itself, such as 410, or what `tell` says.
+pub async fn follow<K>(
+    api: &Api<K>,
+    from: &mut String,
+    mut tell: impl FnMut(&'static str, K) -> Result<Cut>,
+) -> Result<()>
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
 {
@@ -99,8 +117,7 @@ where
             WatchEvent::Error(_) => return Ok(()),
         };
         *from = object.resource_version().context("an event without a revision")?;
-        let revision = from.parse().with_context(|| format!("revision {from:?} is no number"))?;
-        if sender.send(Ok(Seen { verb, name: object.name_any(), revision })).is_err() {
+        if tell(verb, object)? == Cut::Stop {
             return Ok(());
         }
     }
