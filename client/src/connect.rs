@@ -31,6 +31,8 @@ pub struct ConnectOptions {
     pub certificate_authority: Option<PathBuf>,
     pub insecure_skip_tls_verify: bool,
     pub namespace: Option<String>,
+    /// Each request is sent once: what the server refuses for now, the caller sees.
+    pub once: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -104,6 +106,7 @@ pub async fn resolve(options: &ConnectOptions) -> Result<Resolved, ConnectError>
             message: error.to_string(),
         })?;
     }
+    config.default_retry &= !options.once;
     if let Some(namespace) = &options.namespace {
         config.default_namespace = namespace.clone();
     }

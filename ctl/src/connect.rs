@@ -71,11 +71,12 @@ pub async fn connect(global: &Global) -> Result<Session, Error> {
         certificate_authority: global.certificate_authority.clone(),
         insecure_skip_tls_verify: global.insecure_skip_tls_verify,
         namespace: global.namespace.clone(),
+        // What the server refuses is for the user to hear at once.
+        once: true,
     };
     let mut config = resolve(&options).await.map_err(configuration)?.config;
-    // A watch may be silent for long, and what the server refuses is for the user to hear at once.
+    // A watch may be silent for long.
     config.read_timeout = None;
-    config.default_retry = false;
     let name = match config.default_namespace.as_str() {
         "" => "default".to_string(),
         namespace => namespace.to_string(),

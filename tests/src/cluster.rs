@@ -10,6 +10,7 @@ use kube::api::ListParams;
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tempfile::TempDir;
+use timonier_client::ConnectOptions;
 
 use crate::binaries::{binary, project};
 use crate::command::{Program, Said};
@@ -253,7 +254,15 @@ async fn up(dir: &Path, wish: Wish, settings: Settings, etcd: Option<&Etcd>) -> 
 }
 
 pub async fn connect(kubeconfig: &Path) -> Result<Client> {
-    let options = timonier_client::ConnectOptions { kubeconfig: Some(kubeconfig.into()), ..Default::default() };
+    connect_with(ConnectOptions { kubeconfig: Some(kubeconfig.into()), ..Default::default() }).await
+}
+
+/// A client that sends nothing twice, to see each answer.
+pub async fn connect_once(kubeconfig: &Path) -> Result<Client> {
+    connect_with(ConnectOptions { kubeconfig: Some(kubeconfig.into()), once: true, ..Default::default() }).await
+}
+
+async fn connect_with(options: ConnectOptions) -> Result<Client> {
     Ok(timonier_client::connect(options).await?)
 }
 

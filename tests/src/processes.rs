@@ -9,7 +9,7 @@ use kube::Client;
 use tempfile::TempDir;
 
 use crate::binaries::binary;
-use crate::cluster::{Settings, Store, cluster_id, connect, remove_leftovers};
+use crate::cluster::{Settings, Store, cluster_id, connect_once, remove_leftovers};
 use crate::command::Program;
 use crate::etcd::{Etcd, free_port};
 use crate::hosts::Host;
@@ -302,12 +302,12 @@ impl ApiServer {
     }
 
     pub async fn client(&self) -> Result<Client> {
-        connect(Path::new(&self.kubeconfig("admin")?)).await
+        connect_once(Path::new(&self.kubeconfig("admin")?)).await
     }
 
     /// A client that reaches this server through a proxy at `address` (`host:port`).
     pub async fn client_through(&self, address: &str) -> Result<Client> {
-        connect(Path::new(&self.kubeconfig_through("admin", &format!("https://{address}"))?)).await
+        connect_once(Path::new(&self.kubeconfig_through("admin", &format!("https://{address}"))?)).await
     }
 
     /// `host:port`

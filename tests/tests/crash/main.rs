@@ -112,7 +112,7 @@ fn show(kill: u64, kills: u64, counts: &Counts) {
     let mut terminal = std::io::stderr();
     if terminal.is_terminal() {
         let _closed = write!(terminal, "\r\x1b[Kkill {kill} of {kills}: {counts}");
-    } else if kill % 25 == 0 || kill == kills {
+    } else if kill.is_multiple_of(25) || kill == kills {
         let _closed = writeln!(terminal, "kill {kill} of {kills}: {counts}");
     }
 }
