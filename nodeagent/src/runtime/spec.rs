@@ -78,6 +78,14 @@ pub struct Mount {
     pub propagation: Propagation,
 }
 
+impl Mount {
+    /// A file of the host that the container may write to.
+    pub fn file(path: PathBuf, target: &str) -> Mount {
+        let (source, target) = (MountSource::Host(path), target.to_owned());
+        Mount { source, target, read_only: false, propagation: Propagation::None }
+    }
+}
+
 /// Which mounts that are made below a mount later on are seen on its other side, `volumeMounts[*].mountPropagation`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Propagation {

@@ -17,7 +17,7 @@ use crate::{
     },
     observed::{Container, ObservedPod},
     plan::succeeded,
-    runtime::{ContainerSpec, LogQuery, Mount, MountSource, Propagation, Runtime},
+    runtime::{ContainerSpec, LogQuery, Mount, Runtime},
     volumes,
 };
 
@@ -36,12 +36,7 @@ impl<R: Runtime> Worker<R> {
         }
         let path = self.message_file(&wanted.name, spec.attempt);
         fresh(&path).map_err(|error| ConfigError(format!("cannot make {}: {error}", path.display())))?;
-        spec.mounts.push(Mount {
-            source: MountSource::Host(path),
-            target: target.to_owned(),
-            read_only: false,
-            propagation: Propagation::None,
-        });
+        spec.mounts.push(Mount::file(path, target));
         Ok(())
     }
 

@@ -16,7 +16,7 @@ use crate::{
         self, ConfigError, Name, names,
         resolver::{ClusterNames, Resolver},
     },
-    runtime::{ContainerSpec, Mount, MountSource, Profile, Propagation, Runtime},
+    runtime::{ContainerSpec, Mount, Profile, Runtime},
     volumes,
 };
 
@@ -58,12 +58,7 @@ impl<R: Runtime> Worker<R> {
         for (target, path) in files {
             // Where the pod has something of its own it knows better.
             if !spec.mounts.iter().any(|mount| Path::new(&mount.target) == Path::new(target)) {
-                spec.mounts.push(Mount {
-                    source: MountSource::Host(path),
-                    target: target.to_owned(),
-                    read_only: false,
-                    propagation: Propagation::None,
-                });
+                spec.mounts.push(Mount::file(path, target));
             }
         }
         Ok(())

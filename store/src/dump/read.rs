@@ -5,12 +5,11 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::{BLOCK, CHECKSUM, END, FORMAT, HEAD};
+use crate::embedded::entry_bytes::take_entry;
 use crate::embedded::frame::{self, Fields};
-use crate::embedded::record::decode_value;
 use crate::snapshot::Entries;
 use crate::{Entry, Key, Revision, Snapshot};
 
@@ -192,15 +191,6 @@ impl fmt::Debug for DumpReader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "DumpReader({:?}, {} entries)", self.head, self.seen)
     }
-}
-
-fn take_entry(fields: &mut Fields<'_>) -> Option<Entry> {
-    let key = Key::new(fields.text()?);
-    let revision = Revision(fields.u64()?);
-    let created = Revision(fields.u64()?);
-    let tag = fields.optional()?;
-    let value = Bytes::copy_from_slice(decode_value(fields)?);
-    Some(Entry::new(key, revision, created, value, tag))
 }
 
 /// Reads a dump to its end, verifies it, and returns what it holds. `progress` looks on after each piece.

@@ -6,9 +6,9 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::{BLOCK, END, FORMAT, HEAD};
-use crate::embedded::frame::{self, put_bytes, put_optional, put_u32, put_u64};
-use crate::embedded::record::PLAIN;
-use crate::{Entry, Key, Snapshot};
+use crate::embedded::entry_bytes::put_entry;
+use crate::embedded::frame::{self, put_bytes, put_u32, put_u64};
+use crate::{Key, Snapshot};
 
 /// Blocks are of about this size, in bytes.
 const BLOCK_SIZE: usize = 64 << 10;
@@ -98,13 +98,4 @@ impl Iterator for Dump {
         self.hash.update(&frame);
         Some(frame.into())
     }
-}
-
-fn put_entry(out: &mut Vec<u8>, entry: &Entry) {
-    put_bytes(out, entry.key.as_bytes());
-    put_u64(out, entry.revision.0);
-    put_u64(out, entry.created.0);
-    put_optional(out, entry.tag.as_deref());
-    out.push(PLAIN);
-    put_bytes(out, &entry.value);
 }

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::FORMAT;
 use super::disk::Disk;
-use super::frame::{self, put_bytes, put_optional, put_u32, put_u64};
-use super::record::PLAIN;
-use crate::{Entry, Revision, Snapshot};
+use super::entry_bytes::put_entry;
+use super::frame::{self, put_u32, put_u64};
+use crate::{Revision, Snapshot};
 
 pub(super) const MAGIC: &[u8] = b"TCKP";
 pub(super) const END: &[u8] = b"TEND";
@@ -81,13 +81,4 @@ fn write_file(disk: &dyn Disk, path: &Path, snapshot: &Snapshot) -> io::Result<u
     file.write_at(&out, size)?;
     file.sync()?;
     Ok(size + out.len() as u64)
-}
-
-fn put_entry(out: &mut Vec<u8>, entry: &Entry) {
-    put_bytes(out, entry.key.as_bytes());
-    put_u64(out, entry.revision.0);
-    put_u64(out, entry.created.0);
-    put_optional(out, entry.tag.as_deref());
-    out.push(PLAIN);
-    put_bytes(out, &entry.value);
 }

@@ -7,12 +7,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use bytes::Bytes;
-
 use super::FORMAT;
 use super::checkpoint::{END, MAGIC};
+use super::entry_bytes::take_entry;
 use super::frame::{self, Fields, Next};
-use super::record::decode_value;
 use super::segment::io as io_error;
 use crate::snapshot::Entries;
 use crate::{Entry, Key, OpenError, Revision, Snapshot};
@@ -100,15 +98,6 @@ fn assemble(path: &Path, made: Vec<Receiver<Result<Made, OpenError>>>) -> Result
         }
     }
     Ok((entries, reached))
-}
-
-fn take_entry(fields: &mut Fields<'_>) -> Option<Entry> {
-    let key = Key::new(fields.text()?);
-    let revision = Revision(fields.u64()?);
-    let created = Revision(fields.u64()?);
-    let tag = fields.optional()?;
-    let value = Bytes::copy_from_slice(decode_value(fields)?);
-    Some(Entry::new(key, revision, created, value, tag))
 }
 
 struct Reader<'a> {

@@ -56,6 +56,7 @@ mod checkpoint_reader;
 mod committer;
 mod directory;
 mod disk;
+pub(crate) mod entry_bytes;
 pub(crate) mod frame;
 mod history;
 mod janitor;

@@ -2,11 +2,12 @@
 
 use super::http::Target;
 use anyhow::{Context, Result, bail};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
+use timonier_tests::etcd::free_port;
 
 pub struct Server {
     pub target: Target,
@@ -32,7 +33,7 @@ impl Server {
         anyhow::ensure!(made.success(), "kctl pki init failed");
         let tokens = std::fs::read_to_string(pki.join("tokens.csv"))?;
         let token = tokens.split(',').next().unwrap_or_default().to_string();
-        let address = SocketAddr::from(([127, 0, 0, 1], TcpListener::bind("127.0.0.1:0")?.local_addr()?.port()));
+        let address = SocketAddr::from(([127, 0, 0, 1], free_port()?));
         let target = Target::new(address, &token, &pki.join("ca.crt"))?;
 
         let store = url.unwrap_or_else(|| dir.path().join("store").display().to_string());
