@@ -5,10 +5,13 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use jiff::Timestamp;
 use timonier_client::{Object, Revision};
 
-use crate::{objects::Node, vigil::Sighting};
+use crate::{
+    objects::{ConditionStatus, Node},
+    vigil::Sighting,
+};
 
 /// What changes with each heartbeat: the Lease, and the time that the Node's own status tells. Other changes of the
-/// Node may come from anybody.
+/// Node may come from anybody, but for one: that it is ready, or not, only the node itself can say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Beat {
     lease: Option<Revision>,
@@ -18,6 +21,7 @@ struct Beat {
 #[derive(Debug, Clone, Copy)]
 struct Heard {
     beat: Beat,
+    ready: Option<ConditionStatus>,
     at: Duration,
 }
 
@@ -40,8 +44,12 @@ impl Hearing {
             let name = &node.meta().name;
             let status = node.condition("Ready").and_then(|ready| ready.last_heartbeat_time);
             let beat = Beat { lease: sighting.leases.get(name).copied(), status };
-            let before = self.heard.get(name).filter(|before| before.beat == beat);
-            heard.insert(name.clone(), before.copied().unwrap_or(Heard { beat, at: now }));
+            let ready = node.ready();
+            let known = ready.is_some_and(|ready| ready != ConditionStatus::Unknown);
+            let spoke = |before: &Heard| known && ready != before.ready;
+            let before = self.heard.get(name).filter(|before| before.beat == beat && !spoke(before));
+            let at = before.map_or(now, |before| before.at);
+            heard.insert(name.clone(), Heard { beat, ready, at });
         }
         self.heard = heard;
     }
@@ -75,9 +83,13 @@ mod tests {
     }
 
     fn look(hearing: &mut Hearing, epoch: u64, at: u64, leases: &[(&str, u64)]) {
+        look_at(hearing, epoch, at, leases, &nodes(&["a", "b"]));
+    }
+
+    fn look_at(hearing: &mut Hearing, epoch: u64, at: u64, leases: &[(&str, u64)], nodes: &[Arc<Node>]) {
         let leases = leases.iter().map(|(name, revision)| (Arc::from(*name), Revision(*revision))).collect();
         let moment = Moment { epoch, began: Duration::ZERO, at: Duration::from_secs(at) };
-        hearing.take(&Sighting { moment, leases: Arc::new(leases) }, &nodes(&["a", "b"]));
+        hearing.take(&Sighting { moment, leases: Arc::new(leases) }, nodes);
     }
 
     fn silent(hearing: &Hearing, node: &str, at: u64) -> u64 {
@@ -102,6 +114,22 @@ mod tests {
         look(&mut hearing, 0, 45, &[("a", 1), ("b", 2)]);
         look(&mut hearing, 1, 49, &[("a", 1), ("b", 3)]);
         assert_eq!((silent(&hearing, "a", 60), silent(&hearing, "b", 60)), (11, 11));
+    }
+
+    #[test]
+    fn a_node_that_says_how_it_is_is_heard_without_a_lease() {
+        let says = |status: &str| {
+            let ready = json!({"type": "Ready", "status": status});
+            let node = json!({"metadata": {"name": "a"}, "status": {"conditions": [ready]}});
+            [Arc::new(serde_json::from_value(node).expect("a node"))]
+        };
+        let mut hearing = Hearing::default();
+        for (at, status, silence) in
+            [(0, "True", 0), (30, "True", 30), (40, "Unknown", 40), (50, "True", 0), (60, "False", 0)]
+        {
+            look_at(&mut hearing, 0, at, &[("a", 1)], &says(status));
+            assert_eq!(silent(&hearing, "a", at), silence, "at {at}");
+        }
     }
 
     #[test]

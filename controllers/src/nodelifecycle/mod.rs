@@ -101,9 +101,13 @@ impl NodeLifecycle {
     async fn mark_unknown(&self, node: Arc<Node>, writer: &Writer) -> Result<(), kube::Error> {
         let meta = node.meta();
         tracing::info!(node = %meta.name, "node was not heard of for too long");
-        let patch = json!({"metadata": {"uid": &*meta.uid}, "status": {"conditions": unknown_conditions(&node)}});
+        let revision = meta.resource_version.to_string();
+        let patch = json!({"metadata": {"uid": &*meta.uid, "resourceVersion": revision},
+            "status": {"conditions": unknown_conditions(&node)}});
         match writer.patch_status::<Node>(&meta.key(), &Patch::Strategic(patch)).await {
             Err(error) if is_gone(&error) => return Ok(()),
+            // It may just have said how it is: the next look tells.
+            Err(kube::Error::Api(status)) if status.code == 409 => return Ok(()),
             Err(error) => return Err(error),
             Ok(_) => {}
         }
