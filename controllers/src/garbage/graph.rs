@@ -71,6 +71,8 @@ pub enum Presence {
 
 struct Owner {
     presence: Presence,
+    /// The newest state that was seen of it.
+    seen: Revision,
     /// Where it was seen.
     resource: Option<Resource>,
     dependents: HashSet<Uid>,
@@ -120,6 +122,7 @@ impl Graph {
             for owner in &node.owners {
                 let owner = self.owners.entry(owner.uid.clone()).or_insert(Owner {
                     presence: Presence::Unknown,
+                    seen: Revision(0),
                     resource: None,
                     dependents: HashSet::new(),
                 });
@@ -143,20 +146,26 @@ impl Graph {
             && entry.presence == Presence::Unknown
         {
             entry.presence = Presence::Present { waits_for_dependents: waits };
+            entry.seen = node.revision;
             entry.resource = Some(node.resource.clone());
         }
     }
 
-    /// Notes that an owner is there; returns whether it waits for its dependents to go.
+    /// Notes that an owner is there; returns whether it waits for its dependents to go. An answer of the server may be
+    /// older than what a watch has shown meanwhile: then that holds.
     pub fn seen_alive(&mut self, resource: &Resource, meta: &Meta) -> bool {
         let waits = meta.is_deleting() && meta.finalizers.iter().any(|name| name == FOREGROUND);
-        if let Some(owner) = self.owners.get_mut(&meta.uid)
-            && !matches!(owner.presence, Presence::Absent | Presence::AbsentForSure)
-        {
-            owner.presence = Presence::Present { waits_for_dependents: waits };
-            owner.resource = Some(resource.clone());
+        let Some(owner) = self.owners.get_mut(&meta.uid) else { return waits };
+        match owner.presence {
+            Presence::Absent | Presence::AbsentForSure => waits,
+            Presence::Present { waits_for_dependents } if meta.resource_version < owner.seen => waits_for_dependents,
+            Presence::Present { .. } | Presence::Unknown => {
+                owner.presence = Presence::Present { waits_for_dependents: waits };
+                owner.seen = meta.resource_version;
+                owner.resource = Some(resource.clone());
+                waits
+            }
         }
-        waits
     }
 
     pub fn absent_for_sure(&mut self, owner: &Uid) {
@@ -264,6 +273,17 @@ mod tests {
         graph.forget(&"s".into());
         graph.seen_alive(&SETS, &meta("s", &[], None));
         assert_eq!(graph.presence(&"s".into()), Presence::Absent);
+    }
+
+    #[test]
+    fn a_late_answer_does_not_undo_what_a_watch_showed() {
+        let mut graph = Graph::default();
+        graph.observe(&PODS, &meta("p", &["s"], None));
+        let at = |revision, meta: Meta| Meta { resource_version: Revision(revision), ..meta };
+        graph.observe(&SETS, &at(7, meta("s", &[], Some(FOREGROUND))));
+        assert!(graph.seen_alive(&SETS, &at(5, meta("s", &[], None))));
+        assert_eq!(graph.presence(&"s".into()), Presence::Present { waits_for_dependents: true });
+        assert!(!graph.seen_alive(&SETS, &at(9, meta("s", &[], None))));
     }
 
     #[test]
