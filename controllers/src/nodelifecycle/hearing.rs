@@ -54,6 +54,14 @@ impl Hearing {
         self.heard = heard;
     }
 
+    /// It was written that nothing is known of the node: whatever its status says next is its own word, also if nobody
+    /// looked in between.
+    pub fn told_unknown(&mut self, node: &str) {
+        if let Some(heard) = self.heard.get_mut(node) {
+            heard.ready = Some(ConditionStatus::Unknown);
+        }
+    }
+
     /// Nobody has been silent until now.
     pub fn forgive(&mut self, now: Duration) {
         self.heard.values_mut().for_each(|heard| heard.at = now);
@@ -130,6 +138,11 @@ mod tests {
             look_at(&mut hearing, 0, at, &[("a", 1)], &says(status));
             assert_eq!(silent(&hearing, "a", at), silence, "at {at}");
         }
+        look_at(&mut hearing, 0, 90, &[("a", 1)], &says("False"));
+        assert_eq!(silent(&hearing, "a", 90), 30);
+        hearing.told_unknown("a");
+        look_at(&mut hearing, 0, 91, &[("a", 1)], &says("False"));
+        assert_eq!(silent(&hearing, "a", 91), 0);
     }
 
     #[test]

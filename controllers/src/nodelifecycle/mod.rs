@@ -109,7 +109,7 @@ impl NodeLifecycle {
             // It may just have said how it is: the next look tells.
             Err(kube::Error::Api(status)) if status.code == 409 => return Ok(()),
             Err(error) => return Err(error),
-            Ok(_) => {}
+            Ok(_) => self.state.lock().hearing.told_unknown(&meta.name),
         }
         if node.is_ready() {
             let message = format!("Node {} status is now: NodeNotReady", meta.name);
