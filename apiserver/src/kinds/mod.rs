@@ -16,6 +16,7 @@ use timonier_api::names;
 
 use crate::identity::Identity;
 
+mod builtin;
 pub mod certificatesigningrequest;
 pub mod configmap;
 pub mod deployment;
@@ -33,6 +34,7 @@ pub mod review;
 pub mod secret;
 pub mod service;
 pub mod serviceaccount;
+mod spec;
 pub mod storageclass;
 pub mod table;
 mod workload;

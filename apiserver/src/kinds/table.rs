@@ -1,22 +1,11 @@
 //! All kinds that a server serves at one moment, and how to find one.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use parking_lot::RwLock;
-use timonier_api::kind::{GroupResource, Kind};
 
-use super::Review;
-use super::Subresource::{
-    self, Approval, Attach, Binding, EphemeralContainers, Eviction, Exec, Finalize, Log, PortForward, Proxy, Resize,
-    Scale, Status, Token,
-};
-use super::{
-    Column, Hooks, Row, certificatesigningrequest, configmap, deployment, event, lease, namespace, node,
-    persistentvolume, persistentvolumeclaim, pod, replicaset, secret, service, serviceaccount, storageclass,
-};
+use super::{Row, builtin, pod};
 
 /// An immutable set of rows. A kind is added by making a new table and swapping it in.
 #[derive(Clone, Default)]
@@ -42,7 +31,7 @@ impl Table {
 
     /// The same; pods without a word of their own are so patient with their nodes.
     pub fn builtin_with(patience: pod::Patience) -> Table {
-        Table::new(builtin(patience))
+        Table::new(builtin::rows(patience))
     }
 
     fn add(&mut self, row: Arc<Row>) {
@@ -101,207 +90,9 @@ impl Default for Kinds {
     }
 }
 
-/// How a row is written down below.
-struct Spec {
-    /// `""` for the core group; all of these are version `v1`.
-    group: &'static str,
-    kind: &'static str,
-    plural: &'static str,
-    short_names: &'static [&'static str],
-    categories: &'static [&'static str],
-    namespaced: bool,
-    /// The middle of the definition's name: `core`, `apps`.
-    package: &'static str,
-    columns: &'static [Column],
-    subresources: &'static [Subresource],
-    hooks: Arc<dyn Hooks>,
-    enforced: bool,
-    ttl: Option<Duration>,
-    /// Where objects are kept, if it is not under the kind's own group.
-    storage_group: Option<&'static str>,
-}
-
-/// The columns of a kind that has nothing more to show.
-const NAME_AND_AGE: &[Column] = &[Column::NAME, Column::AGE];
-
-impl Spec {
-    fn core(kind: &'static str, plural: &'static str, hooks: impl Hooks + 'static) -> Spec {
-        Spec {
-            group: "",
-            kind,
-            plural,
-            short_names: &[],
-            categories: &[],
-            namespaced: true,
-            package: "core",
-            columns: NAME_AND_AGE,
-            subresources: &[],
-            hooks: Arc::new(hooks),
-            enforced: true,
-            ttl: None,
-            storage_group: None,
-        }
-    }
-
-    fn row(self) -> Row {
-        let storage_group = self.storage_group.unwrap_or(self.group);
-        Row {
-            storage: GroupResource::new(storage_group, self.plural),
-            kind: Kind {
-                group: self.group.to_owned(),
-                version: "v1".to_owned(),
-                kind: self.kind.to_owned(),
-                plural: self.plural.to_owned(),
-                singular: self.kind.to_lowercase(),
-                short_names: self.short_names.iter().map(|s| s.to_string()).collect(),
-                categories: self.categories.iter().map(|s| s.to_string()).collect(),
-                namespaced: self.namespaced,
-                definition: format!("io.k8s.api.{}.v1.{}", self.package, self.kind),
-            },
-            columns: Cow::Borrowed(self.columns),
-            subresources: Cow::Borrowed(self.subresources),
-            hooks: self.hooks,
-            enforced: self.enforced,
-            ttl: self.ttl,
-        }
-    }
-}
-
-/// How long an Event is kept after its last write.
-const EVENT_TTL: Duration = Duration::from_secs(3600);
-
-fn builtin(patience: pod::Patience) -> Vec<Row> {
-    let all = &["all"][..];
-    let apps =
-        |spec: Spec| Spec { group: "apps", package: "apps", categories: all, subresources: &[Status, Scale], ..spec };
-    let event = |newer| Spec {
-        short_names: &["ev"],
-        columns: event::COLUMNS,
-        ttl: Some(EVENT_TTL),
-        ..Spec::core("Event", "events", event::Event { newer })
-    };
-    let access = |namespaced, kind, plural, review| Spec {
-        group: "authorization.k8s.io",
-        package: "authorization",
-        namespaced,
-        ..Spec::core(kind, plural, review)
-    };
-    let identity = |kind, plural, review| Spec {
-        group: "authentication.k8s.io",
-        package: "authentication",
-        namespaced: false,
-        ..Spec::core(kind, plural, review)
-    };
-    let specs = vec![
-        Spec {
-            short_names: &["ns"],
-            namespaced: false,
-            columns: namespace::COLUMNS,
-            subresources: &[Status, Finalize],
-            ..Spec::core("Namespace", "namespaces", namespace::Namespace)
-        },
-        Spec {
-            short_names: &["no"],
-            namespaced: false,
-            columns: node::COLUMNS,
-            subresources: &[Status, Proxy],
-            ..Spec::core("Node", "nodes", node::Node)
-        },
-        Spec {
-            short_names: &["po"],
-            categories: all,
-            columns: pod::COLUMNS,
-            subresources: &[Status, Binding, Eviction, Log, Exec, Attach, PortForward, EphemeralContainers, Resize],
-            ..Spec::core("Pod", "pods", pod::Pod { patience })
-        },
-        Spec {
-            short_names: &["cm"],
-            columns: configmap::COLUMNS,
-            ..Spec::core("ConfigMap", "configmaps", configmap::ConfigMap)
-        },
-        Spec { columns: secret::COLUMNS, ..Spec::core("Secret", "secrets", secret::Secret) },
-        Spec {
-            short_names: &["svc"],
-            categories: all,
-            columns: service::COLUMNS,
-            subresources: &[Status],
-            enforced: false,
-            ..Spec::core("Service", "services", service::Service)
-        },
-        Spec {
-            short_names: &["sa"],
-            columns: serviceaccount::COLUMNS,
-            subresources: &[Token],
-            ..Spec::core("ServiceAccount", "serviceaccounts", serviceaccount::ServiceAccount)
-        },
-        Spec {
-            short_names: &["pv"],
-            namespaced: false,
-            columns: persistentvolume::COLUMNS,
-            subresources: &[Status],
-            ..Spec::core("PersistentVolume", "persistentvolumes", persistentvolume::PersistentVolume)
-        },
-        Spec {
-            short_names: &["pvc"],
-            columns: persistentvolumeclaim::COLUMNS,
-            subresources: &[Status],
-            ..Spec::core(
-                "PersistentVolumeClaim",
-                "persistentvolumeclaims",
-                persistentvolumeclaim::PersistentVolumeClaim,
-            )
-        },
-        Spec {
-            group: "storage.k8s.io",
-            package: "storage",
-            short_names: &["sc"],
-            namespaced: false,
-            columns: storageclass::COLUMNS,
-            ..Spec::core("StorageClass", "storageclasses", storageclass::StorageClass)
-        },
-        event(false),
-        Spec { group: "events.k8s.io", package: "events", storage_group: Some(""), ..event(true) },
-        apps(Spec {
-            short_names: &["deploy"],
-            columns: deployment::COLUMNS,
-            ..Spec::core("Deployment", "deployments", deployment::Deployment)
-        }),
-        apps(Spec {
-            short_names: &["rs"],
-            columns: replicaset::COLUMNS,
-            ..Spec::core("ReplicaSet", "replicasets", replicaset::ReplicaSet)
-        }),
-        Spec {
-            group: "certificates.k8s.io",
-            package: "certificates",
-            short_names: &["csr"],
-            namespaced: false,
-            columns: certificatesigningrequest::COLUMNS,
-            subresources: &[Status, Approval],
-            ..Spec::core(
-                "CertificateSigningRequest",
-                "certificatesigningrequests",
-                certificatesigningrequest::CertificateSigningRequest,
-            )
-        },
-        Spec {
-            group: "coordination.k8s.io",
-            package: "coordination",
-            columns: lease::COLUMNS,
-            ..Spec::core("Lease", "leases", lease::Lease)
-        },
-        access(false, "SelfSubjectAccessReview", "selfsubjectaccessreviews", Review::SelfAccess),
-        access(false, "SelfSubjectRulesReview", "selfsubjectrulesreviews", Review::SelfRules),
-        access(false, "SubjectAccessReview", "subjectaccessreviews", Review::Access),
-        access(true, "LocalSubjectAccessReview", "localsubjectaccessreviews", Review::LocalAccess),
-        identity("SelfSubjectReview", "selfsubjectreviews", Review::SelfSubject),
-        identity("TokenReview", "tokenreviews", Review::Token),
-    ];
-    specs.into_iter().map(Spec::row).collect()
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::spec::Spec;
     use super::*;
 
     #[test]
