@@ -120,16 +120,6 @@ mod every_kind {
     use crate::schema::{Schema, Shape, StringFormat};
     use proptest::prelude::*;
 
-    /// Fields without a known number: alpha features that are younger than our sources of numbers.
-    const UNNUMBERED: &[&str] = &[
-        "io.k8s.api.core.v1.PodSpec schedulingGroup",
-        "io.k8s.api.core.v1.PodStatus nodeAllocatableResourceClaimStatuses",
-        "io.k8s.api.core.v1.ResourceHealth message",
-        "io.k8s.api.core.v1.VolumeMountStatus volumeStatus",
-        "io.k8s.api.storage.v1.CSIDriverSpec preventPodSchedulingIfMissing",
-        "io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta shardInfo",
-    ];
-
     fn schemas() -> impl Iterator<Item = (&'static Message, &'static Schema)> {
         Message::all()
             .iter()
@@ -137,22 +127,13 @@ mod every_kind {
             .filter_map(|message| Some((message, Schema::of(message.name)?)))
     }
 
-    fn is_known(definition: &str, field: &str) -> bool {
-        UNNUMBERED.contains(&&*format!("{definition} {field}"))
-    }
-
     #[test]
-    fn every_field_has_a_number_but_those_that_are_named_here() {
+    fn every_field_has_a_number() {
         let mut count = 0;
         for (message, schema) in schemas() {
             let Shape::Object { fields, .. } = schema.shape() else { continue };
             for field in fields.iter().filter(|field| !matches!(&*field.name, "apiVersion" | "kind")) {
-                assert!(
-                    message.has(&field.name) || is_known(message.name, &field.name),
-                    "{} {}",
-                    message.name,
-                    field.name
-                );
+                assert!(message.has(&field.name), "{} {}", message.name, field.name);
                 count += 1;
             }
         }
@@ -191,7 +172,7 @@ mod every_kind {
                         let wanted = field.required || (depth < 12 && self.next(10) < self.tenths);
                         let type_meta = matches!(&*field.name, "apiVersion" | "kind")
                             && !Message::of(definition).is_some_and(|message| message.has(&field.name));
-                        if wanted && !type_meta && !is_known(definition, &field.name) {
+                        if wanted && !type_meta {
                             object.insert(field.name.to_string(), self.value(field.schema(), depth + 1));
                         }
                     }
