@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use k8s_openapi::api::authorization;
-use k8s_openapi::api::{apps, authentication, autoscaling, certificates, coordination, core, events, storage};
+use k8s_openapi::api::{
+    apps, authentication, autoscaling, certificates, coordination, core, events, rbac, scheduling, storage,
+};
 use k8s_openapi::apimachinery::pkg::apis::meta;
 use k8s_openapi::apimachinery::pkg::runtime::RawExtension;
 use k8s_openapi::{ListableResource, Resource};
@@ -53,6 +55,11 @@ pub(super) static ROOTS: &[Root] = &[
     listed::<certificates::v1::CertificateSigningRequest>(),
     listed::<coordination::v1::Lease>(),
     listed::<events::v1::Event>(),
+    listed::<rbac::v1::ClusterRole>(),
+    listed::<rbac::v1::ClusterRoleBinding>(),
+    listed::<rbac::v1::Role>(),
+    listed::<rbac::v1::RoleBinding>(),
+    listed::<scheduling::v1::PriorityClass>(),
     listed::<storage::v1::StorageClass>(),
     single::<core::v1::Binding>(),
     single::<authentication::v1::TokenRequest>(),

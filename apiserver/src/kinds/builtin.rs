@@ -9,7 +9,7 @@ use super::Subresource::{
 };
 use super::spec::Spec;
 use super::{
-    Row, certificatesigningrequest, configmap, deployment, event, lease, namespace, node, persistentvolume,
+    Row, certificatesigningrequest, configmap, deployment, event, groups, lease, namespace, node, persistentvolume,
     persistentvolumeclaim, pod, replicaset, secret, service, serviceaccount, storageclass,
 };
 
@@ -143,5 +143,5 @@ pub fn rows(patience: pod::Patience) -> Vec<Row> {
         identity("SelfSubjectReview", "selfsubjectreviews", Review::SelfSubject),
         identity("TokenReview", "tokenreviews", Review::Token),
     ];
-    specs.into_iter().map(Spec::row).collect()
+    specs.into_iter().chain(groups::specs()).map(Spec::row).collect()
 }

@@ -19,8 +19,10 @@ use crate::identity::Identity;
 mod builtin;
 pub mod certificatesigningrequest;
 pub mod configmap;
+mod declared;
 pub mod deployment;
 pub mod event;
+pub mod groups;
 pub mod json;
 pub mod lease;
 pub mod metadata;
@@ -237,6 +239,11 @@ pub trait Hooks: Send + Sync {
     /// Of a kind that is only ever created: the question that it asks. Its objects are answers, and not kept.
     fn review(&self) -> Option<Review> {
         None
+    }
+
+    /// Whether `metadata.generation` counts the changes of all but metadata and status.
+    fn counts_generations(&self) -> bool {
+        false
     }
 
     /// From the served to the stored form.

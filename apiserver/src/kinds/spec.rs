@@ -17,7 +17,7 @@ pub struct Spec {
     pub short_names: &'static [&'static str],
     pub categories: &'static [&'static str],
     pub namespaced: bool,
-    /// The middle of the definition's name: `core`, `apps`.
+    /// The middle of the definition's name: `core`, `apps`; with dots where it does not begin with `io.k8s.api`.
     pub package: &'static str,
     pub columns: &'static [Column],
     pub subresources: &'static [Subresource],
@@ -52,6 +52,7 @@ impl Spec {
 
     pub fn row(self) -> Row {
         let storage_group = self.storage_group.unwrap_or(self.group);
+        let api = if self.package.contains('.') { "" } else { "api." };
         Row {
             storage: GroupResource::new(storage_group, self.plural),
             kind: Kind {
@@ -63,7 +64,7 @@ impl Spec {
                 short_names: self.short_names.iter().map(|s| s.to_string()).collect(),
                 categories: self.categories.iter().map(|s| s.to_string()).collect(),
                 namespaced: self.namespaced,
-                definition: format!("io.k8s.api.{}.v1.{}", self.package, self.kind),
+                definition: format!("io.k8s.{api}{}.v1.{}", self.package, self.kind),
             },
             columns: Cow::Borrowed(self.columns),
             subresources: Cow::Borrowed(self.subresources),

@@ -123,9 +123,9 @@ pub async fn create(call: &mut Call, mut object: Value, ownership: Ownership) ->
     Err(Status::generated_name_conflict(&call.resource(), &last))
 }
 
-/// Kinds whose `observedGeneration` says which spec their status is about: those that scale, and pods.
+/// Kinds whose `observedGeneration` says which spec their status is about: those that scale, pods, and who says so itself.
 fn counts_generations(row: &Row) -> bool {
-    row.has(Subresource::Scale) || row.has(Subresource::Binding)
+    row.has(Subresource::Scale) || row.has(Subresource::Binding) || row.hooks.counts_generations()
 }
 
 /// Writing into a namespace that is missing or ends is refused.
