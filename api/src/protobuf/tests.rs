@@ -96,8 +96,8 @@ fn messages_within_messages_have_an_end() {
     assert_eq!(schema.decode(&bytes), Err(DecodeError::TooDeep));
 }
 
-/// What kubectl 1.33 sent for some commands (recorded by a server that kept the bodies and refused them), beside what
-/// the same commands print with `--dry-run=client -o json`, without its nulls.
+/// What kubectl 1.33 and 1.36 sent for some commands (recorded by `tools/kubectl-bodies`), beside what the same commands
+/// print with `--dry-run=client -o json`, without its nulls.
 const KUBECTL: &str = include_str!("kubectl.jsonl");
 
 #[test]

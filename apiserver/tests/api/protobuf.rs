@@ -66,7 +66,7 @@ async fn what_kubectl_sends_is_created() {
         }
         created += 1;
     }
-    assert_eq!(created, 6);
+    assert!(created >= 6, "{created}");
 }
 
 #[tokio::test]
