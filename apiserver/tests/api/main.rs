@@ -7,6 +7,7 @@ mod connecting;
 mod creating;
 mod deleting;
 mod discovery;
+mod every_kind;
 mod evicting;
 mod fixture;
 mod kube_client;

@@ -8,6 +8,7 @@ use hyper::body::Incoming;
 use serde_json::{Value, json};
 use timonier_api::protobuf::{Message, envelope};
 
+use super::every_kind::Resource;
 use super::fixture::{Answer, As, Client, Cluster, PATIENCE, Protocol};
 use super::{CONFIG_MAPS, DEPLOYMENTS, PODS, config_map, deployment, pod};
 
@@ -42,16 +43,14 @@ async fn what_kubectl_sends_is_created() {
     let cluster = Cluster::start().await;
     let client = cluster.admin();
     let mut created = 0;
+    let resources = super::every_kind::resources(&client).await;
     for line in include_str!("../../../api/src/protobuf/kubectl.jsonl").lines() {
         let sample: Value = serde_json::from_str(line).expect("is JSON");
-        let path = match sample["object"]["kind"].as_str().expect("a kind") {
-            "ConfigMap" => CONFIG_MAPS,
-            "Deployment" => DEPLOYMENTS,
-            "Namespace" => "/api/v1/namespaces",
-            "Secret" => "/api/v1/namespaces/default/secrets",
-            "Service" => "/api/v1/namespaces/default/services",
-            "ServiceAccount" => "/api/v1/namespaces/default/serviceaccounts",
-            _ => continue,
+        let is_it =
+            |r: &&Resource| sample["object"]["apiVersion"] == r.api_version && sample["object"]["kind"] == r.kind;
+        // What is asked for without being kept has other answers, and tokens are asked of a service account.
+        let Some(Resource { path, .. }) = resources.iter().find(is_it).filter(|resource| resource.has("list")) else {
+            continue;
         };
         let body = STANDARD.decode(sample["body"].as_str().expect("a text")).expect("is base64");
         let path = format!("{path}?fieldManager=kubectl-create&fieldValidation=Strict");
