@@ -3,11 +3,13 @@
 use std::borrow::Cow;
 
 use k8s_openapi::api::authorization;
+use k8s_openapi::api::{admissionregistration, discovery, networking, node};
 use k8s_openapi::api::{
     apps, authentication, autoscaling, certificates, coordination, core, events, rbac, scheduling, storage,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta;
 use k8s_openapi::apimachinery::pkg::runtime::RawExtension;
+use k8s_openapi::kube_aggregator::pkg::apis::apiregistration;
 use k8s_openapi::{ListableResource, Resource};
 use schemars::{JsonSchema, SchemaGenerator};
 
@@ -50,17 +52,36 @@ pub(super) static ROOTS: &[Root] = &[
     listed::<core::v1::Secret>(),
     listed::<core::v1::Service>(),
     listed::<core::v1::ServiceAccount>(),
+    listed::<admissionregistration::v1::MutatingAdmissionPolicy>(),
+    listed::<admissionregistration::v1::MutatingAdmissionPolicyBinding>(),
+    listed::<admissionregistration::v1::MutatingWebhookConfiguration>(),
+    listed::<admissionregistration::v1::ValidatingAdmissionPolicy>(),
+    listed::<admissionregistration::v1::ValidatingAdmissionPolicyBinding>(),
+    listed::<admissionregistration::v1::ValidatingWebhookConfiguration>(),
+    listed::<apiregistration::v1::APIService>(),
     listed::<apps::v1::Deployment>(),
     listed::<apps::v1::ReplicaSet>(),
     listed::<certificates::v1::CertificateSigningRequest>(),
     listed::<coordination::v1::Lease>(),
+    listed::<discovery::v1::EndpointSlice>(),
     listed::<events::v1::Event>(),
+    listed::<networking::v1::IPAddress>(),
+    listed::<networking::v1::Ingress>(),
+    listed::<networking::v1::IngressClass>(),
+    listed::<networking::v1::NetworkPolicy>(),
+    listed::<networking::v1::ServiceCIDR>(),
+    listed::<node::v1::RuntimeClass>(),
     listed::<rbac::v1::ClusterRole>(),
     listed::<rbac::v1::ClusterRoleBinding>(),
     listed::<rbac::v1::Role>(),
     listed::<rbac::v1::RoleBinding>(),
     listed::<scheduling::v1::PriorityClass>(),
+    listed::<storage::v1::CSIDriver>(),
+    listed::<storage::v1::CSINode>(),
+    listed::<storage::v1::CSIStorageCapacity>(),
     listed::<storage::v1::StorageClass>(),
+    listed::<storage::v1::VolumeAttachment>(),
+    listed::<storage::v1::VolumeAttributesClass>(),
     single::<core::v1::Binding>(),
     single::<authentication::v1::TokenRequest>(),
     single::<autoscaling::v1::Scale>(),

@@ -98,7 +98,7 @@ mod tests {
     #[test]
     fn every_row_is_found_by_plural_and_by_kind() {
         let table = Table::builtin();
-        assert_eq!(table.rows().len(), 27);
+        assert!(table.rows().len() > 40);
         for row in table.rows() {
             let kind = &row.kind;
             let by_plural = table.by_plural(&kind.group, &kind.version, &kind.plural);

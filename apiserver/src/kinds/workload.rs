@@ -97,12 +97,16 @@ pub fn wide_cells(spec: &Value) -> [Value; 3] {
         let texts: Vec<&str> = containers.iter().map(|c| json::text(c, key)).collect();
         Value::from(texts.join(","))
     };
-    let selector = match typed(json::get(spec, "selector")) {
+    [all("name"), all("image"), selector_words(json::get(spec, "selector")).into()]
+}
+
+/// A label selector as kubectl shows it.
+pub fn selector_words(selector: &Value) -> String {
+    match typed(selector) {
         None => "<error>".to_owned(),
         Some(selector) if selector.is_empty() => "<none>".to_owned(),
         Some(selector) => selector.to_string(),
-    };
-    [all("name"), all("image"), selector.into()]
+    }
 }
 
 /// A count in a status, 0 when absent.

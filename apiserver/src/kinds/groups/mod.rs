@@ -1,12 +1,31 @@
 //! The kinds of the smaller API groups, a file a group.
 
+mod admission;
+mod apiregistration;
+mod discovery;
+mod grammar;
+mod networking;
+mod node;
 mod rbac;
 mod scheduling;
+mod storage;
 
 use super::spec::Spec;
 
 pub fn specs() -> Vec<Spec> {
-    [rbac::specs(), scheduling::specs()].into_iter().flatten().collect()
+    [
+        admission::specs(),
+        apiregistration::specs(),
+        discovery::specs(),
+        networking::specs(),
+        node::specs(),
+        rbac::specs(),
+        scheduling::specs(),
+        storage::specs(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 #[cfg(test)]

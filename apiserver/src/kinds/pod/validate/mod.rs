@@ -19,7 +19,8 @@ mod scheduling;
 mod security;
 mod volumes;
 
-pub use scheduling::{label_selector, node_selector};
+pub use resources::resources;
+pub use scheduling::{label_selector, node_selector, toleration};
 pub use volumes::HOST_PATH_TYPES;
 
 /// Whose spec it is: a few rules hold for pods of their own only.

@@ -161,7 +161,8 @@ pub fn label_selector(selector: &Value, path: &Path, errors: &mut Errors) {
     }
 }
 
-fn toleration(toleration: &Value, path: &Path, errors: &mut Errors) {
+/// Checks one toleration at `path`.
+pub fn toleration(toleration: &Value, path: &Path, errors: &mut Errors) {
     let (key, operator) = (json::text(toleration, "key"), json::text(toleration, "operator"));
     let (value, effect) = (json::text(toleration, "value"), json::text(toleration, "effect"));
     if !key.is_empty() {

@@ -1,0 +1,23 @@
+//! `admissionregistration.k8s.io`: who else is asked before something is written. Stored and checked; nobody is asked yet.
+
+mod policy;
+mod rules;
+mod webhooks;
+
+use crate::kinds::spec::Spec;
+
+/// What may be done about a failure to ask.
+const FAILURE_POLICIES: &[&str] = &["Fail", "Ignore"];
+const MATCH_POLICIES: &[&str] = &["Equivalent", "Exact"];
+
+pub fn specs() -> Vec<Spec> {
+    let group = |spec| Spec {
+        group: "admissionregistration.k8s.io",
+        package: "admissionregistration",
+        categories: &["api-extensions"],
+        namespaced: false,
+        enforced: false,
+        ..spec
+    };
+    webhooks::specs().into_iter().chain(policy::specs()).map(group).collect()
+}
