@@ -7,8 +7,8 @@ use timonier_store::Store;
 use tokio_util::sync::CancellationToken;
 
 use crate::agents::Agents;
-use crate::auth::Tokens;
 use crate::auth::service_account::ServiceAccounts;
+use crate::auth::{Authorizer, Tokens};
 use crate::identity::Identity;
 use crate::kinds::Kinds;
 use crate::limits::{Fairness, Limits, Watches};
@@ -20,6 +20,7 @@ pub struct App {
     pub kinds: Kinds,
     pub tokens: Tokens,
     pub service_accounts: ServiceAccounts,
+    pub authorizer: Authorizer,
     pub anonymous: Arc<Identity>,
     pub metrics: Metrics,
     pub limits: Limits,

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use http::header;
+use http::{HeaderMap, header};
 use timonier_api::status::Status;
 use timonier_telemetry::span;
 use tracing::Instrument;
 
 use crate::app::App;
-use crate::auth::{bootstrap_token, service_account};
+use crate::auth::{bootstrap_token, impersonate, service_account};
 use crate::identity::Identity;
 use crate::respond;
 
@@ -34,12 +34,24 @@ pub async fn layer(State(app): State<Arc<App>>, mut request: Request, next: Next
         Claim::Malformed => None,
     };
     match identity {
-        Some(identity) => {
-            request.extensions_mut().insert(identity);
-            next.run(request).await
-        }
+        Some(identity) => match acting(&app, identity, request.headers()) {
+            Ok(identity) => {
+                request.extensions_mut().insert(identity);
+                next.run(request).await
+            }
+            Err(refusal) => respond::status(refusal),
+        },
         None => respond::status(Status::unauthorized()),
     }
+}
+
+/// Whom the request is taken for: who sent it, or whom that one may act as.
+fn acting(app: &App, identity: Arc<Identity>, headers: &HeaderMap) -> Result<Arc<Identity>, Status> {
+    let Some(wanted) = impersonate::wanted(headers)? else {
+        return Ok(identity);
+    };
+    impersonate::check(&app.authorizer, &identity, headers, &wanted)?;
+    Ok(Arc::new(wanted))
 }
 
 /// What a request shows of who it comes from.

@@ -1,14 +1,19 @@
 //! Who is it, and may they: the two layers before any work is done.
 
+mod attributes;
 mod authenticate;
+mod authorize;
 mod bootstrap_token;
 mod certificate;
-mod policy;
+mod impersonate;
+mod node;
+pub mod rbac;
 pub mod rules;
 pub mod service_account;
 mod tokens;
 
+pub use attributes::Attributes;
 pub use authenticate::{Fixed, PeerIdentity, layer as authenticate, of_token as authenticate_token};
+pub use authorize::{Authorizer, layer as authorize};
 pub use certificate::identity_of as certificate_identity;
-pub use policy::{layer as authorize, may, refusal};
 pub use tokens::Tokens;

@@ -1,69 +1,61 @@
-//! What an identity may do, as a list: found by asking the policy about everything that is served.
+//! What an identity may do, as a list: the rules of its roles, and what agents of nodes may, asked about everything served.
 
 use serde_json::{Value, json};
 
-use super::policy::may;
+use super::rbac::Rule;
+use super::{Attributes, Authorizer, node};
 use crate::discovery::{subresource, verbs};
 use crate::identity::{Identity, MASTERS};
 use crate::kinds::Table;
-use crate::request::RequestInfo;
-
-/// Paths outside the resources that the policy tells apart.
-const PATHS: [&str; 9] =
-    ["/.well-known", "/api", "/apis", "/healthz", "/livez", "/metrics", "/openapi", "/readyz", "/version"];
-
-/// Verbs of resources as the policy names them; any other text is no verb.
-pub fn verb(text: &str) -> &'static str {
-    const ALL: [&str; 8] = ["get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"];
-    ALL.into_iter().find(|known| *known == text).unwrap_or("")
-}
 
 /// The `status` of a SelfSubjectRulesReview.
-pub fn of(identity: &Identity, namespace: &str, table: &Table) -> Value {
+pub fn of(authorizer: &Authorizer, identity: &Identity, namespace: &str, table: &Table) -> Value {
+    let (mut rules, mut complaints) = authorizer.rbac.rules(identity, namespace);
+    let mut resources = vec![];
     if identity.has_group(MASTERS) {
-        return json!({
-            "resourceRules": [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}],
-            "nonResourceRules": [{"verbs": ["*"], "nonResourceURLs": ["*"]}],
-            "incomplete": false,
-        });
+        resources.push(json!({"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}));
+        rules.insert(0, Rule { verbs: vec!["*".into()], urls: vec!["*".into()], ..Rule::default() });
     }
+    if let Some(node) = identity.node_name() {
+        resources.extend(of_node(node, namespace, table));
+        complaints.push("what a node may do depends on the names of objects".to_owned());
+    }
+    let (urls, others): (Vec<Rule>, Vec<Rule>) = rules.into_iter().partition(|rule| !rule.urls.is_empty());
+    resources.extend(others.iter().map(Rule::to_json));
+    let urls: Vec<Value> = urls.iter().map(Rule::to_json).collect();
+    let mut status =
+        json!({"resourceRules": resources, "nonResourceRules": urls, "incomplete": !complaints.is_empty()});
+    if !complaints.is_empty() {
+        status["evaluationError"] = complaints.join(", ").into();
+    }
+    status
+}
+
+fn of_node(node: &str, namespace: &str, table: &Table) -> Vec<Value> {
     let mut rules = vec![];
     for row in table.rows() {
         let kind = &row.kind;
         let of_subresources = row.subresources.iter().map(|sub| (sub.name(), subresource(row, *sub).1.to_vec()));
         for (subresource, verbs) in [("", verbs(row))].into_iter().chain(of_subresources) {
-            let asked = |verb| RequestInfo {
-                verb,
+            let mut asked = Attributes {
                 is_resource: true,
-                group: kind.group.clone(),
-                version: kind.version.clone(),
-                namespace: if kind.namespaced { namespace.to_string() } else { String::new() },
-                resource: kind.plural.clone(),
-                subresource: subresource.to_string(),
-                ..RequestInfo::default()
+                group: &kind.group,
+                namespace: if kind.namespaced { namespace } else { "" },
+                resource: &kind.plural,
+                subresource,
+                ..Attributes::default()
             };
-            let allowed: Vec<&str> = verbs.into_iter().filter(|verb| may(identity, &asked(verb))).collect();
+            let mut may = |verb| {
+                asked.verb = verb;
+                node::may(node, &asked)
+            };
+            let allowed: Vec<&str> = verbs.into_iter().filter(|verb| may(verb)).collect();
             if !allowed.is_empty() {
-                let slash = if subresource.is_empty() { "" } else { "/" };
-                let resource = format!("{}{slash}{subresource}", kind.plural);
-                rules.push(json!({"verbs": allowed, "apiGroups": [kind.group], "resources": [resource]}));
+                rules.push(json!({"verbs": allowed, "apiGroups": [kind.group], "resources": [asked.full_resource()]}));
             }
         }
     }
-    let paths: Vec<&str> = PATHS
-        .into_iter()
-        .filter(|path| may(identity, &RequestInfo { verb: "get", path: path.to_string(), ..RequestInfo::default() }))
-        .collect();
-    // What a node may do depends on names as well, which a list like this cannot say.
-    let incomplete = identity.node_name().is_some();
-    let mut status = json!({
-        "resourceRules": rules, "nonResourceRules": [{"verbs": ["get"], "nonResourceURLs": paths}],
-        "incomplete": incomplete,
-    });
-    if incomplete {
-        status["evaluationError"] = "what a node may do depends on the names of objects".into();
-    }
-    status
+    rules
 }
 
 #[cfg(test)]
@@ -71,16 +63,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_list_says_what_the_policy_says() {
-        let table = Table::builtin();
-        let stranger = of(&Identity::new("bob", &[]), "a", &table);
-        let resources: Vec<&Value> =
-            stranger["resourceRules"].as_array().into_iter().flatten().map(|rule| &rule["resources"][0]).collect();
-        assert_eq!(resources, ["selfsubjectaccessreviews", "selfsubjectrulesreviews", "selfsubjectreviews"]);
-        let node = of(&Identity::node("n"), "a", &table);
+    fn the_list_says_what_is_allowed() {
+        let (table, authorizer) = (Table::builtin(), Authorizer::default());
+        let node = of(&authorizer, &Identity::node("n"), "a", &table);
         assert_eq!(node["incomplete"], true);
         let pods = node["resourceRules"].as_array().into_iter().flatten().find(|rule| rule["resources"][0] == "pods");
         assert_eq!(pods.map(|rule| &rule["verbs"]), Some(&json!(["create", "delete", "get", "list", "watch"])));
-        assert_eq!(of(&Identity::admin(), "a", &table)["resourceRules"][0]["verbs"][0], "*");
+        let admin = of(&authorizer, &Identity::admin(), "a", &table);
+        assert_eq!((&admin["resourceRules"][0]["verbs"][0], &admin["incomplete"]), (&json!("*"), &json!(false)));
+        assert_eq!(of(&authorizer, &Identity::new("bob", &[]), "a", &table)["resourceRules"], json!([]));
     }
 }

@@ -13,7 +13,7 @@ use timonier_api::status::Status;
 
 use super::call::Call;
 use super::{log, tunnel};
-use crate::auth;
+use crate::auth::Attributes;
 use crate::kinds::Subresource;
 use crate::object::Object;
 use crate::request::RequestInfo;
@@ -83,7 +83,7 @@ pub async fn connect(call: &mut Call, part: Subresource) -> Result<Response, Sta
 /// A WebSocket begins with a GET, but what it does is no reading: it takes the right to create, too.
 fn may_create(call: &Call) -> Result<(), Status> {
     let info = RequestInfo { verb: "create", ..call.info.clone() };
-    if auth::may(&call.identity, &info) { Ok(()) } else { Err(auth::refusal(&call.identity, &info)) }
+    call.app.authorizer.check(&call.identity, &Attributes::from(&info))
 }
 
 async fn authority(call: &Call, node: &str) -> Result<String, Status> {

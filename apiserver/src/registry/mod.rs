@@ -43,6 +43,7 @@ use tracing::Instrument;
 pub use call::{Call, read_error};
 
 use crate::app::App;
+use crate::auth::rbac;
 use crate::compress;
 use crate::kinds::Subresource;
 use crate::respond;
@@ -59,6 +60,10 @@ pub async fn dispatch(State(app): State<Arc<App>>, request: Request) -> Response
         Ok(response) => response,
         Err(status) => respond::status_as(call.accept.encoding, status),
     };
+    // Whoever was told of a change finds it in force.
+    if call.row.kind.group == rbac::GROUP && !matches!(call.info.verb, "get" | "list" | "watch") {
+        call.app.authorizer.rbac.refresh(&call.app.store.snapshot());
+    }
     respond::warn(&mut response, &call.warnings);
     compress::large(&call.headers, response)
 }

@@ -9,11 +9,10 @@ use timonier_api::status::Status;
 
 use super::call::Call;
 use super::decode;
-use crate::auth::{self, rules};
+use crate::auth::{self, Attributes, Authorizer, rules};
 use crate::identity::Identity;
 use crate::kinds::Review;
 use crate::object::meta;
-use crate::request::RequestInfo;
 use crate::respond;
 
 pub async fn answer(call: &mut Call, review: Review, body: Body) -> Result<Response, Status> {
@@ -26,14 +25,14 @@ pub async fn answer(call: &mut Call, review: Review, body: Body) -> Result<Respo
     }
     let spec = &object["spec"];
     let status = match review {
-        Review::SelfAccess => access(&call.identity, spec),
-        Review::Access | Review::LocalAccess => access(&subject(spec), spec),
+        Review::SelfAccess => access(&call.app.authorizer, &call.identity, spec),
+        Review::Access | Review::LocalAccess => access(&call.app.authorizer, &subject(spec), spec),
         Review::SelfRules => {
             let namespace = spec["namespace"].as_str().unwrap_or("");
             if namespace.is_empty() {
                 return Err(Status::bad_request("no namespace on request"));
             }
-            rules::of(&call.identity, namespace, &call.app.kinds.current())
+            rules::of(&call.app.authorizer, &call.identity, namespace, &call.app.kinds.current())
         }
         Review::SelfSubject => json!({"userInfo": user_info(&call.identity)}),
         Review::Token => token(call, spec).await,
@@ -99,28 +98,32 @@ fn local_faults(path: &Path, object: &Value) -> Vec<FieldError> {
     errors
 }
 
-/// Whether the policy allows what `spec` describes.
-fn access(identity: &Identity, spec: &Value) -> Value {
-    let text = |from: &Value, field: &str| from[field].as_str().unwrap_or("").to_string();
+/// Whether what `spec` describes is allowed, and why.
+fn access(authorizer: &Authorizer, identity: &Identity, spec: &Value) -> Value {
     let resource = &spec["resourceAttributes"];
     let other = &spec["nonResourceAttributes"];
-    let info = if resource.is_object() {
-        RequestInfo {
-            verb: rules::verb(resource["verb"].as_str().unwrap_or("")),
+    let asked = if resource.is_object() {
+        let text = |field: &str| resource[field].as_str().unwrap_or("");
+        Attributes {
+            verb: text("verb"),
+            path: "",
             is_resource: true,
-            group: text(resource, "group"),
-            version: text(resource, "version"),
-            namespace: text(resource, "namespace"),
-            resource: text(resource, "resource"),
-            subresource: text(resource, "subresource"),
-            name: text(resource, "name"),
-            ..RequestInfo::default()
+            group: text("group"),
+            namespace: text("namespace"),
+            resource: text("resource"),
+            subresource: text("subresource"),
+            name: text("name"),
         }
     } else {
-        let verb = rules::verb(other["verb"].as_str().unwrap_or(""));
-        RequestInfo { verb, path: text(other, "path"), ..RequestInfo::default() }
+        let text = |field: &str| other[field].as_str().unwrap_or("");
+        Attributes { verb: text("verb"), path: text("path"), ..Attributes::default() }
     };
-    json!({"allowed": auth::may(identity, &info)})
+    let decision = authorizer.decide(identity, &asked);
+    let mut status = json!({"allowed": decision.allowed});
+    if !decision.reason.is_empty() {
+        status["reason"] = decision.reason.into();
+    }
+    status
 }
 
 /// Whom a review asks about.

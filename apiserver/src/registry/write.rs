@@ -18,6 +18,7 @@ use tracing::Instrument;
 use super::call::{Call, schema};
 use super::{delete, keys};
 use crate::admission::{Attributes, admit};
+use crate::auth::rbac::escalation;
 use crate::completion::complete;
 use crate::kinds::{Row, Subresource};
 use crate::object::{self, Object, meta};
@@ -104,6 +105,7 @@ pub async fn create(call: &mut Call, mut object: Value, ownership: Ownership) ->
             own(call, Part::Main, None, &mut object)?;
         }
         admit(&Attributes { identity: &call.identity, row: &row, old: None, new: Some(&object), grace_period: None })?;
+        escalation::check(&call.app.authorizer, &call.identity, &row, None, &object)?;
         let key = Key::new(keys::object(&call.row, call.namespace(), &name));
         let taken = snapshot.get(&key).is_some();
         if !taken {
@@ -264,7 +266,8 @@ fn prepare(call: &mut Call, part: Part, ownership: Ownership, old: &Value, new: 
     if ownership == Ownership::Untracked {
         own(call, part, Some(old), new)?;
     }
-    admit(&Attributes { identity: &call.identity, row: &row, old: Some(old), new: Some(new), grace_period: None })
+    admit(&Attributes { identity: &call.identity, row: &row, old: Some(old), new: Some(new), grace_period: None })?;
+    escalation::check(&call.app.authorizer, &call.identity, &row, Some(old), new)
 }
 
 /// Whether anything but metadata and status differs: what `generation` counts.

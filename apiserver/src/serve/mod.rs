@@ -23,7 +23,7 @@ pub use local::Local;
 use crate::agents::Agents;
 use crate::app::App;
 use crate::auth::service_account::{ServiceAccounts, Signer};
-use crate::auth::{self, Tokens};
+use crate::auth::{self, Authorizer, Tokens};
 use crate::config::{Config, StartError};
 use crate::identity::Identity;
 use crate::kinds::{Kinds, Table};
@@ -52,6 +52,9 @@ impl Server {
         let kinds = Kinds::new(Table::builtin_with(config.patience));
         bootstrap::first_namespaces(&config.store, &kinds.current()).await?;
         bootstrap::first_storage_class(&config.store, &kinds.current()).await?;
+        bootstrap::see_to(&config.store, &kinds.current(), bootstrap::wanted()).await?;
+        let authorizer = Authorizer::default();
+        authorizer.rbac.refresh(&config.store.snapshot());
         let bind = |source| StartError::Bind { address: config.bind, source };
         let listener = TcpListener::bind(config.bind).await.map_err(bind)?;
         let address = listener.local_addr().map_err(bind)?;
@@ -60,6 +63,7 @@ impl Server {
             kinds,
             tokens,
             service_accounts,
+            authorizer,
             anonymous: Arc::new(Identity::anonymous()),
             metrics: Metrics::new(),
             fairness: Fairness::new(&config.limits),
@@ -74,6 +78,8 @@ impl Server {
         let tasks = TaskTracker::new();
         tasks.spawn(connection::accept(listener, tls, router.clone(), app.limits.slow_client(), app.stop.clone()));
         tasks.spawn(sweeper::run(app.clone()));
+        let following = app.clone();
+        tasks.spawn(async move { following.authorizer.rbac.follow(&following.store, &following.stop).await });
         tracing::info!(%address, "serving");
         Ok(Server { address, app, router, tasks })
     }

@@ -10,7 +10,7 @@ use crate::kinds::pod::validate::{grammar, required_text};
 use crate::kinds::spec::Spec;
 use crate::kinds::{Column, json};
 
-pub const GROUP: &str = "rbac.authorization.k8s.io";
+use crate::auth::rbac::GROUP;
 
 const ROLE_COLUMNS: &[Column] = &[Column::NAME, Column::new("Created At", "date", "", 0)];
 const BINDING_COLUMNS: &[Column] = &[
@@ -28,7 +28,6 @@ pub fn specs() -> Vec<Spec> {
         package: "rbac",
         namespaced,
         columns,
-        enforced: false,
         ..Spec::core(kind, plural, hooks)
     };
     let role = Declared {
