@@ -23,6 +23,7 @@ pub const NAMES: &[&str] = &[
     "persistentvolumeclaim-protection",
     "persistentvolume-protection",
     "ephemeral-volume",
+    "clusterrole-aggregation",
     "scheduler",
 ];
 

@@ -12,6 +12,7 @@
 
 mod authority;
 mod certificates;
+mod clusterrole;
 pub mod config;
 mod copies;
 mod deployment;
@@ -114,6 +115,7 @@ async fn work(
                     "persistentvolumeclaim-protection" => start::claim_protection(ground, stop).await,
                     "persistentvolume-protection" => start::volume_protection(ground, stop).await,
                     "ephemeral-volume" => start::ephemeral_volume(ground, stop).await,
+                    "clusterrole-aggregation" => start::clusterrole_aggregation(ground, stop).await,
                     "scheduler" => scheduler::run(scheduler, stop).await,
                     unknown => unreachable!("{unknown} is not in config::NAMES"),
                 }

@@ -7,10 +7,11 @@ use std::{
 
 use kube::Client;
 use parking_lot::Mutex;
-use timonier_client::{Object, ObjectKey, Runner, events::Recorder};
+use timonier_client::{Informer, Object, ObjectKey, Runner, events::Recorder, watch::Scope};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    clusterrole::{self, AggregatedRoles},
     copies::Copies,
     deployment::{self, Deployments},
     flags::NodeFlags,
@@ -160,6 +161,17 @@ pub async fn serviceaccount(ground: Arc<Ground>, shutdown: CancellationToken) {
                 queue.add(namespace.clone());
             }
         })
+        .run(shutdown)
+        .await;
+}
+
+pub async fn clusterrole_aggregation(ground: Arc<Ground>, shutdown: CancellationToken) {
+    let roles = Informer::new();
+    roles.start(ground.client.clone(), Scope::default(), shutdown.clone());
+    let of_changes = roles.clone();
+    Runner::new("clusterrole-aggregation", ground.client.clone(), Arc::new(AggregatedRoles { roles: roles.clone() }))
+        .primary(&roles, |role| role.aggregation_rule.is_some().then(|| role.meta().key()))
+        .watch(&roles, move |_, queue| clusterrole::aggregating(&of_changes).into_iter().for_each(|key| queue.add(key)))
         .run(shutdown)
         .await;
 }

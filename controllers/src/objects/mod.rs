@@ -3,6 +3,7 @@
 //! They are shared by all controllers of the process and never written back.
 
 mod certificate_request;
+mod cluster_role;
 mod condition;
 mod config_map;
 mod deployment;
@@ -15,6 +16,7 @@ mod service_account;
 mod storage;
 
 pub use certificate_request::CertificateRequest;
+pub use cluster_role::ClusterRole;
 pub use condition::{Condition, ConditionStatus, condition, whole_seconds};
 pub use config_map::ConfigMap;
 pub use deployment::{Deployment, DeploymentStatus, IntOrPercent};

@@ -7,3 +7,4 @@ mod garbage;
 mod harness;
 mod namespaces;
 mod nodes;
+mod roles;

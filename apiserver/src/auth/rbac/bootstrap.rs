@@ -51,8 +51,9 @@ fn rule(allows: &Allows) -> Rule {
 
 /// Of a role that takes in others: theirs, as the controller would write them.
 fn rules(role: &Role) -> Vec<Rule> {
-    let parts = ROLES.iter().filter(|part| role.aggregates && part.into == role.name).flat_map(rules);
-    role.allows.iter().map(rule).chain(parts).collect()
+    let mut parts: Vec<&Role> = ROLES.iter().filter(|part| role.aggregates && part.into == role.name).collect();
+    parts.sort_by_key(|part| part.name);
+    role.allows.iter().map(rule).chain(parts.into_iter().flat_map(rules)).collect()
 }
 
 fn label(into: &str) -> String {
