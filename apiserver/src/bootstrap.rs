@@ -1,12 +1,14 @@
 //! The first transaction of a cluster: its four namespaces. The uid of `kube-system` is the cluster's id. Then the default
-//! storage class, and what every cluster has at each start: roles and their bindings.
+//! storage class, and what every cluster has at each start: roles and their bindings, priority classes, API services.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use timonier_store::{CommitError, Condition, Key, Op, Snapshot, Store, Txn};
 
+use crate::apiservices;
 use crate::auth::rbac;
 use crate::config::StartError;
+use crate::kinds::groups::scheduling::SYSTEM_CLASSES;
 use crate::kinds::{Table, storageclass};
 use crate::object::{self, Object, meta};
 use crate::registry::keys;
@@ -86,8 +88,15 @@ pub struct Wanted {
 }
 
 /// All of them.
-pub fn wanted() -> Vec<Wanted> {
-    rbac::bootstrap::wanted()
+pub fn wanted(table: &Table) -> Vec<Wanted> {
+    let classes = SYSTEM_CLASSES.iter().map(|(name, value, description)| Wanted {
+        group: "scheduling.k8s.io",
+        plural: "priorityclasses",
+        object: json!({"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": name},
+            "value": value, "description": description}),
+        amend: |_, _| false,
+    });
+    rbac::bootstrap::wanted().into_iter().chain(classes).chain(apiservices::wanted(table)).collect()
 }
 
 /// So many objects are written in one transaction (etcd takes 128 operations).
@@ -137,6 +146,7 @@ fn see_to_one(wanted: &Wanted, snapshot: &Snapshot, table: &Table, txn: &mut Txn
         None => {
             let mut object = wanted.object.clone();
             row.hooks.default(&mut object);
+            row.hooks.prepare_create(&mut object);
             meta::set(&mut object, "uid", uuid::Uuid::new_v4().to_string());
             meta::set(&mut object, "creationTimestamp", meta::time(Timestamp::now()));
             if row.hooks.counts_generations() {

@@ -1,20 +1,26 @@
 //! What is filled into a new object after a look at others: Kubernetes' mutating admission.
 
+mod priority;
 mod service_account;
 
 use serde_json::Value;
+use timonier_api::status::Status;
 use timonier_store::Snapshot;
 
 use crate::kinds::{Row, json, metadata, persistentvolumeclaim, storageclass};
 use crate::object::Object;
 
-/// Completes a new object of a namespace. `snapshot` has all that was written before.
-pub fn complete(row: &Row, object: &mut Value, namespace: &str, snapshot: &Snapshot) {
+/// Completes a new object of a namespace, or says why there can be none. `snapshot` has all that was written before.
+pub fn complete(row: &Row, object: &mut Value, namespace: &str, snapshot: &Snapshot) -> Result<(), Status> {
     match (&*row.kind.group, &*row.kind.plural) {
         ("", "persistentvolumeclaims") => default_storage_class(object, snapshot),
-        ("", "pods") => service_account::complete(object, namespace, snapshot),
+        ("", "pods") => {
+            service_account::complete(object, namespace, snapshot);
+            priority::complete(object, snapshot)?;
+        }
         _ => {}
     }
+    Ok(())
 }
 
 /// A claim that names no class gets the default one; of several, the one made last.

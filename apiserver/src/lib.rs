@@ -14,6 +14,7 @@
 mod accept;
 mod admission;
 mod agents;
+mod apiservices;
 mod app;
 mod auth;
 mod backup;

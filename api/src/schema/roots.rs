@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use k8s_openapi::api::authorization;
-use k8s_openapi::api::{admissionregistration, discovery, networking, node};
+use k8s_openapi::api::{admissionregistration, discovery, flowcontrol, networking, node, resource};
 use k8s_openapi::api::{
     apps, authentication, autoscaling, certificates, coordination, core, events, rbac, scheduling, storage,
 };
@@ -65,6 +65,8 @@ pub(super) static ROOTS: &[Root] = &[
     listed::<coordination::v1::Lease>(),
     listed::<discovery::v1::EndpointSlice>(),
     listed::<events::v1::Event>(),
+    listed::<flowcontrol::v1::FlowSchema>(),
+    listed::<flowcontrol::v1::PriorityLevelConfiguration>(),
     listed::<networking::v1::IPAddress>(),
     listed::<networking::v1::Ingress>(),
     listed::<networking::v1::IngressClass>(),
@@ -75,6 +77,10 @@ pub(super) static ROOTS: &[Root] = &[
     listed::<rbac::v1::ClusterRoleBinding>(),
     listed::<rbac::v1::Role>(),
     listed::<rbac::v1::RoleBinding>(),
+    listed::<resource::v1::DeviceClass>(),
+    listed::<resource::v1::ResourceClaim>(),
+    listed::<resource::v1::ResourceClaimTemplate>(),
+    listed::<resource::v1::ResourceSlice>(),
     listed::<scheduling::v1::PriorityClass>(),
     listed::<storage::v1::CSIDriver>(),
     listed::<storage::v1::CSINode>(),

@@ -10,6 +10,7 @@ mod node;
 pub mod rbac;
 pub mod rules;
 pub mod service_account;
+pub mod signers;
 mod tokens;
 
 pub use attributes::Attributes;

@@ -19,6 +19,7 @@ use super::call::{Call, schema};
 use super::{delete, keys};
 use crate::admission::{Attributes, admit};
 use crate::auth::rbac::escalation;
+use crate::auth::signers;
 use crate::completion::complete;
 use crate::kinds::{Row, Subresource};
 use crate::object::{self, Object, meta};
@@ -85,7 +86,7 @@ pub async fn create(call: &mut Call, mut object: Value, ownership: Ownership) ->
     row.hooks.default(&mut object);
     row.hooks.prepare_create(&mut object);
     row.hooks.created_by(&mut object, &call.identity);
-    complete(&row, &mut object, call.namespace(), &snapshot);
+    complete(&row, &mut object, call.namespace(), &snapshot)?;
     if counts_generations(&row) {
         meta::set(&mut object, "generation", 1);
     }
@@ -267,6 +268,7 @@ fn prepare(call: &mut Call, part: Part, ownership: Ownership, old: &Value, new: 
         own(call, part, Some(old), new)?;
     }
     admit(&Attributes { identity: &call.identity, row: &row, old: Some(old), new: Some(new), grace_period: None })?;
+    signers::check(&call.app.authorizer, &call.identity, &row, part.subresource(), old, new)?;
     escalation::check(&call.app.authorizer, &call.identity, &row, Some(old), new)
 }
 

@@ -29,7 +29,7 @@ use crate::identity::Identity;
 use crate::kinds::{Kinds, Table};
 use crate::limits::{Fairness, Watches};
 use crate::metrics::{self, Metrics};
-use crate::{backup, bootstrap, discovery, health, history, openapi, registry, request, respond, sweeper};
+use crate::{apiservices, backup, bootstrap, discovery, health, history, openapi, registry, request, respond, sweeper};
 
 /// How long requests in flight may take to finish once a server drains.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -52,7 +52,7 @@ impl Server {
         let kinds = Kinds::new(Table::builtin_with(config.patience));
         bootstrap::first_namespaces(&config.store, &kinds.current()).await?;
         bootstrap::first_storage_class(&config.store, &kinds.current()).await?;
-        bootstrap::see_to(&config.store, &kinds.current(), bootstrap::wanted()).await?;
+        bootstrap::see_to(&config.store, &kinds.current(), bootstrap::wanted(&kinds.current())).await?;
         let authorizer = Authorizer::default();
         authorizer.rbac.refresh(&config.store.snapshot());
         let bind = |source| StartError::Bind { address: config.bind, source };
@@ -78,6 +78,7 @@ impl Server {
         let tasks = TaskTracker::new();
         tasks.spawn(connection::accept(listener, tls, router.clone(), app.limits.slow_client(), app.stop.clone()));
         tasks.spawn(sweeper::run(app.clone()));
+        tasks.spawn(apiservices::follow(app.clone()));
         let following = app.clone();
         tasks.spawn(async move { following.authorizer.rbac.follow(&following.store, &following.stop).await });
         tracing::info!(%address, "serving");

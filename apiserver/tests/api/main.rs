@@ -20,6 +20,7 @@ mod past;
 mod protobuf;
 mod protocols;
 mod reviews;
+mod roles;
 mod subresources;
 mod tables;
 mod tokens;

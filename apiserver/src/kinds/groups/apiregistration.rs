@@ -1,5 +1,6 @@
 //! `apiregistration.k8s.io`: who serves which group and version. This server serves its own; another's is stored, and not asked.
 
+use jiff::Timestamp;
 use serde_json::Value;
 use timonier_api::field::{FieldError, Path};
 use timonier_api::names;
@@ -8,6 +9,7 @@ use crate::kinds::declared::Declared;
 use crate::kinds::pod::validate::{grammar, required_text};
 use crate::kinds::spec::Spec;
 use crate::kinds::{Column, Subresource, json, metadata};
+use crate::object::meta;
 
 const COLUMNS: &[Column] = &[Column::NAME, Column::text("Service"), Column::text("Available"), Column::AGE];
 
@@ -18,6 +20,8 @@ pub fn specs() -> Vec<Spec> {
         default: |o| {
             if let Some(service) = o.pointer_mut("/spec/service").filter(|service| service.is_object()) {
                 json::fill_int(service, "port", 443);
+            } else if !json::has(json::get(o, "status"), "conditions") {
+                available_here(o);
             }
         },
         validate,
@@ -43,6 +47,15 @@ pub fn specs() -> Vec<Spec> {
 /// Whether this server itself serves it.
 pub fn is_local(o: &Value) -> bool {
     !json::has(json::get(o, "spec"), "service")
+}
+
+/// What this server serves itself is there as long as it is.
+fn available_here(o: &mut Value) {
+    if let Some(status) = json::object_mut(o, "status") {
+        let condition = serde_json::json!({"type": "Available", "status": "True", "reason": "Local",
+            "message": "Local APIServices are always available", "lastTransitionTime": meta::time(Timestamp::now())});
+        json::set(status, "conditions", vec![condition]);
+    }
 }
 
 fn service_words(o: &Value) -> String {

@@ -3,11 +3,13 @@
 mod admission;
 mod apiregistration;
 mod discovery;
+mod flowcontrol;
 mod grammar;
 mod networking;
 mod node;
 mod rbac;
-mod scheduling;
+mod resource;
+pub mod scheduling;
 mod storage;
 
 use super::spec::Spec;
@@ -17,9 +19,11 @@ pub fn specs() -> Vec<Spec> {
         admission::specs(),
         apiregistration::specs(),
         discovery::specs(),
+        flowcontrol::specs(),
         networking::specs(),
         node::specs(),
         rbac::specs(),
+        resource::specs(),
         scheduling::specs(),
         storage::specs(),
     ]

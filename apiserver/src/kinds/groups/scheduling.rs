@@ -56,7 +56,6 @@ pub fn specs() -> Vec<Spec> {
         short_names: &["pc"],
         namespaced: false,
         columns: COLUMNS,
-        enforced: false,
         ..Spec::core("PriorityClass", "priorityclasses", hooks)
     }]
 }

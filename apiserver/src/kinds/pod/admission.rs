@@ -1,13 +1,9 @@
-//! What Kubernetes' standard admission adds to a pod: an account, a priority, and some patience with its node.
+//! What Kubernetes' standard admission adds to a pod without a look at others: an account, and some patience with its node.
 
 use serde_json::{Value, json};
 
 use super::{Patience, defaults, is_mirror};
 use crate::kinds::json;
-
-/// The priority classes that every cluster has.
-pub const SYSTEM_CLASSES: [(&str, i64); 2] =
-    [("system-cluster-critical", 2_000_000_000), ("system-node-critical", 2_000_001_000)];
 
 /// Admission of a new pod.
 pub fn mutate(o: &mut Value, patience: Patience) {
@@ -20,10 +16,6 @@ pub fn mutate(o: &mut Value, patience: Patience) {
         json::fill_text(spec, "serviceAccountName", "default");
     }
     defaults::both_account_names(spec);
-    let class = json::text(spec, "priorityClassName");
-    let priority = SYSTEM_CLASSES.iter().find(|(name, _)| *name == class);
-    json::set(spec, "priority", priority.map_or(0, |(_, priority)| *priority));
-    json::fill_text(spec, "preemptionPolicy", "PreemptLowerPriority");
     tolerate_node_troubles(spec, patience);
 }
 

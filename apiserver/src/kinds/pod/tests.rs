@@ -47,8 +47,8 @@ fn a_bare_pod_gets_everything_that_kubectl_shows() {
             "spec": {
                 "containers": [{"name": "c", "image": "web:1", "imagePullPolicy": "IfNotPresent", "resources": {},
                     "terminationMessagePath": "/dev/termination-log", "terminationMessagePolicy": "File"}],
-                "dnsPolicy": "ClusterFirst", "enableServiceLinks": true, "preemptionPolicy": "PreemptLowerPriority",
-                "priority": 0, "restartPolicy": "Always", "schedulerName": "default-scheduler", "securityContext": {},
+                "dnsPolicy": "ClusterFirst", "enableServiceLinks": true,
+                "restartPolicy": "Always", "schedulerName": "default-scheduler", "securityContext": {},
                 "serviceAccount": "default", "serviceAccountName": "default", "terminationGracePeriodSeconds": 30,
                 "tolerations": [
                     {"key": "node.kubernetes.io/not-ready", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300},
@@ -170,8 +170,6 @@ fn own_tolerations_replace_the_five_minutes() {
 fn an_account_may_be_named_either_way() {
     let o = created(pod(json!({"serviceAccount": "robot"})));
     assert_eq!((&o["spec"]["serviceAccount"], &o["spec"]["serviceAccountName"]), (&json!("robot"), &json!("robot")));
-    let critical = created(pod(json!({"priorityClassName": "system-node-critical"})));
-    assert_eq!(critical["spec"]["priority"], 2_000_001_000);
 }
 
 #[test]

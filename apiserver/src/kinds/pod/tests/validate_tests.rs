@@ -81,7 +81,10 @@ fn the_spec_itself_is_checked() {
         ),
         (pod(json!({"imagePullSecrets": [{}]})), "spec.imagePullSecrets[0].name: Required value"),
         (pod(json!({"hostAliases": [{"ip": "x"}]})), "spec.hostAliases[0].ip: Invalid value: \"x\""),
-        (pod(json!({"priorityClassName": "mine"})), "spec.priorityClassName: Not found: \"mine\""),
+        (
+            pod(json!({"preemptionPolicy": "Always"})),
+            "spec.preemptionPolicy: Unsupported value: \"Always\": supported values: \"Never\", \"PreemptLowerPriority\"",
+        ),
         (pod(json!({"securityContext": {"runAsUser": -1}})), "spec.securityContext.runAsUser: Invalid value: -1"),
         (
             pod(json!({"nodeName": "n", "schedulingGates": [{"name": "a"}]})),

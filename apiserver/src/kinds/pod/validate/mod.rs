@@ -6,7 +6,6 @@ use serde_json::Value;
 use timonier_api::field::{FieldError, Path};
 use timonier_api::names;
 
-use super::admission::SYSTEM_CLASSES;
 use crate::kinds::{json, metadata};
 
 mod containers;
@@ -51,7 +50,11 @@ pub fn pod_spec(spec: &Value, path: &Path, of: Of, errors: &mut Errors) {
             errors.push(FieldError::invalid(&path, seconds, message));
         }
     }
-    priority(spec, path, of, errors);
+    optional_choice(spec, "preemptionPolicy", &["Never", "PreemptLowerPriority"], path, errors);
+    let class = json::text(spec, "priorityClassName");
+    if !class.is_empty() {
+        grammar(class, names::dns1123_subdomain(class), &path.child("priorityClassName"), errors);
+    }
 }
 
 fn account_and_node(spec: &Value, path: &Path, errors: &mut Errors) {
@@ -84,16 +87,6 @@ fn account_and_node(spec: &Value, path: &Path, errors: &mut Errors) {
     if !gates.is_empty() && !json::text(spec, "nodeName").is_empty() {
         let detail = "cannot be set until all schedulingGates have been cleared";
         errors.push(FieldError::forbidden(&path.child("nodeName"), detail));
-    }
-}
-
-fn priority(spec: &Value, path: &Path, of: Of, errors: &mut Errors) {
-    optional_choice(spec, "preemptionPolicy", &["Never", "PreemptLowerPriority"], path, errors);
-    let class = json::text(spec, "priorityClassName");
-    let known = SYSTEM_CLASSES.iter().any(|(name, _)| *name == class);
-    if of == Of::Pod && !class.is_empty() && !known {
-        let path = path.child("priorityClassName");
-        errors.push(FieldError::not_found(&path, class));
     }
 }
 
