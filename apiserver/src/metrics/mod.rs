@@ -167,9 +167,10 @@ pub async fn layer(State(app): State<Arc<App>>, request: Request, next: Next) ->
 
 /// The span of a request, which goes on where its client's is.
 fn begin(request: &Request, of: &Asked) -> Span {
+    let space = if of.served.resource.is_empty() { "" } else { " " };
     span!(
         "request",
-        otel.name = %format_args!("{} {}", of.verb, of.served.resource),
+        otel.name = %format_args!("{}{space}{}", of.verb, of.served.resource),
         otel.kind = "server",
         traceparent = context::of(request.headers()),
         http.request.method = request.method().as_str(),

@@ -12,7 +12,7 @@ use crate::object::Object;
 /// The row of one object. What it carries of the object is the client's choice (`includeObject`).
 pub fn row(call: &Call, object: &Object, revision: Revision) -> Result<Value, Status> {
     let stored = object.value_at(revision)?;
-    let cells = call.storage.hooks.cells(&stored, Timestamp::now());
+    let cells = call.storage.hooks.cells(&stored, today(call));
     let mut row = json!({"cells": cells});
     match call.query.get("includeObject") {
         Some("None") => {}
@@ -20,6 +20,14 @@ pub fn row(call: &Call, object: &Object, revision: Revision) -> Result<Value, St
         _ => row["object"] = shape::metadata_only(&stored),
     }
     Ok(row)
+}
+
+/// When ages are told for: of what was, as old as it was then.
+fn today(call: &Call) -> Timestamp {
+    let then = call.query.get("resourceVersion").filter(|_| call.query.get("resourceVersionMatch") == Some("Exact"));
+    let revision = then.and_then(|revision| revision.parse().ok()).map(Revision);
+    let moment = revision.and_then(|revision| call.app.store.moment_of(revision));
+    moment.and_then(|moment| Timestamp::try_from(moment.time).ok()).unwrap_or_else(Timestamp::now)
 }
 
 /// The whole Table; without `header` the columns are not explained again.

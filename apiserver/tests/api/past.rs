@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use timonier_store::{Options, Revision, Store, StoreUrl};
 
 use crate::fixture::{As, Client, Cluster, Protocol};
+use crate::tables::TABLE;
 use crate::{CONFIG_MAPS, config_map};
 
 fn revision(object: &Value) -> u64 {
@@ -41,6 +42,25 @@ async fn an_object_can_be_read_as_it_was() {
     for gone in [created - 1, deleted] {
         let (code, reason, message) = admin.get(&exact(&path, gone)).await.refused();
         assert_eq!((code, &*reason, &*message), (404, "NotFound", "configmaps \"c\" not found"));
+    }
+}
+
+#[tokio::test]
+async fn what_was_is_as_old_as_it_was_then() {
+    let cluster = Cluster::start().await;
+    let admin = cluster.admin();
+    let created = revision(&admin.post(CONFIG_MAPS, &config_map("c")).await.ok());
+    let age = async |path: &str| {
+        let table = admin.send(http::Method::GET, path, &[TABLE], "").await.ok();
+        let cells = table["rows"][0]["cells"].as_array().cloned().unwrap_or_default();
+        let age = cells.last().and_then(|age| age.as_str()?.strip_suffix('s')?.parse::<u64>().ok());
+        age.unwrap_or_else(|| panic!("an age in seconds: {table}"))
+    };
+    while age(CONFIG_MAPS).await < 3 {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    for path in [CONFIG_MAPS, &format!("{CONFIG_MAPS}/c")] {
+        assert!(age(&exact(path, created)).await < 3, "{path}");
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use crate::fixture::Cluster;
 use crate::{CONFIG_MAPS, config_map};
 
-const TABLE: (&str, &str) = ("accept", "application/json;as=Table;v=v1;g=meta.k8s.io,application/json");
+pub const TABLE: (&str, &str) = ("accept", "application/json;as=Table;v=v1;g=meta.k8s.io,application/json");
 const METADATA: (&str, &str) = ("accept", "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io");
 
 fn columns(table: &Value) -> Vec<&str> {
