@@ -33,10 +33,11 @@ test: ## install what is missing and run every test: unit, store, API, end to en
 	$(CARGO) test --locked --workspace
 
 crash: export KILLS ?= 500
-crash: ## kill an API server under load again and again, and look that nothing is lost: KILLS=500
+crash: ## kill an API server under load again and again, and look that nothing is lost (KILLS=500); then flip every byte
 	@tools/setup build
 	$(CARGO) build --locked -p timonier-apiserver -p timonier-ctl --bins
 	$(CARGO) test --locked -p timonier-tests --test crash -- --nocapture
+	TIMONIER_DAMAGE=every $(CARGO) test --locked -p timonier-store --test damage -- --nocapture
 
 # The Engine has no way out of its network namespace: what the tests need is built before. Twice, since the Engine keeps
 # images in either of two ways.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use suite::place::{Directory, Place};
 use suite::{churn, put, put_tagged, write};
-use timonier_store::{OpenError, Options, Revision, Store, StoreUrl};
+use timonier_store::{OpenError, Options, ReadError, Revision, Store, StoreUrl, WatchEnd};
 
 /// A store with a checkpoint, several log files and history before the checkpoint.
 async fn make(place: &Directory) -> Vec<String> {
@@ -61,6 +61,13 @@ async fn open(dir: &Path) -> Result<Store, OpenError> {
     Store::open(&StoreUrl::File(dir.to_owned()), Options::default()).await
 }
 
+/// Every byte of the small files, and every so many of the others: all kinds of places. `TIMONIER_DAMAGE=every` asks for
+/// every byte of all.
+fn step(length: usize, step: usize) -> usize {
+    let every = std::env::var("TIMONIER_DAMAGE").is_ok_and(|asked| asked == "every");
+    if every || length < 200 { 1 } else { step }
+}
+
 /// The file that the error is about.
 fn culprit(error: &OpenError) -> Option<PathBuf> {
     match error {
@@ -80,9 +87,7 @@ async fn a_byte_flipped_anywhere_is_a_named_error() {
     assert!(names.iter().filter(|name| name.ends_with(".seg")).count() > 3, "{names:?}");
     for name in &names {
         let intact = fs::read(dir.join(name)).unwrap();
-        // Every byte of the small files, and every seventh of the others: all kinds of places.
-        let step = if intact.len() < 200 { 1 } else { 7 };
-        for at in (0..intact.len()).step_by(step) {
+        for at in (0..intact.len()).step_by(step(intact.len(), 7)) {
             let mut flipped = intact.clone();
             flipped[at] ^= 1 << (at % 8);
             fs::write(dir.join(name), &flipped).unwrap();
@@ -106,8 +111,7 @@ async fn a_file_cut_anywhere_or_missing_is_a_named_error() {
     copy(&place.path(), &dir);
     for name in names(&dir) {
         let intact = fs::read(dir.join(&name)).unwrap();
-        let step = if intact.len() < 200 { 1 } else { 13 };
-        for length in (0..intact.len()).step_by(step) {
+        for length in (0..intact.len()).step_by(step(intact.len(), 13)) {
             fs::write(dir.join(&name), &intact[..length]).unwrap();
             match open(&dir).await {
                 Err(error) => assert!(culprit(&error).is_some(), "{error}"),
@@ -123,6 +127,61 @@ async fn a_file_cut_anywhere_or_missing_is_a_named_error() {
         fs::write(dir.join(&name), &intact).unwrap();
     }
     open(&dir).await.expect("repaired");
+}
+
+/// Puts something in a file's place of which the system refuses to read a byte.
+fn make_unreadable(file: &Path, aside: &Path) {
+    fs::rename(file, aside).unwrap();
+    fs::create_dir(file).unwrap();
+}
+
+fn make_readable(file: &Path, aside: &Path) {
+    fs::remove_dir(file).unwrap();
+    fs::rename(aside, file).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_fails_to_read_a_file_is_a_named_error_and_no_damage() {
+    let place = Directory::new();
+    let contents = make(&place).await;
+    let work = tempfile::tempdir().unwrap();
+    let dir = work.path().join("copy");
+    copy(&place.path(), &dir);
+    for name in names(&dir) {
+        let file = dir.join(&name);
+        // Outside the directory, where it would be a foreign file.
+        let aside = work.path().join("aside");
+        make_unreadable(&file, &aside);
+        match open(&dir).await.err() {
+            Some(OpenError::Io { path, .. }) => assert_eq!(path, file),
+            other => panic!("{name}: {other:?}"),
+        }
+        make_readable(&file, &aside);
+    }
+    let store = open(&dir).await.expect("nothing was lost");
+    assert_eq!(suite::history::contents(&store.snapshot()), contents);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn history_that_cannot_be_read_stops_neither_writes_nor_reads_of_what_is_there() {
+    let place = Directory::new();
+    let options = Options { segment_bytes: 1000, tail_events: 4, ..Options::default() };
+    let store = place.open_with(options).await;
+    let first = write(&store, vec![put("a", "first")]).await;
+    churn(&store, "b", 60).await;
+    let file = names(&place.path()).into_iter().find(|name| name.ends_with(".seg")).expect("a log file");
+    let file = place.path().join(file);
+    let aside = place.path().with_extension("aside");
+    make_unreadable(&file, &aside);
+    let Err(ReadError::Unavailable(problem)) = store.at(first).await else { panic!("{} was read", file.display()) };
+    assert!(problem.contains(&*file.to_string_lossy()), "{problem}");
+    let mut late = store.watch(first, suite::everything()).expect("a watch");
+    assert!(matches!(late.next().await, Err(WatchEnd::Failed(ReadError::Unavailable(_)))));
+    write(&store, vec![put("c", "later")]).await;
+    assert!(store.snapshot().get("a").is_some() && store.snapshot().get("c").is_some());
+    make_readable(&file, &aside);
+    assert!(store.at(first).await.expect("readable again").get("a").is_some());
+    store.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
