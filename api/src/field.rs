@@ -166,6 +166,11 @@ impl FieldError {
         Self::new(ErrorKind::Invalid, path, Some(value.into()), detail)
     }
 
+    /// What is wrong with a field as a whole: its value is not shown.
+    pub fn invalid_as_a_whole(path: &Path, detail: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Invalid, path, None, detail)
+    }
+
     pub fn type_invalid(path: &Path, value: impl Into<Value>, detail: impl Into<String>) -> Self {
         Self::new(ErrorKind::TypeInvalid, path, Some(value.into()), detail)
     }

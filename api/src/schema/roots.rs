@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use k8s_openapi::api::authorization;
 use k8s_openapi::api::{admissionregistration, discovery, flowcontrol, networking, node, resource};
 use k8s_openapi::api::{
-    apps, authentication, autoscaling, certificates, coordination, core, events, rbac, scheduling, storage,
+    apps, authentication, autoscaling, batch, certificates, coordination, core, events, policy, rbac, scheduling,
+    storage,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta;
 use k8s_openapi::apimachinery::pkg::runtime::RawExtension;
@@ -42,13 +43,19 @@ pub(super) struct Gvk {
 
 /// Kinds with lists, in groups; then kinds without; then parts.
 pub(super) static ROOTS: &[Root] = &[
+    listed::<core::v1::ComponentStatus>(),
     listed::<core::v1::ConfigMap>(),
+    listed::<core::v1::Endpoints>(),
     listed::<core::v1::Event>(),
+    listed::<core::v1::LimitRange>(),
     listed::<core::v1::Namespace>(),
     listed::<core::v1::Node>(),
     listed::<core::v1::PersistentVolume>(),
     listed::<core::v1::PersistentVolumeClaim>(),
     listed::<core::v1::Pod>(),
+    listed::<core::v1::PodTemplate>(),
+    listed::<core::v1::ReplicationController>(),
+    listed::<core::v1::ResourceQuota>(),
     listed::<core::v1::Secret>(),
     listed::<core::v1::Service>(),
     listed::<core::v1::ServiceAccount>(),
@@ -59,8 +66,15 @@ pub(super) static ROOTS: &[Root] = &[
     listed::<admissionregistration::v1::ValidatingAdmissionPolicyBinding>(),
     listed::<admissionregistration::v1::ValidatingWebhookConfiguration>(),
     listed::<apiregistration::v1::APIService>(),
+    listed::<apps::v1::ControllerRevision>(),
+    listed::<apps::v1::DaemonSet>(),
     listed::<apps::v1::Deployment>(),
     listed::<apps::v1::ReplicaSet>(),
+    listed::<apps::v1::StatefulSet>(),
+    listed::<autoscaling::v1::HorizontalPodAutoscaler>(),
+    listed::<autoscaling::v2::HorizontalPodAutoscaler>(),
+    listed::<batch::v1::CronJob>(),
+    listed::<batch::v1::Job>(),
     listed::<certificates::v1::CertificateSigningRequest>(),
     listed::<coordination::v1::Lease>(),
     listed::<discovery::v1::EndpointSlice>(),
@@ -73,6 +87,7 @@ pub(super) static ROOTS: &[Root] = &[
     listed::<networking::v1::NetworkPolicy>(),
     listed::<networking::v1::ServiceCIDR>(),
     listed::<node::v1::RuntimeClass>(),
+    listed::<policy::v1::PodDisruptionBudget>(),
     listed::<rbac::v1::ClusterRole>(),
     listed::<rbac::v1::ClusterRoleBinding>(),
     listed::<rbac::v1::Role>(),
@@ -91,6 +106,7 @@ pub(super) static ROOTS: &[Root] = &[
     single::<core::v1::Binding>(),
     single::<authentication::v1::TokenRequest>(),
     single::<autoscaling::v1::Scale>(),
+    single::<policy::v1::Eviction>(),
     single::<authentication::v1::SelfSubjectReview>(),
     single::<authentication::v1::TokenReview>(),
     single::<authorization::v1::LocalSubjectAccessReview>(),

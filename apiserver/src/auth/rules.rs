@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::rbac::Rule;
 use super::{Attributes, Authorizer, node};
-use crate::discovery::{subresource, verbs};
+use crate::discovery::subresource;
 use crate::identity::{Identity, MASTERS};
 use crate::kinds::Table;
 
@@ -36,7 +36,7 @@ fn of_node(node: &str, namespace: &str, table: &Table) -> Vec<Value> {
     for row in table.rows() {
         let kind = &row.kind;
         let of_subresources = row.subresources.iter().map(|sub| (sub.name(), subresource(row, *sub).1.to_vec()));
-        for (subresource, verbs) in [("", verbs(row))].into_iter().chain(of_subresources) {
+        for (subresource, verbs) in [("", row.verbs.to_vec())].into_iter().chain(of_subresources) {
             let mut asked = Attributes {
                 is_resource: true,
                 group: &kind.group,

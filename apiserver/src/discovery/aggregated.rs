@@ -3,7 +3,7 @@
 use http::{HeaderMap, header};
 use serde_json::{Value, json};
 
-use super::{subresource, verbs};
+use super::subresource;
 use crate::kinds::{Row, Table};
 
 /// The version of the aggregated form that the client prefers to the plain one, if any.
@@ -76,7 +76,7 @@ fn resource(row: &Row) -> Value {
         "responseKind": {"group": kind.group, "version": kind.version, "kind": kind.kind},
         "scope": if kind.namespaced { "Namespaced" } else { "Cluster" },
         "singularResource": kind.singular,
-        "verbs": verbs(row),
+        "verbs": row.verbs,
     });
     if !kind.short_names.is_empty() {
         resource["shortNames"] = json!(kind.short_names);

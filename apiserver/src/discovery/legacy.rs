@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
-use super::{subresource, verbs};
+use super::subresource;
 use crate::kinds::{Row, Table};
 
 /// The named groups, in the order of the table, each once.
@@ -74,7 +74,7 @@ fn resources(row: &Row) -> Vec<Value> {
     let kind = &row.kind;
     let mut main = json!({
         "name": kind.plural, "singularName": kind.singular, "namespaced": kind.namespaced, "kind": kind.kind,
-        "verbs": verbs(row),
+        "verbs": row.verbs,
     });
     if !kind.short_names.is_empty() {
         main["shortNames"] = json!(kind.short_names);

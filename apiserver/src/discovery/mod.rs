@@ -125,19 +125,6 @@ fn tagged(headers: &HeaderMap, version: &'static str, document: &Value) -> Respo
     response
 }
 
-/// The verbs of a kind.
-pub fn verbs(row: &Row) -> Vec<&'static str> {
-    if row.is_virtual() {
-        return vec!["create"];
-    }
-    let mut verbs = vec!["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
-    if row.has(Subresource::Finalize) {
-        // Namespaces are deleted one by one.
-        verbs.retain(|verb| *verb != "deletecollection");
-    }
-    verbs
-}
-
 /// Kind and verbs of a subresource: group, version, kind.
 pub fn subresource(row: &Row, subresource: Subresource) -> ((String, String, String), &'static [&'static str]) {
     let own = (row.kind.group.clone(), row.kind.version.clone(), row.kind.kind.clone());

@@ -7,6 +7,7 @@ use super::Subresource::{
     Approval, Attach, Binding, EphemeralContainers, Eviction, Exec, Finalize, Log, PortForward, Proxy, Resize, Scale,
     Status, Token,
 };
+use super::groups;
 use super::spec::Spec;
 use super::{
     Row, certificatesigningrequest, configmap, deployment, event, groups, lease, namespace, node, persistentvolume,
@@ -38,12 +39,14 @@ pub fn rows(patience: pod::Patience) -> Vec<Row> {
         namespaced: false,
         ..Spec::core(kind, plural, review)
     };
-    let specs = vec![
+    let mut specs = vec![
         Spec {
             short_names: &["ns"],
             namespaced: false,
             columns: namespace::COLUMNS,
             subresources: &[Status, Finalize],
+            // Namespaces are deleted one by one.
+            verbs: &["create", "delete", "get", "list", "patch", "update", "watch"],
             ..Spec::core("Namespace", "namespaces", namespace::Namespace)
         },
         Spec {
@@ -143,5 +146,6 @@ pub fn rows(patience: pod::Patience) -> Vec<Row> {
         identity("SelfSubjectReview", "selfsubjectreviews", Review::SelfSubject),
         identity("TokenReview", "tokenreviews", Review::Token),
     ];
-    specs.into_iter().chain(groups::specs()).map(Spec::row).collect()
+    specs.extend(groups::specs());
+    specs.into_iter().map(Spec::row).collect()
 }

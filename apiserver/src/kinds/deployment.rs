@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use timonier_api::field::{FieldError, Path};
-use timonier_api::names;
 
 use super::pod::validate::not_negative;
-use super::{Column, Hooks, json, metadata, pod, workload};
+use super::workload::{amount, at_most_all, number_or_percent};
+use super::{Column, Hooks, json, metadata, workload};
 
 pub struct Deployment;
 
@@ -51,7 +51,7 @@ impl Hooks for Deployment {
     fn validate(&self, o: &Value) -> Vec<FieldError> {
         let (spec, path) = (json::get(o, "spec"), Path::new("spec"));
         let mut errors = vec![];
-        workload::validate(spec, &path, &mut errors);
+        workload::validate(spec, &path, "deployment", &mut errors);
         strategy(json::get(spec, "strategy"), &path.child("strategy"), &mut errors);
         not_negative(spec, &["revisionHistoryLimit", "progressDeadlineSeconds"], &path, &mut errors);
         let least = json::int(spec, "minReadySeconds").unwrap_or(0);
@@ -69,14 +69,7 @@ impl Hooks for Deployment {
     fn validate_status_update(&self, new: &Value, old: &Value) -> Vec<FieldError> {
         let counts = ["updatedReplicas", "readyReplicas", "availableReplicas"];
         let mut errors = workload::validate_status(new, &counts);
-        let collisions = |o| json::int(json::get(o, "status"), "collisionCount");
-        if let Some(before) = collisions(old)
-            && collisions(new).unwrap_or(0) < before
-        {
-            let path = Path::new("status").child("collisionCount");
-            let value = json::at(new, &["status", "collisionCount"]).clone();
-            errors.push(FieldError::invalid(&path, value, "cannot be decremented"));
-        }
+        workload::collisions(new, old, &mut errors);
         errors
     }
 
@@ -95,8 +88,7 @@ impl Hooks for Deployment {
     }
 
     fn warnings(&self, o: &Value) -> Vec<String> {
-        let spec = json::at(o, &["spec", "template", "spec"]);
-        pod::warnings_of_spec(spec, "spec.template.spec")
+        workload::warnings(o)
     }
 }
 
@@ -115,11 +107,7 @@ fn strategy(strategy: &Value, path: &Path, errors: &mut Vec<FieldError>) {
                 let detail = "may not be 0 when `maxSurge` is 0";
                 errors.push(FieldError::invalid(&path, unavailable.clone(), detail));
             }
-            if unavailable.is_string() && amount(unavailable).is_some_and(|n| n > 100) {
-                let path = rolling_path.child("maxUnavailable");
-                let detail = "must not be greater than 100%";
-                errors.push(FieldError::invalid(&path, unavailable.clone(), detail));
-            }
+            at_most_all(unavailable, &rolling_path.child("maxUnavailable"), errors);
         }
         "Recreate" if rolling.is_object() => {
             let detail = "may not be specified when strategy `type` is 'Recreate'";
@@ -131,25 +119,6 @@ fn strategy(strategy: &Value, path: &Path, errors: &mut Vec<FieldError>) {
             errors.push(FieldError::not_supported(path, shown, &["Recreate", "RollingUpdate"]));
         }
     }
-}
-
-/// The number in `3` or `30%`.
-fn amount(value: &Value) -> Option<i64> {
-    match value {
-        Value::String(text) => text.strip_suffix('%')?.parse().ok(),
-        other => other.as_i64(),
-    }
-}
-
-fn number_or_percent(value: &Value, path: &Path, errors: &mut Vec<FieldError>) {
-    let found = match value {
-        Value::String(text) => names::percent(text),
-        other if other.as_i64().is_some_and(|n| n < 0) => {
-            vec!["must be greater than or equal to 0".to_owned()]
-        }
-        _ => vec![],
-    };
-    errors.extend(found.into_iter().map(|message| FieldError::invalid(path, value.clone(), message)));
 }
 
 #[cfg(test)]

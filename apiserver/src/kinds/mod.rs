@@ -49,6 +49,12 @@ pub struct Row {
     pub kind: Kind,
     /// Where objects are kept; two served kinds may share it (the two faces of an Event).
     pub storage: GroupResource,
+    /// The version in which they are kept.
+    pub storage_version: String,
+    /// Whether `metadata.generation` counts specs, so that a status can say which one it is about.
+    pub generations: bool,
+    /// What may be done with its objects: all of [`Row::ALL_VERBS`], or less.
+    pub verbs: Cow<'static, [&'static str]>,
     pub columns: Cow<'static, [Column]>,
     pub subresources: Cow<'static, [Subresource]>,
     pub hooks: Arc<dyn Hooks>,
@@ -160,6 +166,9 @@ pub trait Hooks: Send + Sync {
     /// Writes down who created it; whoever did cannot say otherwise.
     fn created_by(&self, _o: &mut Value, _by: &Identity) {}
 
+    /// Adds what follows from its name, which is known now. `before`: the name that it had, if one was tried and taken.
+    fn named(&self, _o: &mut Value, _before: &str) {}
+
     /// Keeps what an update may not touch (status).
     fn prepare_update(&self, _new: &mut Value, _old: &Value) {}
 
@@ -246,11 +255,26 @@ pub trait Hooks: Send + Sync {
         false
     }
 
+    /// Where its objects come from.
+    fn origin(&self) -> Origin {
+        Origin::Store
+    }
+
     /// From the served to the stored form.
     fn to_storage(&self, _o: &mut Value) {}
 
     /// From the stored to the served form.
     fn to_served(&self, _o: &mut Value) {}
+}
+
+/// Where objects of a kind come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    Store,
+    /// From nowhere: one that is created binds the pod of its name.
+    Binding,
+    /// From a look at the parts of the cluster.
+    Components,
 }
 
 /// For kinds that need nothing but their data.
@@ -259,6 +283,11 @@ pub struct Plain;
 impl Hooks for Plain {}
 
 impl Row {
+    pub const ALL_VERBS: &'static [&'static str] =
+        &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+    /// Of kinds that are answered when they are created, and never kept.
+    pub const ASKED: &'static [&'static str] = &["create"];
+
     /// Keys of this kind start with this and a slash: `pods`, `deployments.apps`.
     pub fn storage_prefix(&self) -> String {
         self.storage.to_string()
@@ -266,12 +295,18 @@ impl Row {
 
     /// Whether served and stored form differ.
     pub fn converts(&self) -> bool {
-        self.storage.group != self.kind.group || self.storage.resource != self.kind.plural
+        self.storage.group != self.kind.group
+            || self.storage.resource != self.kind.plural
+            || self.storage_version != self.kind.version
     }
 
-    /// Whether its objects are answered rather than kept: such a kind has `create` and nothing else.
-    pub fn is_virtual(&self) -> bool {
-        self.hooks.review().is_some()
+    pub fn may(&self, verb: &str) -> bool {
+        self.verbs.contains(&verb)
+    }
+
+    /// Whether objects of this kind are kept at all.
+    pub fn is_kept(&self) -> bool {
+        self.may("update")
     }
 
     pub fn has(&self, subresource: Subresource) -> bool {

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 use timonier_api::field::{FieldError, Path};
 
-use super::{Column, Hooks, json, metadata, pod, workload};
+use super::{Column, Hooks, json, metadata, workload};
 
 pub struct ReplicaSet;
 
@@ -40,7 +40,7 @@ impl Hooks for ReplicaSet {
 
     fn validate(&self, o: &Value) -> Vec<FieldError> {
         let mut errors = vec![];
-        workload::validate(json::get(o, "spec"), &Path::new("spec"), &mut errors);
+        workload::validate(json::get(o, "spec"), &Path::new("spec"), "deployment", &mut errors);
         errors
     }
 
@@ -75,7 +75,6 @@ impl Hooks for ReplicaSet {
     }
 
     fn warnings(&self, o: &Value) -> Vec<String> {
-        let spec = json::at(o, &["spec", "template", "spec"]);
-        pod::warnings_of_spec(spec, "spec.template.spec")
+        workload::warnings(o)
     }
 }

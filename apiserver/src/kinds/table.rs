@@ -152,12 +152,16 @@ mod tests {
     }
 
     #[test]
-    fn both_faces_of_an_event_share_one_place() {
+    fn both_faces_of_a_kind_share_one_place() {
         let table = Table::builtin();
         let core = table.by_plural("", "v1", "events").unwrap();
         let new = table.by_plural("events.k8s.io", "v1", "events").unwrap();
         assert_eq!(core.storage_prefix(), new.storage_prefix());
         assert!(!core.converts() && new.converts());
+        let old = table.by_plural("autoscaling", "v1", "horizontalpodautoscalers").unwrap();
+        let new_hpa = table.by_plural("autoscaling", "v2", "horizontalpodautoscalers").unwrap();
+        assert_eq!(old.storage_prefix(), new_hpa.storage_prefix());
+        assert!(old.converts() && !new_hpa.converts());
         assert_eq!(new.kind.definition, "io.k8s.api.events.v1.Event");
     }
 

@@ -1,52 +1,77 @@
-//! What Deployment and ReplicaSet have in common: a selector, a pod template, and how they are shown.
+//! What the kinds that make pods have in common: a selector, a pod template, counts of pods, and how they are shown.
 
 use serde_json::Value;
 use timonier_api::field::{FieldError, Path};
+use timonier_api::names;
 use timonier_api::selector::LabelSelector;
 
-use super::pod::{defaults, validate};
+use super::pod::{self, defaults, validate};
 use super::{json, metadata};
 
 /// Defaults of `spec.replicas` and `spec.template`.
 pub fn default(spec: &mut Value) {
     json::fill(spec, "replicas", 1);
+    default_template(spec);
+}
+
+/// Defaults of `spec.template`.
+pub fn default_template(spec: &mut Value) {
     if let Some(template) = spec.get_mut("template").filter(|t| t.is_object()) {
         defaults::default_template(template);
     }
 }
 
-/// Checks replicas, selector and template of the spec at `spec`.
-pub fn validate(spec: &Value, path: &Path, errors: &mut Vec<FieldError>) {
+/// Checks replicas, selector and template of the spec at `path`. `whose` is what the selector's faults name.
+pub fn validate(spec: &Value, path: &Path, whose: &str, errors: &mut Vec<FieldError>) {
     validate::not_negative(spec, &["replicas", "minReadySeconds"], path, errors);
-    let selector = json::get(spec, "selector");
-    let selector_path = path.child("selector");
-    if !selector.is_object() {
-        errors.push(FieldError::required(&selector_path, ""));
-    } else {
-        validate::label_selector(selector, &selector_path, errors);
-        let empty = json::equivalent(selector, &Value::Null);
-        if empty {
-            let detail = "empty selector is invalid for deployment";
-            errors.push(FieldError::invalid(&selector_path, selector.clone(), detail));
-        }
-    }
-    template(json::get(spec, "template"), selector, &path.child("template"), errors);
+    selector(spec, path, whose, errors);
+    let (template, path) = (json::get(spec, "template"), path.child("template"));
+    matches(template, json::get(spec, "selector"), &path, errors);
+    pod_template(template, &path, errors);
+    runs_forever(template, &path, "ReplicaSet", errors);
 }
 
-fn template(template: &Value, selector: &Value, path: &Path, errors: &mut Vec<FieldError>) {
+/// A selector must be there, and select something in particular.
+pub fn selector(spec: &Value, path: &Path, whose: &str, errors: &mut Vec<FieldError>) {
+    let (selector, path) = (json::get(spec, "selector"), path.child("selector"));
+    if !selector.is_object() {
+        errors.push(FieldError::required(&path, ""));
+        return;
+    }
+    validate::label_selector(selector, &path, errors);
+    if json::equivalent(selector, &Value::Null) {
+        let detail = format!("empty selector is invalid for {whose}");
+        errors.push(FieldError::invalid(&path, selector.clone(), detail));
+    }
+}
+
+/// A selector selects the pods that the template at `path` makes.
+pub fn matches(template: &Value, selector: &Value, path: &Path, errors: &mut Vec<FieldError>) {
     let meta = json::get(template, "metadata");
     if let Some(selector) = typed(selector).filter(|selector| !selector.is_empty()) {
         let labels = json::texts(meta, "labels").map(|(k, v)| (k.to_owned(), v.to_owned()));
         if !selector.matches(&labels.collect()) {
-            let path = path.child("metadata").child("labels");
-            let shown = json::map(meta, "labels").cloned().unwrap_or_default();
-            let detail = "`selector` does not match template `labels`";
-            errors.push(FieldError::invalid(&path, shown, detail));
+            errors.push(no_match(meta, path));
         }
     }
-    errors.extend(metadata::validate_labels(meta, "labels", path));
+}
+
+/// The labels of the template at `path`, which a selector misses.
+pub fn no_match(meta: &Value, path: &Path) -> FieldError {
+    let path = path.child("metadata").child("labels");
+    let shown = json::map(meta, "labels").cloned().unwrap_or_default();
+    FieldError::invalid(&path, shown, "`selector` does not match template `labels`")
+}
+
+/// Checks the pod template at `path`.
+pub fn pod_template(template: &Value, path: &Path, errors: &mut Vec<FieldError>) {
+    errors.extend(metadata::validate_labels(json::get(template, "metadata"), "labels", path));
+    validate::pod_spec(json::get(template, "spec"), &path.child("spec"), validate::Of::Template, errors);
+}
+
+/// Pods that are replaced when they end may not end by themselves. `whose` is the kind that replaces them.
+pub fn runs_forever(template: &Value, path: &Path, whose: &str, errors: &mut Vec<FieldError>) {
     let (spec, path) = (json::get(template, "spec"), path.child("spec"));
-    validate::pod_spec(spec, &path, validate::Of::Template, errors);
     let policy = json::text(spec, "restartPolicy");
     if matches!(policy, "OnFailure" | "Never") {
         let path = path.child("restartPolicy");
@@ -54,12 +79,12 @@ fn template(template: &Value, selector: &Value, path: &Path, errors: &mut Vec<Fi
     }
     if json::has(spec, "activeDeadlineSeconds") {
         let path = path.child("activeDeadlineSeconds");
-        let detail = "activeDeadlineSeconds in ReplicaSet is not Supported";
-        errors.push(FieldError::forbidden(&path, detail));
+        errors.push(FieldError::forbidden(&path, format!("activeDeadlineSeconds in {whose} is not Supported")));
     }
 }
 
-fn typed(selector: &Value) -> Option<LabelSelector> {
+/// A label selector as it can be asked.
+pub fn typed(selector: &Value) -> Option<LabelSelector> {
     let selector = serde_json::from_value(selector.clone()).ok()?;
     LabelSelector::from_typed(&selector).ok()
 }
@@ -90,19 +115,68 @@ pub fn validate_status(o: &Value, counts: &[&'static str]) -> Vec<FieldError> {
     errors
 }
 
-/// The wide cells: names of containers, their images, and the selector.
-pub fn wide_cells(spec: &Value) -> [Value; 3] {
-    let containers = json::list(json::at(spec, &["template", "spec"]), "containers");
-    let all = |key: &str| {
-        let texts: Vec<&str> = containers.iter().map(|c| json::text(c, key)).collect();
-        Value::from(texts.join(","))
-    };
-    [all("name"), all("image"), selector_words(json::get(spec, "selector")).into()]
+/// A status never takes back that two names collided.
+pub fn collisions(new: &Value, old: &Value, errors: &mut Vec<FieldError>) {
+    let count = |o| json::int(json::get(o, "status"), "collisionCount");
+    if let Some(before) = count(old)
+        && count(new).unwrap_or(0) < before
+    {
+        let path = Path::new("status").child("collisionCount");
+        let value = json::at(new, &["status", "collisionCount"]).clone();
+        errors.push(FieldError::invalid(&path, value, "cannot be decremented"));
+    }
 }
 
-/// A label selector as kubectl shows it.
+/// A number of pods, or a share of them: `3`, `30%`.
+pub fn number_or_percent(value: &Value, path: &Path, errors: &mut Vec<FieldError>) {
+    let found = match value {
+        Value::String(text) => names::percent(text),
+        other if other.as_i64().is_some_and(|n| n < 0) => {
+            vec!["must be greater than or equal to 0".to_owned()]
+        }
+        _ => vec![],
+    };
+    errors.extend(found.into_iter().map(|message| FieldError::invalid(path, value.clone(), message)));
+}
+
+/// The same; a share of more than all makes no sense.
+pub fn at_most_all(value: &Value, path: &Path, errors: &mut Vec<FieldError>) {
+    if value.is_string() && amount(value).is_some_and(|n| n > 100) {
+        errors.push(FieldError::invalid(path, value.clone(), "must not be greater than 100%"));
+    }
+}
+
+/// The number in `3` or `30%`.
+pub fn amount(value: &Value) -> Option<i64> {
+    match value {
+        Value::String(text) => text.strip_suffix('%')?.parse().ok(),
+        other => other.as_i64(),
+    }
+}
+
+/// What of the template's pods has no effect.
+pub fn warnings(o: &Value) -> Vec<String> {
+    pod::warnings_of_spec(json::at(o, &["spec", "template", "spec"]), "spec.template.spec")
+}
+
+/// The wide cells: names of containers, their images, and the selector.
+pub fn wide_cells(spec: &Value) -> [Value; 3] {
+    let [names, images] = container_cells(json::at(spec, &["template", "spec"]));
+    [names, images, selector_words(json::get(spec, "selector")).into()]
+}
+
+/// Names and images of a pod spec's containers.
+pub fn container_cells(pod: &Value) -> [Value; 2] {
+    ["name", "image"].map(|key| {
+        let texts: Vec<&str> = json::list(pod, "containers").iter().map(|c| json::text(c, key)).collect();
+        texts.join(",").into()
+    })
+}
+
+/// A label selector in words.
 pub fn selector_words(selector: &Value) -> String {
     match typed(selector) {
+        None if selector.is_null() => "<none>".to_owned(),
         None => "<error>".to_owned(),
         Some(selector) if selector.is_empty() => "<none>".to_owned(),
         Some(selector) => selector.to_string(),

@@ -15,6 +15,17 @@ pub struct Operation {
     pub answer: String,
 }
 
+impl Operation {
+    /// The verb of a whole object's operation, as rows name it.
+    fn verb(&self) -> &'static str {
+        match self.action {
+            "post" => "create",
+            "put" => "update",
+            action => action,
+        }
+    }
+}
+
 pub struct Path {
     pub path: String,
     /// Names of the parameters in the path.
@@ -43,11 +54,7 @@ pub fn of(row: &Row) -> Vec<Path> {
         (format!("{base}/{}", kind.plural), &[])
     };
     let definition = || kind.definition.clone();
-    let create = namer.operation("post", "post", "create", Some(definition()), definition());
-    if row.is_virtual() {
-        return vec![Path { path: collection, parameters: in_namespace.to_vec(), operations: vec![create] }];
-    }
-    if kind.namespaced {
+    if kind.namespaced && row.may("list") {
         paths.push(Path {
             path: format!("{base}/{}", kind.plural),
             parameters: vec![],
@@ -60,24 +67,26 @@ pub fn of(row: &Row) -> Vec<Path> {
             }],
         });
     }
-    let mut operations = vec![namer.operation("get", "list", "list", None, format!("{}List", kind.definition)), create];
-    if !row.has(Subresource::Finalize) {
-        let options = Some(DELETE_OPTIONS.to_string());
-        operations.push(namer.operation("delete", "deletecollection", "deleteCollection", options, STATUS.to_string()));
-    }
+    let options = || Some(DELETE_OPTIONS.to_string());
+    let mut operations = vec![
+        namer.operation("get", "list", "list", None, format!("{}List", kind.definition)),
+        namer.operation("post", "post", "create", Some(definition()), definition()),
+        namer.operation("delete", "deletecollection", "deleteCollection", options(), STATUS.to_string()),
+    ];
+    operations.retain(|operation| row.may(operation.verb()));
     paths.push(Path { path: collection.clone(), parameters: in_namespace.to_vec(), operations });
     let mut parameters = in_namespace.to_vec();
     parameters.push("name");
-    paths.push(Path {
-        path: format!("{collection}/{{name}}"),
-        parameters: parameters.clone(),
-        operations: vec![
-            namer.operation("get", "get", "read", None, definition()),
-            namer.operation("put", "put", "replace", Some(definition()), definition()),
-            namer.operation("delete", "delete", "delete", Some(DELETE_OPTIONS.to_string()), STATUS.to_string()),
-            namer.operation("patch", "patch", "patch", Some(PATCH.to_string()), definition()),
-        ],
-    });
+    let mut operations = vec![
+        namer.operation("get", "get", "read", None, definition()),
+        namer.operation("put", "put", "replace", Some(definition()), definition()),
+        namer.operation("delete", "delete", "delete", options(), STATUS.to_string()),
+        namer.operation("patch", "patch", "patch", Some(PATCH.to_string()), definition()),
+    ];
+    operations.retain(|operation| row.may(operation.verb()));
+    if !operations.is_empty() {
+        paths.push(Path { path: format!("{collection}/{{name}}"), parameters: parameters.clone(), operations });
+    }
     for (part, title) in PARTS.into_iter().filter(|(part, _)| row.has(*part)) {
         paths.push(Path {
             path: format!("{collection}/{{name}}/{}", part.name()),

@@ -16,12 +16,36 @@ use crate::respond;
 
 pub async fn bind(call: &mut Call, body: Body) -> Result<Response, Status> {
     let binding = decode::body(call, body).await?.value;
-    let node = target(&binding, &call.info.name)?;
     let name = call.info.name.clone();
-    write::modify(call, &name, Part::Binding, Ownership::Untracked, |call, current| {
+    bind_pod(call, &binding, &name).await
+}
+
+/// `POST bindings`: the same, with the pod's name in the body.
+pub async fn bind_named(call: &mut Call, body: Body) -> Result<Response, Status> {
+    let binding = decode::body(call, body).await?.value;
+    let given = meta::text(&binding, "namespace");
+    if !given.is_empty() && given != call.info.namespace {
+        return Err(Status::bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request",
+        ));
+    }
+    let name = meta::text(&binding, "name").to_string();
+    if name.is_empty() {
+        let error = FieldError::required(&Path::new("metadata").child("name"), "name or generateName is required");
+        return Err(Status::invalid(&GroupKind::new("", "Binding"), "", vec![error]));
+    }
+    let pods = call.app.kinds.current().by_plural("", "v1", "pods").cloned();
+    call.row = pods.ok_or_else(Status::no_such_path)?;
+    call.storage = call.row.clone();
+    bind_pod(call, &binding, &name).await
+}
+
+async fn bind_pod(call: &mut Call, binding: &Value, name: &str) -> Result<Response, Status> {
+    let node = target(binding, name)?;
+    write::modify(call, name, Part::Binding, Ownership::Untracked, |_, current| {
         let mut pod = current.stored.clone();
-        assign(&mut pod, &binding, &node, Timestamp::now())
-            .map_err(|detail| Status::conflict(&GroupResource::new("", "pods/binding"), &call.info.name, detail))?;
+        assign(&mut pod, binding, &node, Timestamp::now())
+            .map_err(|detail| Status::conflict(&GroupResource::new("", "pods/binding"), name, detail))?;
         Ok(pod)
     })
     .await?;

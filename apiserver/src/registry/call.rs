@@ -133,8 +133,8 @@ fn storage_row(table: &Table, row: &Arc<Row>) -> Result<Arc<Row>, Status> {
         return Ok(row.clone());
     }
     let stored = &row.storage;
-    let keeps = |r: &&Arc<Row>| !r.converts() && r.kind.group == stored.group && r.kind.plural == stored.resource;
-    table.rows().iter().find(keeps).cloned().ok_or_else(|| Status::internal(format!("no kind keeps {stored}")))
+    let keeps = table.by_plural(&stored.group, &row.storage_version, &stored.resource).filter(|row| !row.converts());
+    keeps.cloned().ok_or_else(|| Status::internal(format!("no kind keeps {stored}")))
 }
 
 /// The schema of a kind.

@@ -5,6 +5,7 @@
 
 mod binding;
 mod call;
+mod components;
 mod connect;
 mod create;
 mod decode;
@@ -45,7 +46,7 @@ pub use call::{Call, read_error};
 use crate::app::App;
 use crate::auth::rbac;
 use crate::compress;
-use crate::kinds::Subresource;
+use crate::kinds::{Origin, Subresource};
 use crate::respond;
 
 /// Answers a request for a resource; the fallback of the router, so other paths are 404 here.
@@ -70,11 +71,18 @@ pub async fn dispatch(State(app): State<Arc<App>>, request: Request) -> Response
 
 async fn answer(call: &mut Call, body: Body) -> Result<Response, Status> {
     let verb = call.info.verb;
-    if let Some(asked) = call.row.hooks.review() {
-        let created = verb == "create" && call.info.name.is_empty();
-        return if created { review::answer(call, asked, body).await } else { Err(unsupported(call)) };
-    }
     if call.info.subresource.is_empty() {
+        if !call.row.may(verb) {
+            return Err(unsupported(call));
+        }
+        if let Some(asked) = call.row.hooks.review().filter(|_| call.info.name.is_empty()) {
+            return review::answer(call, asked, body).await;
+        }
+        match call.row.hooks.origin() {
+            Origin::Store => {}
+            Origin::Binding => return binding::bind_named(call, body).await,
+            Origin::Components => return components::answer(call).await,
+        }
         return match verb {
             "get" => get::get(call).await,
             "list" => list::list(call).await,
@@ -83,10 +91,7 @@ async fn answer(call: &mut Call, body: Body) -> Result<Response, Status> {
             "update" => update::update(call, body, write::Part::Main).await,
             "patch" => patch::patch(call, body, write::Part::Main).await,
             "delete" => delete::delete(call, body).await,
-            // Namespaces are deleted one by one.
-            "deletecollection" if !call.row.has(Subresource::Finalize) => {
-                delete_collection::delete_collection(call, body).await
-            }
+            "deletecollection" => delete_collection::delete_collection(call, body).await,
             _ => Err(unsupported(call)),
         };
     }

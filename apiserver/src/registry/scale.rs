@@ -91,15 +91,13 @@ fn replicas(scale: &Value, name: &str) -> Result<i64, Status> {
     }
 }
 
-/// The Scale of a Deployment or ReplicaSet.
+/// The Scale of a workload.
 fn scale_of(object: &Value) -> Value {
     let mut metadata = json!({});
     for field in ["name", "namespace", "uid", "resourceVersion", "creationTimestamp"] {
         metadata[field] = object["metadata"][field].clone();
     }
-    let selector = serde_json::from_value(object["spec"]["selector"].clone())
-        .ok()
-        .and_then(|selector| LabelSelector::from_typed(&selector).ok());
+    let selector = selector_of(&object["spec"]["selector"]);
     let mut status = json!({"replicas": object["status"]["replicas"].as_i64().unwrap_or(0)});
     if let Some(selector) = selector {
         status["selector"] = selector.to_string().into();
@@ -109,4 +107,26 @@ fn scale_of(object: &Value) -> Value {
         "spec": {"replicas": object["spec"]["replicas"].as_i64().unwrap_or(0)},
         "status": status,
     })
+}
+
+/// A label selector; that of a replication controller is a plain map of labels.
+fn selector_of(selector: &Value) -> Option<LabelSelector> {
+    match serde_json::from_value(selector.clone()) {
+        Ok(labels) => Some(LabelSelector::from_labels(&labels)),
+        Err(_) => LabelSelector::from_typed(&serde_json::from_value(selector.clone()).ok()?).ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_forms_of_a_selector_are_told_in_words() {
+        let words = |selector: Value| scale_of(&json!({"spec": {"selector": selector}}))["status"]["selector"].clone();
+        assert_eq!(words(json!({"app": "web"})), "app=web");
+        assert_eq!(words(json!({"matchLabels": {"app": "web"}})), "app=web");
+        assert_eq!(words(json!({})), "");
+        assert_eq!(words(json!([])), Value::Null);
+    }
 }

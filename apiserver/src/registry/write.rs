@@ -21,7 +21,7 @@ use crate::admission::{Attributes, admit};
 use crate::auth::rbac::escalation;
 use crate::auth::signers;
 use crate::completion::complete;
-use crate::kinds::{Row, Subresource};
+use crate::kinds::Subresource;
 use crate::object::{self, Object, meta};
 
 /// How often a generated name is tried again when it is taken.
@@ -87,15 +87,17 @@ pub async fn create(call: &mut Call, mut object: Value, ownership: Ownership) ->
     row.hooks.prepare_create(&mut object);
     row.hooks.created_by(&mut object, &call.identity);
     complete(&row, &mut object, call.namespace(), &snapshot)?;
-    if counts_generations(&row) {
+    if row.generations {
         meta::set(&mut object, "generation", 1);
     }
     let mut last = String::new();
     for attempt in 0..NAME_ATTEMPTS {
+        let before = std::mem::take(&mut last);
         if generate {
             last = names::generate_name(meta::text(&object, "generateName"));
             meta::set(&mut object, "name", &*last);
         }
+        row.hooks.named(&mut object, &before);
         let name = meta::text(&object, "name").to_string();
         let errors = row.check_create(&object);
         if !errors.is_empty() {
@@ -124,11 +126,6 @@ pub async fn create(call: &mut Call, mut object: Value, ownership: Ownership) ->
         }
     }
     Err(Status::generated_name_conflict(&call.resource(), &last))
-}
-
-/// Kinds whose `observedGeneration` says which spec their status is about: those that scale, pods, and who says so itself.
-fn counts_generations(row: &Row) -> bool {
-    row.has(Subresource::Scale) || row.has(Subresource::Binding) || row.hooks.counts_generations()
 }
 
 /// Writing into a namespace that is missing or ends is refused.

@@ -1,4 +1,4 @@
-//! The kinds of the smaller API groups, a file a group.
+//! The kinds of the smaller API groups, a file or folder a group.
 
 mod admission;
 mod apiregistration;
@@ -7,6 +7,11 @@ mod flowcontrol;
 mod grammar;
 mod networking;
 mod node;
+mod apps;
+mod autoscaling;
+mod batch;
+mod core;
+mod policy;
 mod rbac;
 mod resource;
 pub mod scheduling;
@@ -15,7 +20,12 @@ mod storage;
 use super::spec::Spec;
 
 pub fn specs() -> Vec<Spec> {
-    [
+    let groups = [
+        core::specs(),
+        apps::specs(),
+        batch::specs(),
+        autoscaling::specs(),
+        policy::specs(),
         admission::specs(),
         apiregistration::specs(),
         discovery::specs(),
@@ -26,10 +36,14 @@ pub fn specs() -> Vec<Spec> {
         resource::specs(),
         scheduling::specs(),
         storage::specs(),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    ];
+    groups.into_iter().flatten().collect()
+}
+
+/// What is wrong with an object but for its metadata, as clients read it.
+#[cfg(test)]
+pub fn faults_of(hooks: &dyn super::Hooks, o: &serde_json::Value) -> Vec<String> {
+    hooks.validate(o).iter().map(|error| error.to_string()).collect()
 }
 
 #[cfg(test)]
