@@ -3,7 +3,7 @@
 //! Pure: no I/O, no clock, no HTTP. Input never panics; what is wrong with it comes back as data, worded as Kubernetes
 //! words it. YAML is read in one module only.
 //!
-//! In reading order: [`kind`], [`names`], [`field`], [`status`], [`selector`], [`quantity`], [`duration`], [`yaml`], [`schema`], [`protobuf`], [`static_pod`].
+//! In reading order: [`kind`], [`names`], [`field`], [`status`], [`selector`], [`quantity`], [`quota`], [`duration`], [`yaml`], [`schema`], [`protobuf`], [`static_pod`].
 
 pub mod duration;
 pub mod field;
@@ -11,6 +11,7 @@ pub mod kind;
 pub mod names;
 pub mod protobuf;
 pub mod quantity;
+pub mod quota;
 pub mod schema;
 pub mod selector;
 pub mod static_pod;

@@ -7,7 +7,6 @@ use super::Subresource::{
     Approval, Attach, Binding, EphemeralContainers, Eviction, Exec, Finalize, Log, PortForward, Proxy, Resize, Scale,
     Status, Token,
 };
-use super::groups;
 use super::spec::Spec;
 use super::{
     Row, certificatesigningrequest, configmap, deployment, event, groups, lease, namespace, node, persistentvolume,

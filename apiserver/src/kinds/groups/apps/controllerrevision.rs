@@ -30,14 +30,14 @@ impl Hooks for ControllerRevision {
 
     fn cells(&self, o: &Value, now: Timestamp) -> Vec<Value> {
         let owners = json::list(json::get(o, "metadata"), "ownerReferences").iter();
-        let controller = owners.filter(|owner| json::flag(owner, "controller")).map(|owner| {
+        let mut controller = owners.filter(|owner| json::flag(owner, "controller")).map(|owner| {
             let (group, kind) = (json::text(owner, "apiVersion"), json::text(owner, "kind").to_lowercase());
             match group.split_once('/') {
                 Some((group, _)) => format!("{kind}.{group}/{}", json::text(owner, "name")),
                 None => format!("{kind}/{}", json::text(owner, "name")),
             }
         });
-        let controller = controller.last().unwrap_or_else(|| "<none>".to_owned());
+        let controller = controller.next().unwrap_or_else(|| "<none>".to_owned());
         let revision = json::int(o, "revision").unwrap_or(0);
         vec![metadata::name(o).into(), controller.into(), json!(revision), metadata::age(o, now).into()]
     }

@@ -125,6 +125,8 @@ pub fn to_v1(o: &mut Value) {
         notes.push((BEHAVIOR, json::remove(spec, "behavior").into_iter().collect()));
     }
     if let Some(status) = o.get_mut("status") {
+        // Version 1 shows this number also when it is 0.
+        json::fill(status, "currentReplicas", 0);
         let (cpu, others) = split_cpu(taken(status, "currentMetrics"), "current");
         if let Some(cpu) = cpu {
             json::set(status, CURRENT_PERCENTAGE, cpu);
@@ -175,6 +177,9 @@ pub fn to_v2(o: &mut Value) {
         }
     }
     if let Some(status) = o.get_mut("status") {
+        if json::int(status, "currentReplicas") == Some(0) {
+            json::remove(status, "currentReplicas");
+        }
         let cpu = json::remove(status, CURRENT_PERCENTAGE).filter(|cpu| !cpu.is_null()).map(
             |cpu| json!({"type": "Resource", "resource": {"name": "cpu", "current": {"averageUtilization": cpu}}}),
         );

@@ -48,7 +48,7 @@ impl Hooks for HorizontalPodAutoscaler {
     }
 
     fn prepare_create(&self, o: &mut Value) {
-        json::set(o, "status", json!({"currentReplicas": 0, "desiredReplicas": 0, "currentMetrics": null}));
+        json::set(o, "status", json!({"desiredReplicas": 0, "currentMetrics": null}));
     }
 
     fn prepare_update(&self, new: &mut Value, old: &Value) {

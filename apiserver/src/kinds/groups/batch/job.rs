@@ -40,13 +40,7 @@ impl Hooks for Job {
         let replacement = if json::has(spec, "podFailurePolicy") { "Failed" } else { "TerminatingOrFailed" };
         json::fill(spec, "podReplacementPolicy", replacement);
         default_failure_policy(spec);
-        let labels = json::at(spec, &["template", "metadata", "labels"]).clone();
-        if labels.is_object()
-            && let Some(metadata) = json::object_mut(o, "metadata")
-            && json::same(metadata, &Value::Null, "labels")
-        {
-            json::set(metadata, "labels", labels);
-        }
+        copy_labels(o, "");
     }
 
     fn prepare_create(&self, o: &mut Value) {
@@ -55,6 +49,7 @@ impl Hooks for Job {
 
     fn named(&self, o: &mut Value, before: &str) {
         generate_selector(o, before);
+        copy_labels(o, before);
     }
 
     fn prepare_update(&self, new: &mut Value, old: &Value) {
@@ -98,6 +93,18 @@ impl Hooks for Job {
 
     fn warnings(&self, o: &Value) -> Vec<String> {
         workload::warnings(o)
+    }
+}
+
+/// A job without labels has those of its pods. `before`: a name that it does not have any more.
+fn copy_labels(o: &mut Value, before: &str) {
+    let labels = json::at(o, &["spec", "template", "metadata", "labels"]).clone();
+    let Some(metadata) = json::object_mut(o, "metadata").filter(|_| labels.is_object()) else {
+        return;
+    };
+    let copied = !before.is_empty() && json::text(json::get(metadata, "labels"), NAME_LABEL) == before;
+    if copied || json::same(metadata, &Value::Null, "labels") {
+        json::set(metadata, "labels", labels);
     }
 }
 

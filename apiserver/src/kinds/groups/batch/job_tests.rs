@@ -31,7 +31,7 @@ fn defaults_are_filled_in_and_pods_are_selected_by_uid() {
         assert_eq!(spec[field], expected, "{field}");
     }
     let labels = json!({UID_LABEL: "u1", OLD_UID_LABEL: "u1", NAME_LABEL: "pi", OLD_NAME_LABEL: "pi"});
-    assert_eq!(spec["template"]["metadata"]["labels"], labels);
+    assert_eq!((&spec["template"]["metadata"]["labels"], &o["metadata"]["labels"]), (&labels, &labels));
     assert_eq!(job(json!({"parallelism": 3}))["spec"].get("completions"), None);
     let indexed = job(json!({"completionMode": "Indexed", "completions": 2, "backoffLimitPerIndex": 1}));
     assert_eq!(indexed["spec"]["backoffLimit"], i32::MAX);
@@ -44,6 +44,7 @@ fn another_name_takes_the_place_of_one_that_was_taken() {
     Job.named(&mut o, "pi");
     let labels = &o["spec"]["template"]["metadata"]["labels"];
     assert_eq!((&labels[NAME_LABEL], &labels[OLD_NAME_LABEL]), (&json!("pi2"), &json!("pi2")));
+    assert_eq!(labels, &o["metadata"]["labels"]);
     assert_eq!(faults_of(&Job, &o), Vec::<String>::new());
 }
 

@@ -39,9 +39,8 @@ fn completions(new: &Value, old: &Value, path: &Path, errors: &mut Vec<FieldErro
         return;
     }
     let (completions, path) = (json::get(new, "completions"), path.child("completions"));
-    if json::text(new, "completionMode") != "Indexed" {
-        errors.push(metadata::immutable(&path, completions));
-    } else if !json::has(new, "completions") || !json::has(old, "completions") {
+    let counted = json::has(new, "completions") && json::has(old, "completions");
+    if json::text(new, "completionMode") != "Indexed" || !counted {
         errors.push(metadata::immutable(&path, completions));
     } else {
         let in_tandem = |spec| json::int(spec, "completions") == json::int(spec, "parallelism");
