@@ -2,15 +2,15 @@
 
 mod admission;
 mod apiregistration;
+mod apps;
+mod autoscaling;
+mod batch;
+mod core;
 mod discovery;
 mod flowcontrol;
 mod grammar;
 mod networking;
 mod node;
-mod apps;
-mod autoscaling;
-mod batch;
-mod core;
 mod policy;
 mod rbac;
 mod resource;
