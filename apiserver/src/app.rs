@@ -14,6 +14,7 @@ use crate::kinds::Kinds;
 use crate::limits::{Fairness, Limits, Watches};
 use crate::metrics::Metrics;
 use crate::openapi;
+use crate::viewer;
 
 pub struct App {
     pub store: Store,
@@ -28,6 +29,7 @@ pub struct App {
     pub watches: Watches,
     pub agents: Agents,
     pub openapi: openapi::Cache,
+    pub viewer_codes: viewer::Codes,
     /// What discovery tells clients to connect to.
     pub advertise: SocketAddr,
     /// Cancelled when the server drains: long answers end.

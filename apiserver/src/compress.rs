@@ -21,7 +21,7 @@ pub fn large(request: &HeaderMap, mut response: Response) -> Response {
         return response;
     }
     response.headers_mut().append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
-    if !accepts_gzip(request) {
+    if !accepts(request, "gzip") {
         return response;
     }
     let (mut head, body) = response.into_parts();
@@ -35,12 +35,12 @@ fn length(response: &Response) -> Option<u64> {
     header.and_then(|length| length.to_str().ok()?.parse().ok()).or_else(|| response.body().size_hint().exact())
 }
 
-/// Whether `gzip` is among the encodings, and not refused by `;q=0`.
-fn accepts_gzip(request: &HeaderMap) -> bool {
+/// Whether an encoding is among those that the client takes, and not refused by `;q=0`.
+pub fn accepts(request: &HeaderMap, encoding: &str) -> bool {
     let headers = request.get_all(header::ACCEPT_ENCODING).into_iter();
     headers.filter_map(|header| header.to_str().ok()).flat_map(|header| header.split(',')).any(|clause| {
         let mut parts = clause.split(';').map(str::trim);
-        parts.next() == Some("gzip") && !parts.any(|part| matches!(part, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
+        parts.next() == Some(encoding) && !parts.any(|part| matches!(part, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
     })
 }
 
@@ -82,8 +82,8 @@ mod tests {
             ("x-gzip-like", false),
         ] {
             let headers = HeaderMap::from_iter([(header::ACCEPT_ENCODING, HeaderValue::from_static(header))]);
-            assert_eq!(accepts_gzip(&headers), expected, "{header}");
+            assert_eq!(accepts(&headers, "gzip"), expected, "{header}");
         }
-        assert!(!accepts_gzip(&HeaderMap::new()));
+        assert!(!accepts(&HeaderMap::new(), "gzip"));
     }
 }

@@ -22,8 +22,11 @@ use crate::app::App;
 use crate::query::Query;
 use crate::respond;
 
+/// Where clients ask for it.
+pub const PATH: &str = "/timonier/history";
+
 pub fn routes() -> Router<Arc<App>> {
-    Router::new().route("/timonier/history", get(show))
+    Router::new().route(PATH, get(show))
 }
 
 async fn show(State(app): State<Arc<App>>, request: Request) -> Response {

@@ -5,11 +5,11 @@
 //! - Nothing is written but through [`registry`], after authentication, authorization and admission; a client in the same
 //!   process ([`Server::local`]) passes the same layers as one on a socket.
 //! - Objects are bytes: what is stored is encoded once, and what is served of it is made once for all readers.
-//! - A server keeps no state of its own: any number may share one store.
+//! - A server keeps no state of its own, but for the viewer's one-time codes: any number may share one store.
 //!
 //! Reading order, as a request walks: [`serve`] (the layers), [`request`], [`auth`], [`limits`], [`registry`] (one verb a file),
 //! [`kinds`] (what differs between kinds), [`admission`], [`object`] (what is stored). Then [`discovery`], [`openapi`],
-//! [`health`], [`history`], [`metrics`], [`backup`]; [`bootstrap`] and [`sweeper`] are the server's own small works.
+//! [`health`], [`history`], [`metrics`], [`backup`], [`viewer`]; [`bootstrap`] and [`sweeper`] are the server's own small works.
 
 mod accept;
 mod admission;
@@ -39,9 +39,11 @@ mod respond;
 mod retention;
 mod serve;
 mod sweeper;
+mod viewer;
 
 pub use backup::PATH as BACKUP_PATH;
 pub use config::{Config, Limits, Patience, PkiPaths, StartError};
 pub use identity::Identity;
 pub use retention::Retention;
 pub use serve::{Local, Server};
+pub use viewer::CODES_PATH as VIEWER_CODES_PATH;

@@ -1,6 +1,7 @@
 //! The layer that gives a request its seat and then decides whether an identity may do what it asks.
 //!
-//! Several have a say, and one that allows is enough: the group `system:masters`, what agents of nodes need, and roles.
+//! Several have a say, and one that allows is enough: the group `system:masters`, what the viewer's page needs, what agents
+//! of nodes need, and roles.
 //! What depends on the object itself (is this pod bound to that node?) is decided in [`crate::admission`].
 
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use crate::app::App;
 use crate::identity::{CONTROLLER_MANAGER, Identity, MASTERS, SCHEDULER};
 use crate::limits::PriorityLevel;
 use crate::request::RequestInfo;
-use crate::respond;
+use crate::{respond, viewer};
 
 /// The seat is held until the answer's head is there: what a watch or a log sends later takes none.
 pub async fn layer(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
@@ -65,6 +66,9 @@ impl Authorizer {
         }
         if writes_heartbeat_of_others(identity, asked) {
             return Decision::default();
+        }
+        if viewer::may(identity, asked) {
+            return Decision::ALLOWED;
         }
         if identity.node_name().is_some_and(|node| node::may(node, asked)) {
             return Decision::ALLOWED;

@@ -29,7 +29,9 @@ use crate::identity::Identity;
 use crate::kinds::{Kinds, Table};
 use crate::limits::{Fairness, Watches};
 use crate::metrics::{self, Metrics};
-use crate::{apiservices, backup, bootstrap, discovery, health, history, openapi, registry, request, respond, sweeper};
+use crate::{
+    apiservices, backup, bootstrap, discovery, health, history, openapi, registry, request, respond, sweeper, viewer,
+};
 
 /// How long requests in flight may take to finish once a server drains.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -70,6 +72,7 @@ impl Server {
             watches: Watches::new(config.limits.max_watches_per_user),
             agents,
             openapi: openapi::Cache::default(),
+            viewer_codes: viewer::Codes::default(),
             advertise: config.advertise.unwrap_or(address),
             stop: CancellationToken::new(),
             limits: config.limits,
@@ -121,6 +124,7 @@ fn router(app: Arc<App>) -> Router {
         .merge(metrics::routes())
         .merge(backup::routes())
         .merge(history::routes())
+        .merge(viewer::routes())
         .fallback(registry::dispatch)
         .layer(layers)
         .with_state(app)

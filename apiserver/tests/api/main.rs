@@ -25,6 +25,7 @@ mod subresources;
 mod tables;
 mod tokens;
 mod updating;
+mod viewing;
 mod watching;
 
 use serde_json::{Value, json};

@@ -28,6 +28,7 @@ pub mod restore;
 pub mod rollout;
 pub mod scale;
 pub mod taint;
+pub mod ui;
 pub mod up;
 pub mod version;
 pub mod wait;
