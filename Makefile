@@ -11,7 +11,7 @@ export PATH    := $(PATH):/usr/sbin:/sbin:$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 export TIMONIER_HOST_DIR := $(DIR)/host
 CARGO ?= cargo
 
-.PHONY: help run stop build test crash test-engine lint bench bench-plots bench-engines clean
+.PHONY: help run stop viewer build test test-viewer crash test-engine lint bench bench-plots bench-engines clean
 
 help: ## this list
 	@echo "make TARGET [DIR=.timonier] [PORT=6443] [NODES=3] [STORE=embedded|etcd] [RUNTIME=docker|hollow]"
@@ -23,14 +23,27 @@ run: ## install what is missing, start a cluster, deploy the sample, show it
 stop: ## stop that cluster and remove everything it made
 	@tools/stop
 
+viewer: ## the viewer's page, which the next build of the API server takes in
+	@tools/setup viewer
+	@tools/viewer
+
 build: ## the release binaries
 	@tools/setup build
+	@tools/viewer
 	$(CARGO) build --release --locked --workspace --bins
 
 test: ## install what is missing and run every test: unit, store, API, end to end on real Docker and etcd
-	@tools/setup build docker etcd faults image kubectl python registry
+	@tools/setup browser build docker etcd faults image kubectl python registry viewer
+	@tools/viewer
 	$(CARGO) build --locked --workspace --bins
 	$(CARGO) test --locked --workspace
+	cd viewer && npm test --silent -- --e2e
+
+test-viewer: ## the tests of the viewer alone, in a browser against a cluster of simulated nodes
+	@tools/setup browser build viewer
+	@tools/viewer
+	$(CARGO) build --locked -p timonier-ctl --bin kctl
+	cd viewer && npm test --silent -- --e2e
 
 crash: export KILLS ?= 500
 crash: ## kill an API server under load again and again, and look that nothing is lost (KILLS=500); then flip every byte
