@@ -8,9 +8,11 @@ use timonier_api::kind::GroupResource;
 use timonier_api::status::Status;
 
 use crate::identity::{BOOTSTRAPPERS, Identity, MASTERS};
-use crate::kinds::Row;
+use crate::kinds::{Row, certificatesigningrequest};
 use crate::object::meta;
 
+/// Signs what clients show to the API server.
+const CLIENT_SIGNER: &str = "kubernetes.io/kube-apiserver-client";
 /// Signs what nodes show to the API server.
 const KUBELET_CLIENT_SIGNER: &str = "kubernetes.io/kube-apiserver-client-kubelet";
 
@@ -40,6 +42,7 @@ impl Attributes<'_> {
 pub fn admit(write: &Attributes<'_>) -> Result<(), Status> {
     keep_first_namespaces(write)?;
     restrict_bootstrapper(write)?;
+    restrict_subject(write)?;
     storage::claims_do_not_grow(write)?;
     mirror::refer_to_nothing(write)?;
     restrict_node(write)
@@ -59,6 +62,20 @@ fn restrict_bootstrapper(write: &Attributes<'_>) -> Result<(), Status> {
     if write.identity.has_group(BOOTSTRAPPERS) && signer != KUBELET_CLIENT_SIGNER {
         return write
             .refuse(format!("a bootstrap token may ask for certificates of signer {KUBELET_CLIENT_SIGNER:?} only"));
+    }
+    Ok(())
+}
+
+/// The API server believes what this signer signs: nobody is made the master of everything by a certificate.
+fn restrict_subject(write: &Attributes<'_>) -> Result<(), Status> {
+    let Some(request) = write.new.filter(|_| write.old.is_none() && write.row.kind.kind == "CertificateSigningRequest")
+    else {
+        return Ok(());
+    };
+    let believed = request["spec"]["signerName"] == CLIENT_SIGNER;
+    if believed && certificatesigningrequest::organizations(request).iter().any(|organization| organization == MASTERS)
+    {
+        return write.refuse(format!("use of {CLIENT_SIGNER} signer with {MASTERS} group is not allowed"));
     }
     Ok(())
 }

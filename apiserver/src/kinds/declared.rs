@@ -20,6 +20,8 @@ pub struct Declared {
     pub name_errors: fn(&str) -> Vec<String>,
     pub default: fn(&mut Value),
     pub validate: fn(&Value, &mut Vec<FieldError>),
+    /// What a new object may not say although an old one may.
+    pub validate_create: fn(&Value, &mut Vec<FieldError>),
     /// Of the new object and the old one.
     pub validate_update: fn(&Value, &Value, &mut Vec<FieldError>),
     pub validate_status_update: fn(&Value, &Value, &mut Vec<FieldError>),
@@ -38,6 +40,7 @@ impl Declared {
         name_errors: names::dns1123_subdomain,
         default: |_| {},
         validate: |_, _| {},
+        validate_create: |_, _| {},
         validate_update: |_, _, _| {},
         validate_status_update: |_, _, _| {},
         selectable: &[],
@@ -72,6 +75,12 @@ impl Hooks for Declared {
     fn validate(&self, o: &Value) -> Vec<FieldError> {
         let mut errors = vec![];
         (self.validate)(o, &mut errors);
+        errors
+    }
+
+    fn validate_create(&self, o: &Value) -> Vec<FieldError> {
+        let mut errors = vec![];
+        (self.validate_create)(o, &mut errors);
         errors
     }
 

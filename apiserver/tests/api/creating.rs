@@ -132,3 +132,35 @@ async fn a_kind_that_is_only_stored_says_so() {
     assert_eq!(answer.code, 201, "{answer:?}");
     assert!(answer.warnings().iter().any(|w| w.contains("not enforced by this version")), "{:?}", answer.warnings());
 }
+
+#[tokio::test]
+async fn what_names_no_class_gets_the_default_one() {
+    let cluster = Cluster::start().await;
+    let admin = cluster.admin();
+    let networking = "/apis/networking.k8s.io/v1";
+    let ingresses = format!("{networking}/namespaces/default/ingresses");
+    let ingress = |name: &str| json!({"metadata": {"name": name}, "spec": {"defaultBackend": {"service": {"name": "s", "port": {"number": 80}}}}});
+    let made = admin.post(&ingresses, &ingress("before")).await.ok();
+    assert!(made["spec"]["ingressClassName"].is_null(), "{made}");
+    let class = json!({"metadata": {"name": "c", "annotations": {"ingressclass.kubernetes.io/is-default-class": "true"}},
+        "spec": {"controller": "example.com/c"}});
+    admin.post(&format!("{networking}/ingressclasses"), &class).await.ok();
+    assert_eq!(admin.post(&ingresses, &ingress("after")).await.ok()["spec"]["ingressClassName"], "c");
+    let mut annotated = ingress("annotated");
+    annotated["metadata"]["annotations"] = json!({"kubernetes.io/ingress.class": "old"});
+    let made = admin.post(&ingresses, &annotated).await.ok();
+    assert!(made["spec"]["ingressClassName"].is_null(), "{made}");
+
+    let priorities = "/apis/scheduling.k8s.io/v1/priorityclasses";
+    let high = json!({"metadata": {"name": "high"}, "value": 1000, "globalDefault": true});
+    admin.post(priorities, &high).await.ok();
+    let made = admin.post(PODS, &pod("p")).await.ok();
+    assert_eq!((&made["spec"]["priority"], &made["spec"]["priorityClassName"]), (&json!(1000), &json!("high")));
+    let mut other = pod("other");
+    other["spec"]["priorityClassName"] = "gone".into();
+    let refused = admin.post(PODS, &other).await.refused();
+    assert_eq!(
+        (refused.0, &*refused.2),
+        (403, "pods \"other\" is forbidden: no PriorityClass with name gone was found")
+    );
+}

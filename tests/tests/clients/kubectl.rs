@@ -8,7 +8,7 @@ use timonier_tests::command::{Program, Said};
 use timonier_tests::pages::page;
 use timonier_tests::wait::{PATIENCE, eventually};
 
-use crate::Kubectl;
+use crate::{Kubectl, roles};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Age {
@@ -37,6 +37,7 @@ pub async fn all(cluster: &Cluster, path: &Path, namespace: &str, age: Age) -> R
     if age == Age::New {
         tokens(&kubectl).await.context("create token")?;
     }
+    roles::all(&kubectl).await.context("roles")?;
     shell(&kubectl).await?;
     kubectl.ok(&["wait", "--for=condition=Ready", "pod/shell", "--timeout=120s"]).await?;
     executing(&kubectl).await.context("exec")?;

@@ -3,6 +3,7 @@
 mod draining;
 mod kubectl;
 mod python;
+mod roles;
 mod rust;
 
 use std::path::Path;

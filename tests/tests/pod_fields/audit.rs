@@ -25,6 +25,7 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
         "apiserver: names, accounts and admission",
         &[
             "containers[*].name",
+            "priorityClassName",
             "serviceAccount",
             "serviceAccountName",
             "automountServiceAccountToken",

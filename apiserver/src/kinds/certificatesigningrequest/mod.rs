@@ -4,6 +4,8 @@
 
 mod validate;
 
+pub use validate::organizations;
+
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use timonier_api::field::FieldError;

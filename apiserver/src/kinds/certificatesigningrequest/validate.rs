@@ -76,11 +76,23 @@ pub fn spec(o: &Value) -> Vec<FieldError> {
 
 /// The request is base64 of one PEM block, and its sender has the key.
 fn readable(request: &str) -> Result<(), String> {
-    let pem = STANDARD.decode(request).map_err(|error| error.to_string())?;
-    let der = CertificateSigningRequestDer::from_pem_slice(&pem)
-        .map_err(|_| "PEM block type must be CERTIFICATE REQUEST".to_string())?;
+    let der = decode(request)?;
     let (_, parsed) = X509CertificationRequest::from_der(&der).map_err(|error| error.to_string())?;
     parsed.verify_signature().map_err(|_| "the signature does not fit the key".to_string())
+}
+
+fn decode(request: &str) -> Result<CertificateSigningRequestDer<'static>, String> {
+    let pem = STANDARD.decode(request).map_err(|error| error.to_string())?;
+    CertificateSigningRequestDer::from_pem_slice(&pem)
+        .map_err(|_| "PEM block type must be CERTIFICATE REQUEST".to_string())
+}
+
+/// The organizations that a request is for: what the API server takes for groups.
+pub fn organizations(o: &Value) -> Vec<String> {
+    let Ok(der) = decode(json::text(json::get(o, "spec"), "request")) else { return vec![] };
+    let Ok((_, parsed)) = X509CertificationRequest::from_der(&der) else { return vec![] };
+    let subject = &parsed.certification_request_info.subject;
+    subject.iter_organization().filter_map(|organization| organization.as_str().ok().map(str::to_owned)).collect()
 }
 
 /// `DOMAIN/NAME`
@@ -153,6 +165,18 @@ mod tests {
             let found: Vec<String> = spec(&o).iter().map(|error| error.to_string()).collect();
             assert!(found.len() == 1 && found[0].contains(expected), "{found:?} for {expected}");
         }
+    }
+
+    #[test]
+    fn the_groups_of_a_request_are_its_organizations() {
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let mut wanted = rcgen::CertificateParams::default();
+        wanted.distinguished_name.push(rcgen::DnType::OrganizationName, "system:masters");
+        let pem = wanted.serialize_request(&key).and_then(|request| request.pem()).expect("PEM");
+        let o = json!({"spec": {"request": STANDARD.encode(pem)}});
+        assert_eq!(organizations(&o), ["system:masters"]);
+        assert!(organizations(&json!({"spec": {"request": request()}})).is_empty());
+        assert!(organizations(&json!({"spec": {"request": "?"}})).is_empty());
     }
 
     #[test]

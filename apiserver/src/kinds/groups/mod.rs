@@ -9,7 +9,7 @@ mod core;
 mod discovery;
 mod flowcontrol;
 mod grammar;
-mod networking;
+pub mod networking;
 mod node;
 mod policy;
 mod rbac;

@@ -12,6 +12,9 @@ use crate::kinds::pod::validate::{grammar, required_text};
 use crate::kinds::spec::Spec;
 use crate::kinds::{Column, Subresource, json, metadata};
 
+/// The name of a class before it was a field.
+pub const CLASS_ANNOTATION: &str = "kubernetes.io/ingress.class";
+
 const COLUMNS: &[Column] = &[
     Column::NAME,
     Column::text("Class"),
@@ -31,6 +34,7 @@ pub fn spec() -> Spec {
             }
         },
         validate,
+        validate_create,
         validate_status_update,
         cells: |o, now| {
             let spec = json::get(o, "spec");
@@ -99,13 +103,15 @@ fn validate(o: &Value, errors: &mut Vec<FieldError>) {
         optional_subdomain(tls, "secretName", &path, errors);
     }
     optional_subdomain(spec, "ingressClassName", &path, errors);
-    let annotation = "kubernetes.io/ingress.class";
-    let annotated = json::text(json::at(o, &["metadata", "annotations"]), annotation);
-    let class = json::text(spec, "ingressClassName");
-    let is_new = !json::has(json::get(o, "metadata"), "resourceVersion");
-    if is_new && !annotated.is_empty() && !class.is_empty() && annotated != class {
+}
+
+/// A class may be named in either way, but not two of them.
+fn validate_create(o: &Value, errors: &mut Vec<FieldError>) {
+    let annotated = json::text(json::at(o, &["metadata", "annotations"]), CLASS_ANNOTATION);
+    let class = json::text(json::get(o, "spec"), "ingressClassName");
+    if !annotated.is_empty() && !class.is_empty() && annotated != class {
         let detail = "must match `ingressClassName` when both are specified";
-        errors.push(FieldError::invalid(&Path::new("annotations").child(annotation), annotated, detail));
+        errors.push(FieldError::invalid(&Path::new("annotations").child(CLASS_ANNOTATION), annotated, detail));
     }
 }
 

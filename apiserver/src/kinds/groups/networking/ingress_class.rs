@@ -36,6 +36,11 @@ pub fn spec() -> Spec {
     Spec { namespaced: false, columns: COLUMNS, ..Spec::core("IngressClass", "ingressclasses", hooks) }
 }
 
+/// Whether ingresses that name no class are given this one.
+pub fn is_default(o: &Value) -> bool {
+    json::text(json::at(o, &["metadata", "annotations"]), "ingressclass.kubernetes.io/is-default-class") == "true"
+}
+
 fn parameters_words(o: &Value) -> String {
     let parameters = json::at(o, &["spec", "parameters"]);
     let (group, name) = (json::text(parameters, "apiGroup"), json::text(parameters, "name"));

@@ -1,8 +1,8 @@
 //! `networking.k8s.io`: who may reach whom, and from where. Stored and checked; no traffic is shaped by it yet.
 
 mod address;
-mod ingress;
-mod ingress_class;
+pub mod ingress;
+pub mod ingress_class;
 mod policy;
 
 use crate::kinds::spec::Spec;
