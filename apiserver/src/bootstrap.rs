@@ -149,7 +149,7 @@ fn see_to_one(wanted: &Wanted, snapshot: &Snapshot, table: &Table, txn: &mut Txn
             row.hooks.prepare_create(&mut object);
             meta::set(&mut object, "uid", uuid::Uuid::new_v4().to_string());
             meta::set(&mut object, "creationTimestamp", meta::time(Timestamp::now()));
-            if row.hooks.counts_generations() {
+            if row.generations {
                 meta::set(&mut object, "generation", 1);
             }
             txn.conditions.push(Condition::Absent(key.clone()));

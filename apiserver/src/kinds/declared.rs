@@ -15,8 +15,6 @@ pub type Fields = Vec<(&'static str, String)>;
 pub struct Declared {
     /// Status is written by others than those who write the rest: a new object has none, and an update keeps it.
     pub status: bool,
-    /// `metadata.generation` counts the changes of all but metadata and status.
-    pub generations: bool,
     pub name_errors: fn(&str) -> Vec<String>,
     pub default: fn(&mut Value),
     pub validate: fn(&Value, &mut Vec<FieldError>),
@@ -36,7 +34,6 @@ impl Declared {
     /// Stored as it is, and shown by name and age.
     pub const NOTHING: Declared = Declared {
         status: false,
-        generations: false,
         name_errors: names::dns1123_subdomain,
         default: |_| {},
         validate: |_, _| {},
@@ -112,10 +109,6 @@ impl Hooks for Declared {
 
     fn warnings(&self, o: &Value) -> Vec<String> {
         (self.warnings)(o)
-    }
-
-    fn counts_generations(&self) -> bool {
-        self.generations
     }
 }
 

@@ -250,11 +250,6 @@ pub trait Hooks: Send + Sync {
         None
     }
 
-    /// Whether `metadata.generation` counts the changes of all but metadata and status.
-    fn counts_generations(&self) -> bool {
-        false
-    }
-
     /// Where its objects come from.
     fn origin(&self) -> Origin {
         Origin::Store

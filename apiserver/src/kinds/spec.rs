@@ -79,7 +79,6 @@ impl Spec {
             },
             storage_version: self.storage_version.unwrap_or(self.version).to_owned(),
             generations: self.generations
-                || self.hooks.counts_generations()
                 || [Subresource::Scale, Subresource::Binding].iter().any(|part| self.subresources.contains(part)),
             verbs: Cow::Borrowed(self.verbs),
             columns: Cow::Borrowed(self.columns),

@@ -10,6 +10,7 @@ mod roles;
 mod rule;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 use timonier_store::{Filter, Revision, Snapshot, Store, WatchEnd};
@@ -23,6 +24,9 @@ use crate::identity::Identity;
 
 /// Of roles and bindings.
 pub const GROUP: &str = "rbac.authorization.k8s.io";
+
+/// How soon the store is followed again after it could not be.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// Whether something is allowed, and why, or what went wrong when it is not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -58,14 +62,18 @@ impl Rbac {
         loop {
             let snapshot = store.snapshot();
             self.refresh(&snapshot);
-            tokio::select! {
-                end = self.watch(store, snapshot.revision()) => match end {
-                    // Begin again from what is there now.
-                    WatchEnd::Lagged { .. } => {}
-                    WatchEnd::Closed => return,
-                    WatchEnd::Failed(error) => tracing::warn!("the roles could not be followed: {error}"),
-                },
+            let end = tokio::select! {
+                end = self.watch(store, snapshot.revision()) => end,
                 () = stop.cancelled() => return,
+            };
+            match end {
+                // Begin again from what is there now.
+                WatchEnd::Lagged { .. } => {}
+                WatchEnd::Closed => return,
+                WatchEnd::Failed(error) => {
+                    tracing::warn!("the roles could not be followed: {error}");
+                    tokio::time::sleep(RETRY).await;
+                }
             }
         }
     }

@@ -26,7 +26,6 @@ const COLUMNS: &[Column] =
 
 pub fn specs() -> Vec<Spec> {
     let hooks = Declared {
-        generations: true,
         default: |o| {
             for port in json::list_mut(o, "ports") {
                 json::fill(port, "name", "");
@@ -44,6 +43,7 @@ pub fn specs() -> Vec<Spec> {
     vec![Spec {
         group: "discovery.k8s.io",
         package: "discovery",
+        generations: true,
         columns: COLUMNS,
         enforced: false,
         ..Spec::core("EndpointSlice", "endpointslices", hooks)

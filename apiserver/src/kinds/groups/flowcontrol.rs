@@ -37,6 +37,7 @@ pub fn specs() -> Vec<Spec> {
     let spec = |kind, plural, columns, hooks| Spec {
         group: "flowcontrol.apiserver.k8s.io",
         package: "flowcontrol",
+        generations: true,
         namespaced: false,
         columns,
         subresources: &[Subresource::Status],
@@ -45,7 +46,6 @@ pub fn specs() -> Vec<Spec> {
     };
     let schema = Declared {
         status: true,
-        generations: true,
         default: |o| {
             if let Some(spec) = json::object_mut(o, "spec") {
                 json::fill_int(spec, "matchingPrecedence", 1000);
@@ -68,7 +68,6 @@ pub fn specs() -> Vec<Spec> {
     };
     let level = Declared {
         status: true,
-        generations: true,
         default: default_level,
         validate: validate_level,
         validate_status_update: |new, _, errors| conditions(new, errors),

@@ -29,7 +29,7 @@ const SLICE_COLUMNS: &[Column] =
 pub fn specs() -> Vec<Spec> {
     let group = |spec| Spec { group: "resource.k8s.io", package: "resource", enforced: false, ..spec };
     vec![
-        group(Spec { namespaced: false, ..Spec::core("DeviceClass", "deviceclasses", class()) }),
+        group(Spec { namespaced: false, generations: true, ..Spec::core("DeviceClass", "deviceclasses", class()) }),
         group(Spec {
             columns: CLAIM_COLUMNS,
             subresources: &[Subresource::Status],
@@ -38,6 +38,7 @@ pub fn specs() -> Vec<Spec> {
         group(Spec::core("ResourceClaimTemplate", "resourceclaimtemplates", template())),
         group(Spec {
             namespaced: false,
+            generations: true,
             columns: SLICE_COLUMNS,
             ..Spec::core("ResourceSlice", "resourceslices", slice())
         }),
@@ -52,7 +53,6 @@ fn same_spec(new: &Value, old: &Value, errors: &mut Vec<FieldError>) {
 
 fn class() -> Declared {
     Declared {
-        generations: true,
         validate: |o, errors| {
             let (spec, path) = (json::get(o, "spec"), Path::new("spec"));
             selectors(spec, &path, errors);
@@ -305,7 +305,6 @@ fn configurations(o: &Value, path: &Path, requests: Option<&BTreeSet<String>>, e
 
 fn slice() -> Declared {
     Declared {
-        generations: true,
         validate: validate_slice,
         validate_update: |new, old, errors| {
             let (new, old, path) = (json::get(new, "spec"), json::get(old, "spec"), Path::new("spec"));

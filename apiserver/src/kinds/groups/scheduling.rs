@@ -36,7 +36,6 @@ const COLUMNS: &[Column] = &[
 
 pub fn specs() -> Vec<Spec> {
     let hooks = Declared {
-        generations: true,
         default: |o| json::fill_text(o, "preemptionPolicy", "PreemptLowerPriority"),
         validate,
         validate_update,
@@ -54,6 +53,7 @@ pub fn specs() -> Vec<Spec> {
         group: "scheduling.k8s.io",
         package: "scheduling",
         short_names: &["pc"],
+        generations: true,
         namespaced: false,
         columns: COLUMNS,
         ..Spec::core("PriorityClass", "priorityclasses", hooks)

@@ -47,7 +47,7 @@ const ATTRIBUTES_COLUMNS: &[Column] = &[Column::NAME, Column::text("DriverName")
 pub fn specs() -> Vec<Spec> {
     let group = |spec| Spec { group: "storage.k8s.io", package: "storage", enforced: false, namespaced: false, ..spec };
     vec![
-        group(Spec { columns: DRIVER_COLUMNS, ..Spec::core("CSIDriver", "csidrivers", driver()) }),
+        group(Spec { generations: true, columns: DRIVER_COLUMNS, ..Spec::core("CSIDriver", "csidrivers", driver()) }),
         group(Spec { columns: NODE_COLUMNS, ..Spec::core("CSINode", "csinodes", node()) }),
         Spec {
             namespaced: true,
@@ -83,7 +83,6 @@ fn driver_name(name: &str, path: &Path, errors: &mut Vec<FieldError>) {
 
 fn driver() -> Declared {
     Declared {
-        generations: true,
         default: |o| {
             let Some(spec) = json::object_mut(o, "spec") else { return };
             json::fill(spec, "attachRequired", true);

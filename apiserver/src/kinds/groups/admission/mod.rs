@@ -16,6 +16,7 @@ pub fn specs() -> Vec<Spec> {
         package: "admissionregistration",
         categories: &["api-extensions"],
         namespaced: false,
+        generations: true,
         enforced: false,
         ..spec
     };

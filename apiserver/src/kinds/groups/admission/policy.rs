@@ -24,7 +24,7 @@ const MUTATING: &[Column] = &[Column::NAME, Column::integer("Mutations"), Column
 const BINDING: &[Column] = &[Column::NAME, Column::text("PolicyName"), Column::text("ParamRef"), Column::AGE];
 
 pub fn specs() -> Vec<Spec> {
-    let policy = Declared { generations: true, default: default_policy, ..Declared::NOTHING };
+    let policy = Declared { default: default_policy, ..Declared::NOTHING };
     let validating = Declared {
         status: true,
         validate: |o, errors| {
@@ -43,7 +43,6 @@ pub fn specs() -> Vec<Spec> {
         ..policy
     };
     let binding = Declared {
-        generations: true,
         default: |o| {
             if let Some(given) = o.pointer_mut("/spec/matchResources").filter(|given| given.is_object()) {
                 default_resources(given);

@@ -22,7 +22,6 @@ const SIDE_EFFECTS: &[&str] = &["None", "NoneOnDryRun"];
 
 pub fn specs() -> Vec<Spec> {
     let hooks = Declared {
-        generations: true,
         default: |o| json::list_mut(o, "webhooks").for_each(default),
         validate,
         cells: |o, now| vec![json::list(o, "webhooks").len().into(), metadata::age(o, now).into()],

@@ -15,7 +15,6 @@ const CIDR_COLUMNS: &[Column] = &[Column::NAME, Column::text("CIDRs"), Column::A
 
 pub fn ip_address() -> Spec {
     let hooks = Declared {
-        generations: true,
         name_errors: canonical_address,
         validate: validate_address,
         validate_update: |new, old, errors| {
@@ -28,6 +27,7 @@ pub fn ip_address() -> Spec {
     };
     Spec {
         short_names: &["ip"],
+        generations: true,
         namespaced: false,
         columns: ADDRESS_COLUMNS,
         ..Spec::core("IPAddress", "ipaddresses", hooks)

@@ -27,7 +27,6 @@ const COLUMNS: &[Column] = &[
 pub fn spec() -> Spec {
     let hooks = Declared {
         status: true,
-        generations: true,
         default: |o| {
             if let Some(status) = json::object_mut(o, "status") {
                 json::object_mut(status, "loadBalancer");
@@ -52,6 +51,7 @@ pub fn spec() -> Spec {
     };
     Spec {
         short_names: &["ing"],
+        generations: true,
         columns: COLUMNS,
         subresources: &[Subresource::Status],
         ..Spec::core("Ingress", "ingresses", hooks)

@@ -17,7 +17,6 @@ const COLUMNS: &[Column] = &[Column::NAME, Column::text("Controller"), Column::t
 
 pub fn spec() -> Spec {
     let hooks = Declared {
-        generations: true,
         default: |o| {
             if let Some(parameters) = o.pointer_mut("/spec/parameters").filter(|parameters| parameters.is_object()) {
                 json::fill_text(parameters, "scope", "Cluster");
@@ -33,7 +32,12 @@ pub fn spec() -> Spec {
         },
         ..Declared::NOTHING
     };
-    Spec { namespaced: false, columns: COLUMNS, ..Spec::core("IngressClass", "ingressclasses", hooks) }
+    Spec {
+        namespaced: false,
+        generations: true,
+        columns: COLUMNS,
+        ..Spec::core("IngressClass", "ingressclasses", hooks)
+    }
 }
 
 /// Whether ingresses that name no class are given this one.

@@ -14,7 +14,6 @@ const COLUMNS: &[Column] = &[Column::NAME, Column::text("Pod-Selector"), Column:
 
 pub fn spec() -> Spec {
     let hooks = Declared {
-        generations: true,
         default,
         validate,
         cells: |o, now| {
@@ -23,7 +22,12 @@ pub fn spec() -> Spec {
         },
         ..Declared::NOTHING
     };
-    Spec { short_names: &["netpol"], columns: COLUMNS, ..Spec::core("NetworkPolicy", "networkpolicies", hooks) }
+    Spec {
+        short_names: &["netpol"],
+        generations: true,
+        columns: COLUMNS,
+        ..Spec::core("NetworkPolicy", "networkpolicies", hooks)
+    }
 }
 
 /// The directions, with the peers' field in each rule.
