@@ -1,7 +1,7 @@
 import { LOOKS, type Look } from "../model/look.ts";
 import type { Camera } from "./camera.ts";
 import { BOX, boxAt, HEAD, PADDING, type Point } from "./layout.ts";
-import type { Palette } from "./palette.ts";
+import { ownerColour, type Palette } from "./palette.ts";
 import { FADE, type Place, type Scene, type Sprite } from "./scene.ts";
 import { shape, SHAPES_FROM } from "./squares.ts";
 
@@ -10,6 +10,8 @@ const PODS_FROM = 26;
 const NAMES_FROM = 64;
 /** From that width on a box shows how much of the node is taken. */
 const BARS_FROM = 34;
+/** From that size of a square on there is room for its owner's colour below it. */
+const OWNERS_FROM = 5;
 /** What the search is not for. */
 const DIM = 0.16;
 
@@ -44,6 +46,7 @@ export function draw(context: CanvasRenderingContext2D, scene: Scene, camera: Ca
     paths.add(sprite.pod.look, !searching || sprite.found, at, Math.max(cell, 3));
   }
   paths.fill(context, palette);
+  if (scene.grouped && cell >= OWNERS_FROM) for (const place of [scene.strip, ...visible]) owners(context, scene, camera, palette, place, cell);
   for (const sprite of scene.fading) fade(context, camera, palette, sprite, Math.max(cell, 3), now);
   outline(context, scene, camera, palette, marks, cell, now);
 }
@@ -79,6 +82,18 @@ function resting(scene: Scene, camera: Camera, place: Place, cell: number, paths
     const at = camera.toScreen(scene.home(sprite));
     if (at.y > camera.height || at.y + cell < 0) continue;
     paths.add(sprite.pod.look, !searching || sprite.found, at, cell);
+  }
+}
+
+/** A line below the pods of each owner, in its colour, as long as they stand beside each other. */
+function owners(context: CanvasRenderingContext2D, scene: Scene, camera: Camera, palette: Palette, place: Place, cell: number): void {
+  for (const sprite of place.pods.places) {
+    if (!sprite || sprite.since !== 0 || sprite.pod.owner === "") continue;
+    const at = camera.toScreen(scene.home(sprite));
+    const next = place.pods.places[sprite.slot + 1];
+    const along = next?.pod.owner === sprite.pod.owner ? scene.geometry.cell * camera.scale : cell;
+    context.fillStyle = ownerColour(sprite.pod.owner, palette);
+    context.fillRect(at.x, at.y + cell, along, Math.max(1, cell * 0.14));
   }
 }
 

@@ -36,3 +36,14 @@ export const dark: Palette = {
   paper: "#12161c", box: "#1c222b", boxNotReady: "#3a2018", line: "#3a4453", text: "#e8ecf2", faint: "#9aa6b6",
   bar: "#56b4e9", barFull: "#ff8a4c", mark: "#8ab4f8",
 };
+
+/** So many owners are told apart by colour; the others share one. */
+const HUES = 12;
+
+/** The colour of an owner, the same each time; empty for who has none. */
+export function ownerColour(owner: string, palette: Palette): string {
+  if (owner === "") return "";
+  let hash = 0;
+  for (let at = 0; at < owner.length; at++) hash = (hash * 31 + owner.charCodeAt(at)) >>> 0;
+  return `hsl(${((hash % HUES) * 360) / HUES} 70% ${palette === dark ? 68 : 38}%)`;
+}

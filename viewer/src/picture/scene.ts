@@ -49,7 +49,8 @@ export class Scene {
   /** Without it nothing moves: things are where they belong. */
   animate = true;
   private ratio = 1.6;
-  private grouped = false;
+  /** Whether pods of one owner stand beside each other. */
+  grouped = false;
   private matches: (pod: SlimPod) => boolean = () => true;
 
   apply(nodes: Changes<SlimNode>, pods: Changes<SlimPod>, now: number): void {

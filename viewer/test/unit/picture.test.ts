@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { SlimNode, SlimPod } from "../../src/model/slim.ts";
 import { BOX, boxAt, boxUnder, columnsFor, geometry, HEAD, PADDING, squareAt, squaresFor } from "../../src/picture/layout.ts";
+import { dark, light, ownerColour } from "../../src/picture/palette.ts";
 import { FADE, MOVE, Scene } from "../../src/picture/scene.ts";
 import { Slots } from "../../src/picture/slots.ts";
 
@@ -103,4 +104,12 @@ test("counts are those of the pods, whatever happens to them", () => {
     place.looks.forEach((count, look) => assert.equal(count, own.filter((sprite) => sprite.pod.look === look).length));
     for (const sprite of own) assert.equal(place.pods.places[sprite.slot], sprite);
   }
+});
+
+test("an owner has the same colour each time, and other owners mostly others", () => {
+  const colours = Array.from({ length: 12 }, (_, index) => ownerColour(`Deployment/app-${index}`, light));
+  assert.deepEqual(colours, Array.from({ length: 12 }, (_, index) => ownerColour(`Deployment/app-${index}`, light)));
+  assert.ok(new Set(colours).size >= 6, colours.join());
+  assert.notEqual(ownerColour("Deployment/a", light), ownerColour("Deployment/a", dark));
+  assert.equal(ownerColour("", light), "");
 });
