@@ -8,6 +8,7 @@ use jiff::SignedDuration;
 use timonier_store::Options;
 
 use crate::kinds::Table;
+use crate::object;
 
 /// `leases=1m,*=1h`: heartbeats are of no interest after a minute, and must not push out what is.
 const DEFAULT: &str = "leases=1m,*=1h";
@@ -42,7 +43,7 @@ impl Retention {
     /// Options for a store that is opened for this server.
     pub fn options(&self) -> Options {
         let shorter = self.history.shorter.iter().map(|limit| (limit.prefix.as_str().into(), limit.window));
-        Options { window: self.history.rest, shorter: shorter.collect(), ..Options::default() }
+        Options { window: self.history.rest, shorter: shorter.collect(), parts: object::parts, ..Options::default() }
     }
 
     /// The command line that says the same, for a process that is started with it.

@@ -7,9 +7,8 @@ use std::ops::Deref;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use crate::memo::Memo;
+use crate::value::Value;
 
 /// A point in the store's history. One counter for the whole store; it is what clients see as
 /// `resourceVersion`. An empty store is already at a revision above zero.
@@ -107,15 +106,21 @@ pub struct Entry {
     pub revision: Revision,
     /// The revision that created the key (since it was last absent).
     pub created: Revision,
-    pub value: Bytes,
+    pub value: Value,
     /// A secondary name that watchers may filter by.
     pub tag: Option<Arc<str>>,
     memo: Memo,
 }
 
 impl Entry {
-    pub(crate) fn new(key: Key, revision: Revision, created: Revision, value: Bytes, tag: Option<Arc<str>>) -> Entry {
-        Entry { key, revision, created, value, tag, memo: Memo::default() }
+    pub(crate) fn new(
+        key: Key,
+        revision: Revision,
+        created: Revision,
+        value: impl Into<Value>,
+        tag: Option<Arc<str>>,
+    ) -> Entry {
+        Entry { key, revision, created, value: value.into(), tag, memo: Memo::default() }
     }
 
     /// The value in decoded form: decoded by the first reader, shared by all later ones.
@@ -166,6 +171,6 @@ impl Event {
     /// Roughly the memory that this event keeps alive, in bytes, but for the previous value.
     pub(crate) fn weight(&self) -> usize {
         const OVERHEAD: usize = 256;
-        OVERHEAD + self.key.len() + self.current.as_ref().map_or(0, |entry| entry.value.len())
+        OVERHEAD + self.key.len() + self.current.as_ref().map_or(0, |entry| entry.value.own_len())
     }
 }

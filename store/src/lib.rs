@@ -13,7 +13,7 @@
 //!   falls behind reads from the engine's history, and beyond the history it is cut off.
 //! - Damaged data is a named error, never a silent start with less.
 //!
-//! Reading order: [`entry`](Entry), [`txn`](Txn), `stage` (what a transaction does, pure),
+//! Reading order: [`entry`](Entry), [`value`](Value) and `pool` (what values share), [`txn`](Txn), `stage` (what a transaction does, pure),
 //! [`snapshot`](Snapshot), `filter`, `floors` (how far back history reaches), `topics`, `topic`, `waiters`, `tail`, `arrivals`,
 //! `hub` and `sweep` (who is woken by a commit, and when), [`watch`](Watch), `past` (any revision in the window), `timeline`
 //! (when revisions were), `engine` (what an engine provides), `memory`, `embedded` (our own log; its file format is
@@ -36,6 +36,7 @@ mod memo;
 mod memory;
 mod options;
 mod past;
+mod pool;
 mod snapshot;
 mod stage;
 mod store;
@@ -45,6 +46,7 @@ mod timeline;
 mod topic;
 mod topics;
 mod txn;
+mod value;
 mod waiters;
 mod watch;
 
@@ -54,8 +56,10 @@ pub use error::{CommitError, OpenError, ReadError, WatchEnd};
 pub use filter::Filter;
 pub use load::{Load, LoadError, exists, load, user};
 pub use options::{Options, StoreUrl, UrlError};
+pub use pool::FindParts;
 pub use snapshot::Snapshot;
 pub use store::Store;
 pub use timeline::Moment;
 pub use txn::{Condition, Op, Txn};
+pub use value::Value;
 pub use watch::Watch;

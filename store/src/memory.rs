@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use crate::engine::{Chunk, Engine};
 use crate::floors::Floors;
 use crate::hub::Hub;
+use crate::pool::Pool;
 use crate::snapshot::Entries;
 use crate::stage::Stage;
 use crate::tail::Tail;
@@ -26,7 +27,11 @@ impl Memory {
         let empty = Snapshot::new(Revision(1), Entries::new());
         let tail = Tail::new(Revision(1), options.tail_events, options.tail_bytes);
         let hub = Arc::new(Hub::new(empty.clone(), Floors::new(Revision(1), vec![]), tail, Timeline::default()));
-        let memory = Memory { hub: hub.clone(), stage: Mutex::new(Stage::new(&empty)), txn_bytes: options.txn_bytes };
+        let memory = Memory {
+            hub: hub.clone(),
+            stage: Mutex::new(Stage::new(&empty, Pool::new(options.parts))),
+            txn_bytes: options.txn_bytes,
+        };
         (hub, memory)
     }
 

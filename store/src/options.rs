@@ -6,6 +6,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::FindParts;
+
 /// Where a store is kept.
 ///
 /// - `file:///var/lib/timonier/store` or a bare path: the embedded engine in that directory
@@ -91,6 +93,8 @@ pub struct Options {
     pub tail_events: usize,
     /// Bytes of values that those events may keep in memory.
     pub tail_bytes: usize,
+    /// Finds parts of values that many have: these are kept once in memory.
+    pub parts: FindParts,
     /// The most bytes of keys and values in one transaction.
     pub txn_bytes: usize,
     /// How long `wait_for` and `fresh` wait before they answer that the revision is not there.
@@ -118,6 +122,7 @@ impl Default for Options {
             history_bytes: 8 << 30,
             tail_events: 10_000,
             tail_bytes: 32 << 20,
+            parts: |_| Vec::new(),
             txn_bytes: 8 << 20,
             wait: Duration::from_secs(3),
             segment_bytes: 64 << 20,

@@ -90,7 +90,7 @@ mod tests {
         let mut entries = Entries::new();
         let keys = ["a", "a.b", "a/", "a/b", "a/c", "a/\u{10ffff}", "a0", "b/a", "\u{10ffff}", "\u{10ffff}a"];
         for key in keys {
-            let entry = Entry::new(Key::new(key), Revision(1), Revision(1), "x".into(), None);
+            let entry = Entry::new(Key::new(key), Revision(1), Revision(1), bytes::Bytes::from("x"), None);
             entries.insert(Key::new(key), Arc::new(entry));
         }
         let snapshot = Snapshot::new(Revision(1), entries);

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::pool::Pool;
 use crate::snapshot::Entries;
 use crate::{CommitError, Condition, Entry, Event, Op, Revision, Snapshot, Txn};
 
@@ -10,15 +11,22 @@ use crate::{CommitError, Condition, Entry, Event, Op, Revision, Snapshot, Txn};
 pub(crate) struct Stage {
     revision: Revision,
     entries: Entries,
+    pool: Arc<Pool>,
 }
 
 impl Stage {
-    pub(crate) fn new(snapshot: &Snapshot) -> Stage {
-        Stage { revision: snapshot.revision(), entries: snapshot.entries().clone() }
+    pub(crate) fn new(snapshot: &Snapshot, pool: Arc<Pool>) -> Stage {
+        Stage { revision: snapshot.revision(), entries: snapshot.entries().clone(), pool }
     }
 
     pub(crate) fn revision(&self) -> Revision {
         self.revision
+    }
+
+    /// Starts again from `snapshot`.
+    pub(crate) fn reset(&mut self, snapshot: &Snapshot) {
+        self.revision = snapshot.revision();
+        self.entries = snapshot.entries().clone();
     }
 
     pub(crate) fn snapshot(&self) -> Snapshot {
@@ -58,6 +66,7 @@ impl Stage {
             Op::Put { key, value, tag } => {
                 let previous = self.entries.get(&key).cloned();
                 let created = previous.as_ref().map_or(revision, |entry| entry.created);
+                let value = self.pool.value(&value);
                 let entry = Arc::new(Entry::new(key.clone(), revision, created, value, tag));
                 self.entries.insert(key.clone(), entry.clone());
                 Some(Event { revision, key, previous, current: Some(entry) })

@@ -34,7 +34,7 @@ impl Tail {
     pub(crate) fn push(&mut self, event: Arc<Event>) {
         // A value that was replaced is counted where it was current, unless that is no longer here.
         let kept = event.previous.as_ref().filter(|previous| previous.revision <= self.floor);
-        let weight = event.weight() + kept.map_or(0, |previous| previous.value.len());
+        let weight = event.weight() + kept.map_or(0, |previous| previous.value.own_len());
         self.weight += weight;
         self.weights.push_back(weight);
         self.events.push_back(event);

@@ -131,7 +131,7 @@ mod tests {
         let entry = |tag: &str| {
             let (key, revision) = (Key::new(key), Revision(2));
             let tag = Some(tag.into());
-            Arc::new(Entry::new(key, revision, revision, "x".into(), tag))
+            Arc::new(Entry::new(key, revision, revision, bytes::Bytes::from("x"), tag))
         };
         Arc::new(Event { revision: Revision(3), key: Key::new(key), previous: old.map(entry), current: new.map(entry) })
     }

@@ -41,7 +41,7 @@ async fn count(store: Store, task: usize) {
     for round in 0.. {
         let snapshot = store.snapshot();
         let entry = snapshot.get(&key);
-        let number = entry.map_or(0, |entry| number(&entry.value));
+        let number = entry.map_or(0, |entry| number(&entry.value.to_bytes()));
         let condition = match entry {
             Some(entry) => Condition::At(key.clone(), entry.revision),
             None => Condition::Absent(key.clone()),
@@ -131,12 +131,12 @@ async fn check(place: &Directory, acknowledged: &BTreeMap<u64, (u64, u64)>, newe
     assert!(snapshot.revision().0 >= newest);
     for (task, (counted, revision)) in acknowledged {
         let entry = snapshot.get(&format!("counters/{task}")).expect("a counter");
-        let found = number(&entry.value);
+        let found = number(&entry.value.to_bytes());
         // One more may have been written and not answered.
         assert!((*counted..=counted + 1).contains(&found), "{found}, not {counted}");
         assert!(entry.revision.0 >= *revision);
         let twin = snapshot.get(&format!("twins/{task}")).expect("its twin");
-        assert_eq!((number(&twin.value), twin.revision), (found, entry.revision));
+        assert_eq!((number(&twin.value.to_bytes()), twin.revision), (found, entry.revision));
     }
     // The history is whole too.
     let oldest = store.oldest();

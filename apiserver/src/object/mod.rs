@@ -12,6 +12,7 @@
 
 mod index;
 pub mod meta;
+mod parts;
 mod working;
 
 use std::cell::RefCell;
@@ -21,9 +22,10 @@ use bytes::{BufMut, Bytes, BytesMut};
 use serde_json::Value;
 use timonier_api::protobuf::Message;
 use timonier_api::status::Status;
-use timonier_store::{Entry, Revision};
+use timonier_store::{Entry, Revision, Value as Stored};
 
 pub use index::Index;
+pub use parts::parts;
 
 use crate::kinds::Row;
 
@@ -37,7 +39,10 @@ const MOST_SCRATCH: usize = 64 << 10;
 pub struct Object {
     pub index: Index,
     pub revision: Revision,
-    json: Bytes,
+    stored: Stored,
+    /// Where the JSON begins in what is stored.
+    start: usize,
+    /// Where the revision belongs, from there on.
     splice: usize,
     protobuf: OnceLock<Bytes>,
 }
@@ -53,31 +58,24 @@ impl Object {
     }
 
     /// Reads a stored value.
-    pub fn decode(stored: &Bytes, revision: Revision) -> Result<Arc<Object>, String> {
+    pub fn decode(value: &Stored, revision: Revision) -> Result<Arc<Object>, String> {
+        // Parts are in the JSON alone.
+        let stored = value.head();
         if stored.first() != Some(&PLAIN_JSON) {
             return Err(match stored.first() {
                 Some(header) => format!("the value has the unknown header {header}"),
                 None => "the value is empty".to_string(),
             });
         }
-        let number = |at: usize| {
-            let bytes = stored.get(at..at + 4)?;
-            Some(u32::from_le_bytes(bytes.try_into().ok()?) as usize)
-        };
-        let (Some(length), Some(splice)) = (number(1), number(5)) else {
+        let (Some(length), Some(splice)) = (number(&stored, 1), number(&stored, 5)) else {
             return Err("the value is cut short".to_string());
         };
-        if stored.len() < FIXED + length || stored.len() - FIXED - length < splice {
+        let start = FIXED + length;
+        if stored.len() < start || value.len() - start < splice {
             return Err("the value is cut short".to_string());
         }
-        let index = Index::read(stored.slice(FIXED..FIXED + length))?;
-        Ok(Arc::new(Object {
-            index,
-            revision,
-            json: stored.slice(FIXED + length..),
-            splice,
-            protobuf: OnceLock::new(),
-        }))
+        let index = Index::read(stored.slice(FIXED..start))?;
+        Ok(Arc::new(Object { index, revision, stored: value.clone(), start, splice, protobuf: OnceLock::new() }))
     }
 
     /// The JSON that clients see, `resourceVersion` included.
@@ -87,7 +85,27 @@ impl Object {
 
     /// How long that is, in bytes.
     pub fn served_len(&self) -> usize {
-        self.json.len() + spliced_len(self.revision)
+        self.len() + spliced_len(self.revision)
+    }
+
+    /// How long the JSON is without a revision.
+    fn len(&self) -> usize {
+        self.stored.len() - self.start
+    }
+
+    /// The JSON without a revision.
+    fn json(&self) -> Bytes {
+        self.stored.to_bytes().slice(self.start..)
+    }
+
+    /// The same, run by run.
+    fn runs(&self) -> impl Iterator<Item = &[u8]> {
+        let mut before = self.start;
+        self.stored.runs().map(move |run| {
+            let (skipped, rest) = run.split_at(before.min(run.len()));
+            before -= skipped.len();
+            rest
+        })
     }
 
     /// The protobuf that clients see, without an envelope; `message` is that of the stored kind.
@@ -104,38 +122,48 @@ impl Object {
     /// Revision 0 is that of an object that was not stored (a dry run), and is not shown.
     pub fn at_revision(&self, revision: Revision) -> Bytes {
         if revision.0 == 0 {
-            return self.json.clone();
+            return self.json();
         }
-        let mut out = BytesMut::with_capacity(self.json.len() + spliced_len(revision));
+        let mut out = BytesMut::with_capacity(self.len() + spliced_len(revision));
         self.put(&mut out, revision);
         out.freeze()
     }
 
     /// Appends it.
     pub fn put(&self, out: &mut BytesMut, revision: Revision) {
-        out.put_slice(&self.json[..self.splice]);
-        if revision.0 != 0 {
-            let mut digits = [0; 20];
-            out.put_slice(BEFORE_REVISION);
-            out.put_slice(decimal(revision.0, &mut digits));
-            out.put_slice(AFTER_REVISION);
+        let mut splice = Some(self.splice).filter(|_| revision.0 != 0);
+        for mut run in self.runs() {
+            match splice {
+                Some(at) if at <= run.len() => {
+                    out.put_slice(&run[..at]);
+                    run = &run[at..];
+                    let mut digits = [0; 20];
+                    out.put_slice(BEFORE_REVISION);
+                    out.put_slice(decimal(revision.0, &mut digits));
+                    out.put_slice(AFTER_REVISION);
+                    splice = None;
+                }
+                Some(at) => splice = Some(at - run.len()),
+                None => {}
+            }
+            out.put_slice(run);
         }
-        out.put_slice(&self.json[self.splice..]);
     }
 
     /// The object without `resourceVersion`, decoded.
     pub fn stored_value(&self) -> Result<Value, Status> {
-        serde_json::from_slice(&self.json).map_err(Status::internal)
+        serde_json::from_slice(&self.json()).map_err(Status::internal)
     }
 
     /// The same as writes work on it: each `fieldsV1` of its owners is still text, as `timonier_merge::apply` has it.
     pub fn working_value(&self) -> Result<Value, Status> {
-        working::read(&self.json).map_err(Status::internal)
+        working::read(&self.json()).map_err(Status::internal)
     }
 
-    /// Whether the object may have a field of this name, at any place: false is certain.
+    /// Whether the object may have a field of this name, at any place: false is certain. A name in quotes does not go beyond
+    /// a run.
     pub fn may_have(&self, field: &str) -> bool {
-        memchr::memmem::find(&self.json, field.as_bytes()).is_some()
+        self.runs().any(|run| memchr::memmem::find(run, field.as_bytes()).is_some())
     }
 
     /// The object as clients see it, decoded.
@@ -150,6 +178,12 @@ impl Object {
         }
         Ok(value)
     }
+}
+
+/// A number of the fixed part of what is stored.
+fn number(stored: &[u8], at: usize) -> Option<usize> {
+    let bytes = stored.get(at..at + 4)?;
+    Some(u32::from_le_bytes(bytes.try_into().ok()?) as usize)
 }
 
 const BEFORE_REVISION: &[u8] = b"\"resourceVersion\":\"";
@@ -277,10 +311,10 @@ mod tests {
         let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"a": "b"},
             "metadata": {"name": "c", "namespace": "n", "uid": "u", "resourceVersion": "7", "labels": {"x": "y"}}});
         let stored = encode(&object, row).expect("encodes");
-        let read = Object::decode(&stored, Revision(12)).expect("decodes");
+        let read = Object::decode(&stored.clone().into(), Revision(12)).expect("decodes");
         let served: Value = serde_json::from_slice(&read.served()).expect("is JSON");
         for revision in [0, 9, 10, 12, 99, 100, u64::MAX] {
-            let read = Object::decode(&stored, Revision(revision)).expect("decodes");
+            let read = Object::decode(&stored.clone().into(), Revision(revision)).expect("decodes");
             assert_eq!(read.served().len(), read.served_len(), "{revision}");
         }
         let mut expected = object.clone();
@@ -298,8 +332,8 @@ mod tests {
         let object = json!({"metadata": {"name": "c", "labels": {"x": "y"}}});
         let stored = encode(&object, row).expect("encodes");
         for length in 0..stored.len().min(60) {
-            let _ = Object::decode(&stored.slice(..length), Revision(1));
+            let _ = Object::decode(&stored.slice(..length).into(), Revision(1));
         }
-        assert!(Object::decode(&Bytes::from_static(b"\x09rest"), Revision(1)).is_err());
+        assert!(Object::decode(&Bytes::from_static(b"\x09rest").into(), Revision(1)).is_err());
     }
 }

@@ -35,7 +35,7 @@ pub async fn answer(call: &mut Call) -> Result<Response, Status> {
     let mut objects = vec![];
     for (name, health) in found {
         let value = object::encode(&component(name, &health), &call.row)?;
-        objects.push(Object::decode(&value, Revision(0)).map_err(Status::internal)?);
+        objects.push(Object::decode(&value.into(), Revision(0)).map_err(Status::internal)?);
     }
     objects.sort_by(|a: &Arc<Object>, b| a.index.name().cmp(b.index.name()));
     if call.info.name.is_empty() {

@@ -86,12 +86,16 @@ pub async fn create(call: &mut Call, mut object: Value, ownership: Ownership) ->
     row.hooks.default(&mut object);
     row.hooks.prepare_create(&mut object);
     row.hooks.created_by(&mut object, &call.identity);
+    // What is filled in after a look at other objects has no owner, as in Kubernetes; nor has a name, which may be generated.
+    if ownership == Ownership::Untracked {
+        own(call, Part::Main, None, &mut object)?;
+    }
     complete(&row, &mut object, call.namespace(), &snapshot)?;
     if row.generations {
         meta::set(&mut object, "generation", 1);
     }
     let mut last = String::new();
-    for attempt in 0..NAME_ATTEMPTS {
+    for _ in 0..NAME_ATTEMPTS {
         let before = std::mem::take(&mut last);
         if generate {
             last = names::generate_name(meta::text(&object, "generateName"));
@@ -102,10 +106,6 @@ pub async fn create(call: &mut Call, mut object: Value, ownership: Ownership) ->
         let errors = row.check_create(&object);
         if !errors.is_empty() {
             return Err(Status::invalid(&call.row.kind.group_kind(), &name, errors));
-        }
-        // A name has no owner: another one changes nothing here.
-        if attempt == 0 && ownership == Ownership::Untracked {
-            own(call, Part::Main, None, &mut object)?;
         }
         admit(&Attributes { identity: &call.identity, row: &row, old: None, new: Some(&object), grace_period: None })?;
         escalation::check(&call.app.authorizer, &call.identity, &row, None, &object)?;
@@ -313,7 +313,7 @@ pub async fn put(call: &Call, key: Key, object: &Value, at: Option<Revision>) ->
         };
         commit(call, txn).await?
     };
-    Object::decode(&value, revision).map_err(|error| PutError::from(Status::internal(error)))
+    Object::decode(&value.into(), revision).map_err(|error| PutError::from(Status::internal(error)))
 }
 
 pub async fn commit(call: &Call, txn: Txn) -> Result<Revision, PutError> {

@@ -19,8 +19,8 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::Value;
 use tempfile::TempDir;
-use timonier_apiserver::{Config, Limits, PkiPaths, Server};
-use timonier_store::{Options, Store, StoreUrl};
+use timonier_apiserver::{Config, Limits, PkiPaths, Retention, Server};
+use timonier_store::{Store, StoreUrl};
 
 /// Nothing here waits longer than this.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -50,7 +50,7 @@ pub enum Protocol {
 
 impl Cluster {
     pub async fn start() -> Cluster {
-        let store = Store::open(&StoreUrl::Memory, Options::default()).await.expect("the store opens");
+        let store = Store::open(&StoreUrl::Memory, Retention::default().options()).await.expect("the store opens");
         Cluster::on(store).await
     }
 
@@ -61,7 +61,7 @@ impl Cluster {
 
     /// A server that is less generous.
     pub async fn within(limits: Limits) -> Cluster {
-        let store = Store::open(&StoreUrl::Memory, Options::default()).await.expect("the store opens");
+        let store = Store::open(&StoreUrl::Memory, Retention::default().options()).await.expect("the store opens");
         Cluster::with(store, limits).await
     }
 

@@ -1,7 +1,8 @@
 //! Reading what was: exact revisions of lists and of single objects, and which revision a time means.
 
 use serde_json::{Value, json};
-use timonier_store::{Options, Revision, Store, StoreUrl};
+use timonier_apiserver::Retention;
+use timonier_store::{Revision, Store, StoreUrl};
 
 use crate::fixture::{As, Client, Cluster, Protocol};
 use crate::tables::TABLE;
@@ -119,14 +120,14 @@ async fn a_time_means_a_revision() {
 async fn the_past_is_there_after_a_restart() {
     let dir = tempfile::tempdir().expect("a directory");
     let url = StoreUrl::File(dir.path().join("store"));
-    let store = Store::open(&url, Options::default()).await.expect("the store opens");
+    let store = Store::open(&url, Retention::default().options()).await.expect("the store opens");
     let cluster = Cluster::on(store.clone()).await;
     let [created, changed, deleted] = a_life(&cluster.admin(), "c").await;
     let then = cluster.admin().get("/timonier/history").await.ok();
     cluster.server.shutdown().await;
     store.close().await;
 
-    let store = Store::open(&url, Options::default()).await.expect("the store opens again");
+    let store = Store::open(&url, Retention::default().options()).await.expect("the store opens again");
     let cluster = Cluster::on(store).await;
     let admin = cluster.admin();
     a_life(&admin, "d").await;

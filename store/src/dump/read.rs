@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use super::{BLOCK, CHECKSUM, END, FORMAT, HEAD};
 use crate::embedded::entry_bytes::take_entry;
 use crate::embedded::frame::{self, Fields};
+use crate::pool::Pool;
 use crate::snapshot::Entries;
 use crate::{Entry, Key, Revision, Snapshot};
 
@@ -158,8 +159,9 @@ impl DumpReader {
     }
 
     fn block(&mut self, mut fields: Fields<'_>, each: &mut impl FnMut(Arc<Entry>)) -> Result<(), DumpError> {
+        let pool = Pool::none();
         while !fields.is_empty() {
-            let entry = take_entry(&mut fields).ok_or_else(|| self.corrupt("an entry is not understood"))?;
+            let entry = take_entry(&mut fields, &pool).ok_or_else(|| self.corrupt("an entry is not understood"))?;
             if self.last.as_ref().is_some_and(|last| *last >= entry.key) {
                 return Err(self.corrupt("the entries are out of order"));
             }

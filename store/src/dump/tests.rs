@@ -108,13 +108,15 @@ fn format_1_is_read_for_ever() {
     assert_eq!((verified.head.revision.0, &*verified.head.writer), (11, "0.1.0"));
     let entries: Vec<_> = content
         .range("", None)
-        .map(|entry| (&*entry.key, entry.revision.0, entry.created.0, entry.tag.as_deref(), &entry.value[..]))
+        .map(|entry| {
+            (&*entry.key, entry.revision.0, entry.created.0, entry.tag.as_deref(), entry.value.to_bytes().to_vec())
+        })
         .collect();
-    type Row<'a> = (&'a str, u64, u64, Option<&'a str>, &'a [u8]);
+    type Row<'a> = (&'a str, u64, u64, Option<&'a str>, Vec<u8>);
     let expected: [Row; 3] = [
-        ("namespaces/default", 3, 2, None, b"{\"kind\":\"Namespace\"}"),
-        ("pods/default/a", 9, 4, Some("node-1"), b"{\"kind\":\"Pod\"}"),
-        ("pods/default/b", 7, 7, Some(""), b""),
+        ("namespaces/default", 3, 2, None, b"{\"kind\":\"Namespace\"}".to_vec()),
+        ("pods/default/a", 9, 4, Some("node-1"), b"{\"kind\":\"Pod\"}".to_vec()),
+        ("pods/default/b", 7, 7, Some(""), vec![]),
     ];
     assert_eq!(entries, expected);
 }

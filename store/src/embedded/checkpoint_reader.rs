@@ -12,6 +12,7 @@ use super::checkpoint::{END, MAGIC};
 use super::entry_bytes::take_entry;
 use super::frame::{self, Fields, Next};
 use super::segment::io as io_error;
+use crate::pool::Pool;
 use crate::snapshot::Entries;
 use crate::{Entry, Key, OpenError, Revision, Snapshot};
 
@@ -31,7 +32,7 @@ struct Made {
 }
 
 /// Reads and verifies a checkpoint. Returns its size in bytes too.
-pub(crate) fn read(path: &Path) -> Result<(Snapshot, u64), OpenError> {
+pub(crate) fn read(path: &Path, pool: &Pool) -> Result<(Snapshot, u64), OpenError> {
     let file = File::open(path).map_err(|source| io_error(path, source))?;
     let mut reader = Reader { path, input: BufReader::with_capacity(256 << 10, file), offset: 0, payload: Vec::new() };
     let (revision, count) = reader.head()?;
@@ -44,7 +45,7 @@ pub(crate) fn read(path: &Path) -> Result<(Snapshot, u64), OpenError> {
             let (result, next_result) = sync_channel(AHEAD);
             blocks.push(block);
             made.push(next_result);
-            scope.spawn(move || decode(path, next_block, result));
+            scope.spawn(move || decode(path, pool, next_block, result));
         }
         let reading = scope.spawn(move || reader.read_blocks(count, blocks));
         let assembled = assemble(path, made);
@@ -59,13 +60,13 @@ pub(crate) fn read(path: &Path) -> Result<(Snapshot, u64), OpenError> {
     Ok((Snapshot::new(revision, entries), size))
 }
 
-fn decode(path: &Path, blocks: Receiver<Block>, made: SyncSender<Result<Made, OpenError>>) {
+fn decode(path: &Path, pool: &Pool, blocks: Receiver<Block>, made: SyncSender<Result<Made, OpenError>>) {
     for Block { payload, offset } in blocks {
         let mut fields = Fields(&payload);
         let mut entries = Vec::new();
         let mut understood = true;
         while understood && !fields.is_empty() {
-            match take_entry(&mut fields) {
+            match take_entry(&mut fields, pool) {
                 Some(entry) => entries.push(Arc::new(entry)),
                 None => understood = false,
             }

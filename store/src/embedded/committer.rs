@@ -13,6 +13,7 @@ use super::log::{AppendError, Log};
 use super::record::Head;
 use super::{frame, record};
 use crate::hub::Hub;
+use crate::pool::Pool;
 use crate::stage::Stage;
 use crate::timeline::now;
 use crate::{CommitError, Event, ReadError, Revision, Txn};
@@ -45,11 +46,12 @@ impl Committer {
         hub: Arc<Hub>,
         history: Arc<History>,
         log: Log,
+        pool: Arc<Pool>,
         segment_bytes: u64,
         directory: Directory,
     ) -> Committer {
         let (requests, waiting) = mpsc::channel();
-        let stage = Stage::new(&hub.snapshot());
+        let stage = Stage::new(&hub.snapshot(), pool);
         let writer = Writer { hub, history, log, stage, segment_bytes, frames: Vec::new(), _directory: directory };
         std::thread::Builder::new()
             .name("store-commit".to_owned())
@@ -189,7 +191,7 @@ impl Writer {
             let last = self.stage.revision();
             if let Err(error) = self.log.append(&self.frames, last) {
                 // Nobody saw these changes: the next transactions start from what was published.
-                self.stage = Stage::new(&self.hub.snapshot());
+                self.stage.reset(&self.hub.snapshot());
                 for (answer, outcome) in batch.outcomes {
                     let _ = answer.send(Err(failed(&error, outcome)));
                 }

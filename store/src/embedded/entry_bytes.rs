@@ -1,10 +1,9 @@
 //! One object as bytes, as checkpoints and dumps hold it.
 
-use bytes::Bytes;
-
-use super::frame::{Fields, put_bytes, put_optional, put_u64};
+use super::frame::{Fields, put_bytes, put_optional, put_u32, put_u64};
 use super::record::{PLAIN, decode_value};
-use crate::{Entry, Key, Revision};
+use crate::pool::Pool;
+use crate::{Entry, Key, Revision, Value};
 
 pub(crate) fn put_entry(out: &mut Vec<u8>, entry: &Entry) {
     put_bytes(out, entry.key.as_bytes());
@@ -12,15 +11,20 @@ pub(crate) fn put_entry(out: &mut Vec<u8>, entry: &Entry) {
     put_u64(out, entry.created.0);
     put_optional(out, entry.tag.as_deref());
     out.push(PLAIN);
-    put_bytes(out, &entry.value);
+    put_value(out, &entry.value);
+}
+
+pub(super) fn put_value(out: &mut Vec<u8>, value: &Value) {
+    put_u32(out, value.len() as u32);
+    value.runs().for_each(|run| out.extend_from_slice(run));
 }
 
 /// `None`: these bytes are no such thing.
-pub(crate) fn take_entry(fields: &mut Fields<'_>) -> Option<Entry> {
+pub(crate) fn take_entry(fields: &mut Fields<'_>, pool: &Pool) -> Option<Entry> {
     let key = Key::new(fields.text()?);
     let revision = Revision(fields.u64()?);
     let created = Revision(fields.u64()?);
     let tag = fields.optional()?;
-    let value = Bytes::copy_from_slice(decode_value(fields)?);
+    let value = pool.value(decode_value(fields)?);
     Some(Entry::new(key, revision, created, value, tag))
 }

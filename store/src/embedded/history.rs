@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use super::record;
 use super::segment::{Reader, Step};
 use crate::engine::Chunk;
+use crate::pool::Pool;
 use crate::{OpenError, ReadError, Revision};
 
 /// A place in each log file is remembered every so many bytes.
@@ -67,11 +68,12 @@ impl Segment {
 /// The log files, as readers may see them: only what is on disk.
 pub(crate) struct History {
     segments: Mutex<Vec<Segment>>,
+    pool: Arc<Pool>,
 }
 
 impl History {
-    pub(crate) fn new(segments: Vec<Segment>) -> History {
-        History { segments: Mutex::new(segments) }
+    pub(crate) fn new(segments: Vec<Segment>, pool: Arc<Pool>) -> History {
+        History { segments: Mutex::new(segments), pool }
     }
 
     pub(crate) fn grow(&self, last: Revision, size: u64, time: u64) {
@@ -143,18 +145,24 @@ impl History {
         let mut reader =
             opened.map_err(|problem| ReadError::Corrupt(format!("{}: {problem}", segment.path.display())))?;
         reader.seek(offset, last).map_err(unreadable)?;
-        collect(reader, after, until.min(segment.last), prefix)
+        collect(reader, after, until.min(segment.last), prefix, &self.pool)
     }
 }
 
-fn collect(mut reader: Reader, after: Revision, until: Revision, prefix: &str) -> Result<Chunk, ReadError> {
+fn collect(
+    mut reader: Reader,
+    after: Revision,
+    until: Revision,
+    prefix: &str,
+    pool: &Pool,
+) -> Result<Chunk, ReadError> {
     let mut chunk = Chunk { events: Vec::new(), through: after };
     let start = reader.offset();
     let mut weight = 0;
     while chunk.through < until && weight < CHUNK && reader.offset() < start + STRETCH {
         let problem = match reader.next().map_err(unreadable)? {
             Step::Transaction(head, _) if head.revision <= after => continue,
-            Step::Transaction(head, fields) => match record::decode_events(&head, fields, prefix) {
+            Step::Transaction(head, fields) => match record::decode_events(&head, fields, prefix, pool) {
                 Some(events) => {
                     weight += events.iter().map(|event| event.weight()).sum::<usize>();
                     chunk.events.extend(events);

@@ -82,6 +82,7 @@ use tokio::sync::Semaphore;
 
 use crate::engine::{Chunk, Engine};
 use crate::hub::Hub;
+use crate::pool::Pool;
 use crate::{CommitError, OpenError, Options, ReadError, Revision, Txn};
 
 use committer::Committer;
@@ -131,10 +132,12 @@ impl Embedded {
 
     fn start(disk: Arc<dyn Disk>, dir: &Path, options: &Options) -> Result<(Arc<Hub>, Embedded), OpenError> {
         let directory = Directory::open(&*disk, dir)?;
-        let recovered = recover::recover(&directory, &disk, options)?;
+        let pool = Pool::new(options.parts);
+        let recovered = recover::recover(&directory, &disk, options, &pool)?;
         let hub = Arc::new(Hub::new(recovered.snapshot, recovered.floors, recovered.tail, recovered.timeline));
-        let history = Arc::new(History::new(recovered.segments));
-        let committer = Committer::start(hub.clone(), history.clone(), recovered.log, options.segment_bytes, directory);
+        let history = Arc::new(History::new(recovered.segments, pool.clone()));
+        let committer =
+            Committer::start(hub.clone(), history.clone(), recovered.log, pool, options.segment_bytes, directory);
         let janitor = Janitor::start(
             disk,
             dir.to_owned(),

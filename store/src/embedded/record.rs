@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-
+use super::entry_bytes::put_value;
 use super::frame::{Fields, put_bytes, put_optional, put_u32, put_u64};
+use crate::pool::Pool;
 use crate::{Entry, Event, Key, Revision};
 
 const PUT: u8 = 1;
@@ -66,15 +66,13 @@ fn encode_head(out: &mut Vec<u8>, head: &Head, events: usize) {
 }
 
 fn encode_event(out: &mut Vec<u8>, event: &Event) {
-    let mut value: &[u8] = &[];
     match &event.current {
         Some(entry) => {
-            value = &entry.value;
             out.push(PUT);
             put_bytes(out, event.key.as_bytes());
             put_optional(out, entry.tag.as_deref());
             out.push(PLAIN);
-            put_bytes(out, value);
+            put_value(out, &entry.value);
         }
         None => {
             out.push(DELETE);
@@ -86,10 +84,11 @@ fn encode_event(out: &mut Vec<u8>, event: &Event) {
         put_u64(out, previous.revision.0);
         put_u64(out, previous.created.0);
         put_optional(out, previous.tag.as_deref());
-        let (prefix, suffix) = common(&previous.value, value);
+        let (before, value) = (previous.value.to_bytes(), event.current.as_ref().map(|entry| entry.value.to_bytes()));
+        let (prefix, suffix) = common(&before, value.as_deref().unwrap_or_default());
         put_u32(out, prefix as u32);
         put_u32(out, suffix as u32);
-        put_bytes(out, &previous.value[prefix..previous.value.len() - suffix]);
+        put_bytes(out, &before[prefix..before.len() - suffix]);
     }
 }
 
@@ -115,14 +114,14 @@ pub(crate) fn decode_head(payload: &[u8]) -> Option<(Head, Fields<'_>)> {
 
 /// The events of the transaction whose head was `head`, as far as their keys start with `prefix`. `None`: these bytes
 /// are no such thing.
-pub(crate) fn decode_events(head: &Head, mut fields: Fields<'_>, prefix: &str) -> Option<Vec<Arc<Event>>> {
+pub(crate) fn decode_events(head: &Head, mut fields: Fields<'_>, prefix: &str, pool: &Pool) -> Option<Vec<Arc<Event>>> {
     let count = fields.u32()?;
     let mut events = Vec::new();
     for _ in 0..count {
         let kind = fields.u8()?;
         let key = fields.text()?;
         if key.starts_with(prefix) {
-            events.push(Arc::new(decode_event(head.revision, kind, Key::new(key), &mut fields)?));
+            events.push(Arc::new(decode_event(head.revision, kind, Key::new(key), &mut fields, pool)?));
         } else {
             skip_event(kind, &mut fields)?;
         }
@@ -156,7 +155,7 @@ fn skip_optional(fields: &mut Fields<'_>) -> Option<()> {
     Some(())
 }
 
-fn decode_event(revision: Revision, kind: u8, key: Key, fields: &mut Fields<'_>) -> Option<Event> {
+fn decode_event(revision: Revision, kind: u8, key: Key, fields: &mut Fields<'_>, pool: &Pool) -> Option<Event> {
     let put = match kind {
         PUT => {
             let tag = fields.optional()?;
@@ -168,18 +167,15 @@ fn decode_event(revision: Revision, kind: u8, key: Key, fields: &mut Fields<'_>)
     let value = put.as_ref().map_or(&[][..], |(_, value)| value);
     let previous = match fields.u8()? {
         0 => None,
-        1 => Some(Arc::new(decode_previous(&key, value, fields)?)),
+        1 => Some(Arc::new(decode_previous(&key, value, fields, pool)?)),
         _ => return None,
     };
     let created = previous.as_ref().map_or(revision, |entry| entry.created);
-    let current = put.map(|(tag, value)| {
-        let value = Bytes::copy_from_slice(value);
-        Arc::new(Entry::new(key.clone(), revision, created, value, tag))
-    });
+    let current = put.map(|(tag, value)| Arc::new(Entry::new(key.clone(), revision, created, pool.value(value), tag)));
     Some(Event { revision, key, previous, current })
 }
 
-fn decode_previous(key: &Key, value: &[u8], fields: &mut Fields<'_>) -> Option<Entry> {
+fn decode_previous(key: &Key, value: &[u8], fields: &mut Fields<'_>, pool: &Pool) -> Option<Entry> {
     let revision = Revision(fields.u64()?);
     let created = Revision(fields.u64()?);
     let tag = fields.optional()?;
@@ -187,7 +183,7 @@ fn decode_previous(key: &Key, value: &[u8], fields: &mut Fields<'_>) -> Option<E
     let middle = fields.bytes()?;
     let head = value.get(..prefix)?;
     let tail = value.get(value.len().checked_sub(suffix)?..)?;
-    let value = Bytes::from([head, middle, tail].concat());
+    let value = pool.value(&[head, middle, tail].concat());
     Some(Entry::new(key.clone(), revision, created, value, tag))
 }
 
@@ -209,7 +205,7 @@ mod tests {
             Key::new("pods/default/web"),
             Revision(revision),
             Revision(3),
-            value.into(),
+            bytes::Bytes::from(value),
             tag.map(Arc::from),
         ))
     }
@@ -233,6 +229,8 @@ mod tests {
                 previous: old.map(|value| entry(5, value, None)),
                 current: new.map(|value| entry(head.revision.0, value, tag)),
             });
+            // Parts that begin and end with the same byte.
+            let pool = Pool::new(|bytes| (bytes.len() > 4).then_some(1..3).into_iter().collect());
             let mut bytes = Vec::new();
             encode(&mut bytes, &head, std::slice::from_ref(&event));
             let (found, fields) = decode_head(&bytes).unwrap();
@@ -242,15 +240,15 @@ mod tests {
             let mut again = Vec::new();
             encode_raw(&mut again, &head, &split);
             prop_assert_eq!(&again, &bytes);
-            prop_assert_eq!(decode_events(&head, fields.clone(), "pods/").unwrap(), vec![event]);
-            prop_assert_eq!(decode_events(&head, fields, "nodes/").unwrap(), vec![]);
+            prop_assert_eq!(decode_events(&head, fields.clone(), "pods/", &pool).unwrap(), vec![event]);
+            prop_assert_eq!(decode_events(&head, fields, "nodes/", &pool).unwrap(), vec![]);
         }
 
         #[test]
         fn no_bytes_make_the_decoder_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             if let Some((head, fields)) = decode_head(&bytes) {
-                let _ = decode_events(&head, fields.clone(), "");
-                let _ = decode_events(&head, fields, "no such");
+                let _ = decode_events(&head, fields.clone(), "", &Pool::none());
+                let _ = decode_events(&head, fields, "no such", &Pool::none());
             }
         }
     }

@@ -14,6 +14,7 @@ use super::scan::{self, Damage, Piece, Scanned};
 use super::segment::{self, io};
 use super::{checkpoint, checkpoint_reader, thin};
 use crate::floors::Floors;
+use crate::pool::Pool;
 use crate::snapshot::Entries;
 use crate::tail::Tail;
 use crate::timeline::Timeline;
@@ -33,7 +34,12 @@ pub(crate) struct Recovered {
     pub(crate) checkpoint: Option<(Revision, u64)>,
 }
 
-pub(crate) fn recover(directory: &Directory, disk: &Arc<dyn Disk>, options: &Options) -> Result<Recovered, OpenError> {
+pub(crate) fn recover(
+    directory: &Directory,
+    disk: &Arc<dyn Disk>,
+    options: &Options,
+    pool: &Pool,
+) -> Result<Recovered, OpenError> {
     remove_unfinished(directory, &**disk)?;
     if directory.is_new {
         return create(directory, disk, options);
@@ -44,7 +50,7 @@ pub(crate) fn recover(directory: &Directory, disk: &Arc<dyn Disk>, options: &Opt
     let (start, checkpoint) = match directory.checkpoints.last() {
         Some(revision) => {
             let path = checkpoint::path(&directory.path, *revision);
-            let (snapshot, size) = checkpoint_reader::read(&path)?;
+            let (snapshot, size) = checkpoint_reader::read(&path, pool)?;
             if snapshot.revision() != *revision {
                 return Err(corrupt(&path, "the name is not that of the revision inside"));
             }
@@ -65,7 +71,7 @@ pub(crate) fn recover(directory: &Directory, disk: &Arc<dyn Disk>, options: &Opt
         segments: Vec::new(),
         mark: mark.revision,
     };
-    replay.read_all(directory, &segments)?;
+    replay.read_all(directory, &segments, pool)?;
     if checkpoint.is_some_and(|(revision, _)| replay.end() < revision) {
         return Err(replay.too_short(directory, "a checkpoint is newer"));
     }
@@ -162,7 +168,7 @@ struct Replay {
 
 impl Replay {
     /// Reads all files, some of them ahead on other threads, and applies them in order.
-    fn read_all(&mut self, directory: &Directory, segments: &[Revision]) -> Result<(), OpenError> {
+    fn read_all(&mut self, directory: &Directory, segments: &[Revision], pool: &Pool) -> Result<(), OpenError> {
         let from = self.revision;
         let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get().min(4));
         std::thread::scope(|scope| {
@@ -176,7 +182,7 @@ impl Replay {
                     let path = segment::path(&directory.path, *after);
                     let (pieces, next) = sync_channel(AHEAD);
                     let file = path.clone();
-                    let scan = scope.spawn(move || scan::scan(&file, from, is_last, &pieces));
+                    let scan = scope.spawn(move || scan::scan(&file, from, is_last, pool, &pieces));
                     scans.push_back((*after, is_last, path, next, scan));
                 }
                 let Some((after, is_last, path, next, scan)) = scans.pop_front() else {

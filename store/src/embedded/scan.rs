@@ -7,6 +7,7 @@ use std::sync::mpsc::SyncSender;
 use super::history::Segment;
 use super::record;
 use super::segment::{Reader, Step};
+use crate::pool::Pool;
 use crate::{Event, OpenError, Revision};
 
 /// Transactions that are handed over together.
@@ -41,6 +42,7 @@ pub(super) fn scan(
     path: &Path,
     from: Revision,
     is_last: bool,
+    pool: &Pool,
     pieces: &SyncSender<Vec<Piece>>,
 ) -> Result<Result<Scanned, &'static str>, OpenError> {
     let mut reader = match Reader::open(path)? {
@@ -56,7 +58,7 @@ pub(super) fn scan(
             Step::End => break None,
             Step::Damaged(problem) => break Some(problem),
             Step::Transaction(head, _) if head.revision <= from => (head, None),
-            Step::Transaction(head, fields) => match record::decode_events(&head, fields, "") {
+            Step::Transaction(head, fields) => match record::decode_events(&head, fields, "", pool) {
                 Some(events) => (head, Some(events)),
                 None => return Err(reader.corrupt("the transaction is not understood")),
             },

@@ -61,7 +61,7 @@ pub(super) async fn fill(
             && let Some(entry) = entries.next_if(|entry| batch.is_empty() || bytes + size(entry) <= BYTES)
         {
             bytes += size(entry);
-            let value = encode(&entry.value, entry.tag.as_deref());
+            let value = encode(&entry.value.to_bytes(), entry.tag.as_deref());
             batch.push(TxnOp::put(layout.data_key(&entry.key), value, None));
         }
         done += batch.len() as u64;

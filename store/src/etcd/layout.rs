@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use etcd_client::{Event as EtcdEvent, EventType, KeyValue};
 
+use crate::pool::Pool;
 use crate::{Entry, Event, Key, Revision};
 
 /// The format that this version writes, and the newest that it reads.
@@ -21,6 +21,7 @@ pub(super) struct Layout {
     meta: String,
     /// Our revisions are etcd's plus this.
     base: u64,
+    pool: Arc<Pool>,
 }
 
 /// Why a key can't be read.
@@ -37,11 +38,16 @@ impl Layout {
             data: format!("/timonier/{cluster}/data/"),
             meta: format!("/timonier/{cluster}/meta/"),
             base: 0,
+            pool: Pool::none(),
         }
     }
 
     pub(super) fn with_base(self, base: u64) -> Layout {
         Layout { base, ..self }
+    }
+
+    pub(super) fn with_pool(self, pool: Arc<Pool>) -> Layout {
+        Layout { pool, ..self }
     }
 
     /// The prefix of all keys.
@@ -95,7 +101,7 @@ impl Layout {
             Key::new(key),
             self.revision(kv.mod_revision()),
             self.revision(kv.create_revision()),
-            value,
+            self.pool.value(value),
             tag,
         ))))
     }
@@ -137,14 +143,14 @@ pub(super) fn encode(value: &[u8], tag: Option<&str>) -> Vec<u8> {
     out
 }
 
-fn decode(bytes: &[u8]) -> Option<(Option<Arc<str>>, Bytes)> {
+fn decode(bytes: &[u8]) -> Option<(Option<Arc<str>>, &[u8])> {
     match bytes {
-        [PLAIN, 0, value @ ..] => Some((None, Bytes::copy_from_slice(value))),
+        [PLAIN, 0, value @ ..] => Some((None, value)),
         [PLAIN, 1, low, high, rest @ ..] => {
             let length = u16::from_le_bytes([*low, *high]) as usize;
             let (tag, value) = rest.split_at_checked(length)?;
             let tag = std::str::from_utf8(tag).ok()?;
-            Some((Some(tag.into()), Bytes::copy_from_slice(value)))
+            Some((Some(tag.into()), value))
         }
         _ => None,
     }
@@ -160,7 +166,7 @@ mod tests {
             for value in ["", "some value"] {
                 let bytes = encode(value.as_bytes(), tag);
                 let (found, decoded) = decode(&bytes).unwrap();
-                assert_eq!((found.as_deref(), &decoded[..]), (tag, value.as_bytes()));
+                assert_eq!((found.as_deref(), decoded), (tag, value.as_bytes()));
             }
         }
         for bad in [&b""[..], b"\x01", b"\x01\x02", b"\x01\x01\x05\x00ab", b"{}"] {

@@ -51,6 +51,7 @@ use crate::engine::{Chunk, Engine};
 use crate::floors::Floors;
 use crate::hub::Hub;
 use crate::load::{Load, LoadError};
+use crate::pool::Pool;
 use crate::{CommitError, OpenError, Options, ReadError, Revision, Snapshot, Txn};
 
 use connection::Connection;
@@ -136,7 +137,7 @@ impl Etcd {
         options: Options,
     ) -> Result<(Arc<Hub>, Etcd), OpenError> {
         let connection = Connection::open(endpoints, tls, &options).await?;
-        let layout = load::layout(&connection, cluster).await?;
+        let layout = load::layout(&connection, cluster).await?.with_pool(Pool::new(options.parts));
         let lease =
             presence::enter(&connection, &layout).await.map_err(|failure| load::unreachable(&connection, &failure))?;
         let loaded = load::load(&connection, &layout, None).await?;

@@ -34,7 +34,7 @@ pub async fn an_entry_remembers_its_creation_and_its_last_write(place: &impl Pla
     let entry = snapshot.get("a").unwrap();
     assert_eq!((entry.created, entry.revision), (created, updated));
     assert_eq!(entry.tag.as_deref(), Some("n2"));
-    assert_eq!(&entry.value[..], b"2");
+    assert_eq!(&entry.value.to_bytes()[..], b"2");
 
     write(&store, vec![delete("a")]).await;
     assert!(store.snapshot().get("a").is_none());
@@ -74,7 +74,7 @@ pub async fn a_conflict_carries_the_current_entry(place: &impl Place) {
         Err(CommitError::Conflict { key, current }) => {
             let current = current.expect("the entry that is in the way");
             assert_eq!(key, Key::new("a"));
-            assert_eq!((current.revision, &current.value[..]), (at, &b"now"[..]));
+            assert_eq!((current.revision, &current.value.to_bytes()[..]), (at, &b"now"[..]));
             assert_eq!(current.tag.as_deref(), Some("t"));
         }
         other => panic!("{other:?}"),
@@ -122,7 +122,7 @@ pub async fn a_snapshot_never_changes(place: &impl Place) {
     let before = store.snapshot();
     write(&store, vec![put("a", "2"), delete("b"), put("c", "1")]).await;
     assert_eq!(before.revision(), at);
-    assert_eq!(&before.get("a").unwrap().value[..], b"1");
+    assert_eq!(&before.get("a").unwrap().value.to_bytes()[..], b"1");
     assert_eq!(before.range("", None).count(), 2);
 }
 
@@ -154,7 +154,7 @@ pub async fn a_commit_is_in_the_next_snapshot(place: &impl Place) {
         let revision = write(&store, vec![put("a", &value)]).await;
         let snapshot = store.snapshot();
         assert!(snapshot.revision() >= revision);
-        assert_eq!(&snapshot.get("a").unwrap().value[..], value.as_bytes());
+        assert_eq!(&snapshot.get("a").unwrap().value.to_bytes()[..], value.as_bytes());
     }
 }
 
@@ -189,7 +189,7 @@ pub async fn a_view_is_decoded_once(place: &impl Place) {
         let snapshot = store.snapshot();
         let number = snapshot.get("a").unwrap().view(|entry| {
             decoded.fetch_add(1, Ordering::SeqCst);
-            String::from_utf8_lossy(&entry.value).parse::<u32>().unwrap()
+            String::from_utf8_lossy(&entry.value.to_bytes()).parse::<u32>().unwrap()
         });
         assert_eq!(*number, 42);
     }

@@ -17,7 +17,7 @@ async fn increment(store: &Store, key: &str) {
         let txn = match snapshot.get(key) {
             None => Txn::create(Key::new(key), "1".into(), None),
             Some(entry) => {
-                let number: u64 = String::from_utf8_lossy(&entry.value).parse().unwrap();
+                let number: u64 = String::from_utf8_lossy(&entry.value.to_bytes()).parse().unwrap();
                 let value = (number + 1).to_string().into();
                 Txn::update(entry.key.clone(), entry.revision, value, None)
             }
@@ -46,7 +46,7 @@ pub async fn counters_under_compare_and_set_lose_no_increment(place: &impl Place
     let snapshot = store.snapshot();
     let sum: usize = snapshot
         .range("counter/", None)
-        .map(|entry| String::from_utf8_lossy(&entry.value).parse::<usize>().unwrap())
+        .map(|entry| String::from_utf8_lossy(&entry.value.to_bytes()).parse::<usize>().unwrap())
         .sum();
     assert_eq!(sum, TASKS * ROUNDS);
 }

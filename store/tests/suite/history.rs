@@ -10,7 +10,8 @@ use super::{churn, delete, everything, put, until, within, write};
 pub fn contents(snapshot: &Snapshot) -> Vec<String> {
     let entries = snapshot.range("", None);
     let line = |entry: &std::sync::Arc<timonier_store::Entry>| {
-        let value = String::from_utf8_lossy(&entry.value);
+        let value = entry.value.to_bytes();
+        let value = String::from_utf8_lossy(&value);
         format!("{}={value}@{}+{}", entry.key, entry.revision, entry.created)
     };
     entries.map(line).collect()

@@ -1,7 +1,7 @@
 //! Filling a place with what another store held.
 
 use timonier_store::{
-    Load, LoadError, OpenError, Options, ReadError, Revision, Snapshot, Store, StoreUrl, exists, load,
+    Load, LoadError, OpenError, Options, ReadError, Revision, Snapshot, Store, StoreUrl, Value, exists, load,
 };
 
 use super::history::eventful;
@@ -26,10 +26,10 @@ async fn fill(place: &impl Place, content: &Snapshot, replace: bool) -> Result<R
     load(&place.url(), place.options(), content, Load { raise: RAISE, replace }, &|_| ()).await
 }
 
-type Held<'a> = (&'a str, &'a [u8], Option<&'a str>);
+type Held<'a> = (&'a str, &'a Value, Option<&'a str>);
 
 fn held(snapshot: &Snapshot) -> Vec<Held<'_>> {
-    snapshot.range("", None).map(|entry| (&*entry.key, &entry.value[..], entry.tag.as_deref())).collect()
+    snapshot.range("", None).map(|entry| (&*entry.key, &entry.value, entry.tag.as_deref())).collect()
 }
 
 pub async fn a_filled_place_holds_what_it_was_given(place: &impl Place) {
@@ -55,7 +55,7 @@ pub async fn what_a_filled_place_is_told_later_is_kept_and_seen(place: &impl Pla
     assert_eq!(until(&mut watch, last).await.len(), 5);
     store.close().await;
     let store = place.open().await;
-    assert_eq!(&store.snapshot().get("later").unwrap().value[..], b"value 4");
+    assert_eq!(&store.snapshot().get("later").unwrap().value.to_bytes()[..], b"value 4");
     assert_eq!(store.snapshot().len(), content.len() + 1);
 }
 
@@ -81,7 +81,7 @@ pub async fn a_place_that_holds_something_is_left_alone(place: &impl Place) {
     store.close().await;
     let refused = fill(place, &content().await, false).await;
     assert!(matches!(refused, Err(LoadError::NotEmpty { .. })), "{refused:?}");
-    assert_eq!(&place.open().await.snapshot().get("a").unwrap().value[..], b"value 2");
+    assert_eq!(&place.open().await.snapshot().get("a").unwrap().value.to_bytes()[..], b"value 2");
 }
 
 pub async fn a_place_in_use_is_left_alone(place: &impl Place) {

@@ -167,7 +167,7 @@ fn apply(model: &mut Model, changes: &BTreeMap<usize, Change>, revision: Revisio
 }
 
 fn as_row(entry: &timonier_store::Entry) -> (Revision, Revision, String, Option<String>) {
-    let value = String::from_utf8_lossy(&entry.value).into_owned();
+    let value = String::from_utf8_lossy(&entry.value.to_bytes()).into_owned();
     let tag = entry.tag.as_deref().map(str::to_owned);
     (entry.revision, entry.created, value, tag)
 }

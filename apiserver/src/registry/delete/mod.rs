@@ -87,5 +87,5 @@ pub async fn remove(call: &Call, entry: &Entry, last: &Value) -> Result<Arc<Obje
         write::commit(call, Txn::delete(entry.key.clone(), entry.revision)).await?
     };
     let value = object::encode(last, &call.storage)?;
-    Object::decode(&value, revision).map_err(|error| PutError::from(Status::internal(error)))
+    Object::decode(&value.into(), revision).map_err(|error| PutError::from(Status::internal(error)))
 }

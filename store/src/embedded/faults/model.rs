@@ -55,7 +55,7 @@ impl Model {
         assert!(snapshot.revision() >= self.newest, "{} is before {}", snapshot.revision(), self.newest);
         self.newest = snapshot.revision();
         for (key, possible) in &mut self.possible {
-            let found = snapshot.get(key).map(|entry| String::from_utf8_lossy(&entry.value).into_owned());
+            let found = snapshot.get(key).map(|entry| String::from_utf8_lossy(&entry.value.to_bytes()).into_owned());
             assert!(possible.contains(&found), "{key} is {found:?}, it may be {possible:?}");
             *possible = BTreeSet::from([found]);
         }
@@ -69,7 +69,7 @@ impl Model {
         while through < end {
             let chunk = engine.history(through, end, "").await.expect("the history is whole");
             for event in chunk.events {
-                let value = event.current.as_ref().map(|e| String::from_utf8_lossy(&e.value).into_owned());
+                let value = event.current.as_ref().map(|e| String::from_utf8_lossy(&e.value.to_bytes()).into_owned());
                 let before = found.insert(event.revision, (event.key.to_string(), value));
                 assert!(before.is_none() && event.revision > oldest, "{} again", event.revision);
             }
