@@ -10,6 +10,8 @@ use timonier_ctl::cli::Cli;
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
+    // As there: a huge page is resident as a whole when one byte of it is used.
+    let _said = rustix::thread::disable_transparent_huge_pages(true);
     let cli = match Cli::from_command_line(std::env::args_os()) {
         Ok(cli) => cli,
         Err(code) => return ExitCode::from(code),
