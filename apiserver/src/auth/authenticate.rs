@@ -81,7 +81,7 @@ fn claim(app: &App, request: &Request) -> Claim {
 /// then those of machines that want to join, then those of service accounts.
 pub async fn of_token(app: &App, token: &str, audiences: &[String]) -> Option<(Arc<Identity>, Vec<String>)> {
     if let Some(identity) = app.tokens.find(token) {
-        return Some((Arc::new(identity.clone()), audiences.to_vec()));
+        return Some((identity.clone(), audiences.to_vec()));
     }
     if let Some(identity) = bootstrap_token::authenticate(&app.store, token).await {
         return Some((Arc::new(identity), audiences.to_vec()));

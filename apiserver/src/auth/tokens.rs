@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::config::StartError;
 use crate::identity::{AUTHENTICATED, Identity};
 
 #[derive(Default)]
-pub struct Tokens(HashMap<String, Identity>);
+pub struct Tokens(HashMap<String, Arc<Identity>>);
 
 impl Tokens {
     /// Reads a token file; one that does not exist holds no tokens.
@@ -41,12 +42,12 @@ impl Tokens {
                 .unwrap_or_default();
             let mut identity = Identity::new(user.clone(), &groups);
             identity.uid = rest.first().cloned().unwrap_or_default();
-            tokens.insert(token.clone(), identity);
+            tokens.insert(token.clone(), Arc::new(identity));
         }
         Ok(Tokens(tokens))
     }
 
-    pub fn find(&self, token: &str) -> Option<&Identity> {
+    pub fn find(&self, token: &str) -> Option<&Arc<Identity>> {
         self.0.get(token).inspect(|identity| debug_assert!(identity.has_group(AUTHENTICATED)))
     }
 }

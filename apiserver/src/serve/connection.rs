@@ -4,15 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use futures::FutureExt;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
@@ -44,7 +46,7 @@ pub async fn accept(
                 tune(&stream, slow);
                 let (acceptor, router, http) = (acceptor.clone(), router.clone(), http.clone());
                 let watcher = graceful.watcher();
-                tokio::spawn(serve(stream, acceptor, router, http, watcher));
+                tokio::spawn(shake(stream, acceptor, router, http, watcher));
             }
             Err(error) => {
                 // Out of file descriptors, most likely: leave the others time to give some back.
@@ -68,6 +70,10 @@ fn tune(stream: &TcpStream, slow: Option<Duration>) {
     }
 }
 
+/// What a stream of HTTP/2 may have waiting to be sent, in bytes. A watcher that is behind takes what waits in the store in larger
+/// pieces; what waits here has been cut already, and is late by all that other streams of the connection send before it.
+const SEND: usize = 64 << 10;
+
 fn http() -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(30));
@@ -78,22 +84,28 @@ fn http() -> Builder<TokioExecutor> {
         .keep_alive_interval(Duration::from_secs(30))
         .keep_alive_timeout(Duration::from_secs(20))
         .initial_stream_window_size(256 << 10)
-        .initial_connection_window_size(1 << 20);
+        .initial_connection_window_size(1 << 20)
+        .max_send_buf_size(SEND);
     builder
 }
 
-async fn serve(
+/// Shakes hands, and then leaves the connection to a task of its own: one task for both would keep the memory of the handshake
+/// for as long as the connection lasts.
+async fn shake(
     stream: TcpStream,
     acceptor: TlsAcceptor,
     router: Router,
     http: Arc<Builder<TokioExecutor>>,
-    watcher: hyper_util::server::graceful::Watcher,
+    watcher: Watcher,
 ) {
-    let stream = match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => return tracing::debug!("TLS handshake failed: {error}"),
-        Err(_) => return tracing::debug!("TLS handshake took too long"),
-    };
+    match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
+        Ok(Ok(stream)) => serve(stream, router, &http, watcher),
+        Ok(Err(error)) => tracing::debug!("TLS handshake failed: {error}"),
+        Err(_) => tracing::debug!("TLS handshake took too long"),
+    }
+}
+
+fn serve(stream: TlsStream<TcpStream>, router: Router, http: &Builder<TokioExecutor>, watcher: Watcher) {
     let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
     let peer = certificate.and_then(auth::certificate_identity).map(|identity| PeerIdentity(Arc::new(identity)));
     let service = router.map_request(move |mut request: http::Request<Incoming>| {
@@ -104,7 +116,9 @@ async fn serve(
     });
     let service = TowerToHyperService::new(service);
     let connection = http.serve_connection_with_upgrades(TokioIo::new(stream), service);
-    if let Err(error) = watcher.watch(connection.into_owned()).await {
-        tracing::debug!("connection ended: {error}");
-    }
+    tokio::spawn(watcher.watch(connection.into_owned()).map(|ended| {
+        if let Err(error) = ended {
+            tracing::debug!("connection ended: {error}");
+        }
+    }));
 }
