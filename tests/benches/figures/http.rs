@@ -12,9 +12,13 @@ use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use tokio::io::BufReader;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+
+/// How much a connection takes from the system at once, in bytes.
+const READ: usize = 64 << 10;
 
 /// Where and as whom to connect.
 #[derive(Clone)]
@@ -54,9 +58,11 @@ impl Target {
         Ok(sender)
     }
 
-    async fn tls(&self, connector: &TlsConnector) -> Result<TlsStream<TcpStream>> {
+    async fn tls(&self, connector: &TlsConnector) -> Result<TlsStream<BufReader<TcpStream>>> {
         let socket = TcpStream::connect(self.address).await?;
         socket.set_nodelay(true)?;
+        // rustls asks for 4 KB at a time: each would be a call of the system.
+        let socket = BufReader::with_capacity(READ, socket);
         Ok(connector.connect(ServerName::from(self.address.ip()), socket).await?)
     }
 }
@@ -97,6 +103,18 @@ impl Connection {
         let body = response.into_body().collect().await?.to_bytes();
         ensure!(status.is_success(), "{path}: {status}: {}", String::from_utf8_lossy(&body));
         Ok(body)
+    }
+
+    /// Reads all of what is at `path`, without putting it together. Returns how many bytes it was.
+    pub async fn read(&mut self, path: &str) -> Result<usize> {
+        let response = self.send(Method::GET, path, "application/json", Bytes::new()).await?;
+        ensure!(response.status().is_success(), "{path}: {}", response.status());
+        let mut body = response.into_body();
+        let mut length = 0;
+        while let Some(frame) = body.frame().await {
+            length += frame?.data_ref().map_or(0, Bytes::len);
+        }
+        Ok(length)
     }
 
     pub async fn get(&mut self, path: &str) -> Result<Bytes> {

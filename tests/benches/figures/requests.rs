@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 pub const PODS: &str = "/api/v1/namespaces/default/pods";
 pub const OBJECTS: usize = 20_000;
+const GETS: usize = 100_000;
+const LISTS: usize = 11;
 
 pub async fn run(report: &mut Report) -> Result<()> {
     let mut server = Server::start().await?;
@@ -21,9 +23,11 @@ pub async fn run(report: &mut Report) -> Result<()> {
 
     let target = server.target.clone();
     report.step("creating 20,000 pods");
+    let mut cpu = server.cpu()?;
     let mut created = create_pods(&target).await?;
     report.add("create pods, 64 connections", created.rate, "/s", quantile(&mut created.times, 0.99));
     report.latencies("creates of pods", &mut created.times);
+    report.add("server CPU for a create", each(&server, &mut cpu, OBJECTS)?, "µs", None);
 
     report.step("patching 10,000 pods");
     let mut patched = load(&target, 64, OBJECTS / 2, |connection, i| {
@@ -36,15 +40,17 @@ pub async fn run(report: &mut Report) -> Result<()> {
     .await?;
     report.add("merge-patch pods, 64 connections", patched.rate, "/s", quantile(&mut patched.times, 0.99));
     report.latencies("merge patches of pods", &mut patched.times);
+    report.add("server CPU for a patch", each(&server, &mut cpu, OBJECTS / 2)?, "µs", None);
     report.add("memory after 20,000 objects", server.memory_mb()?, "MB", None);
 
     report.step("getting pods");
-    let mut got = load(&target, 32, 100_000, |connection, i| {
+    let mut got = load(&target, 32, GETS, |connection, i| {
         let path = format!("{PODS}/bench-{}", i % OBJECTS);
         Box::pin(async move { connection.get(&path).await.map(drop) })
     })
     .await?;
     report.add("get one pod, 32 connections", got.rate, "/s", quantile(&mut got.times, 0.99));
+    report.add("server CPU for a get", each(&server, &mut cpu, GETS)?, "µs", None);
 
     // The list that is measured has 10,000 pods: the other half goes.
     report.step("deleting 10,000 pods");
@@ -56,8 +62,10 @@ pub async fn run(report: &mut Report) -> Result<()> {
     })
     .await?;
     report.step("listing pods");
-    let whole = reads(&target, PODS, 11).await?;
+    cpu = server.cpu()?;
+    let whole = reads(&target, PODS, LISTS).await?;
     report.add("list 10,000 pods", whole.as_secs_f64() * 1e3, "ms", None);
+    report.add("server CPU for that list", each(&server, &mut cpu, LISTS)? / 1e3, "ms", None);
     let page = reads(&target, &format!("{PODS}?limit=500"), 21).await?;
     report.add("a page of 500 pods", page.as_secs_f64() * 1e3, "ms", None);
 
@@ -66,6 +74,13 @@ pub async fn run(report: &mut Report) -> Result<()> {
     report.add("restart to ready, 40,000 writes", server.ready_after.as_secs_f64() * 1e3, "ms", None);
     report.add("memory after that restart, 10,000 pods", server.memory_mb()?, "MB", None);
     Ok(())
+}
+
+/// The server's processor time since `before` for each of so many requests, in microseconds; `before` becomes now.
+fn each(server: &Server, before: &mut Duration, requests: usize) -> Result<f64> {
+    let now = server.cpu()?;
+    let used = now.saturating_sub(std::mem::replace(before, now));
+    Ok(used.as_secs_f64() * 1e6 / requests as f64)
 }
 
 /// Creates 20,000 pods over 64 connections.
@@ -83,7 +98,7 @@ async fn reads(target: &Target, path: &str, times: usize) -> Result<Duration> {
     let mut taken = Vec::with_capacity(times);
     for _ in 0..times {
         let start = Instant::now();
-        connection.get(path).await?;
+        connection.read(path).await?;
         taken.push(start.elapsed());
     }
     Ok(quantile(&mut taken, 0.5).unwrap_or_default())
