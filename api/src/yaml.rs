@@ -38,10 +38,29 @@ fn writing() -> SerializerOptions {
 
 /// All documents of a file; those that hold nothing but comments are left out. JSON is YAML, too.
 pub fn parse_documents(text: &str, source_name: &str) -> Result<Vec<Value>, YamlError> {
+    parse_with(text, source_name, &reading())
+}
+
+/// The same, but the last of several equal keys in a mapping holds, and the first that came twice is told of.
+pub fn parse_forgiving(text: &str, source_name: &str) -> Result<(Vec<Value>, Option<YamlError>), YamlError> {
+    let strict = match parse_documents(text, source_name) {
+        Ok(values) => return Ok((values, None)),
+        Err(error) => error,
+    };
+    let mut options = reading();
+    options.duplicate_keys = DuplicateKeyPolicy::LastWins;
+    // Where that changes nothing, it is something else that is wrong.
+    match parse_with(text, source_name, &options) {
+        Ok(values) => Ok((values, Some(strict))),
+        Err(_) => Err(strict),
+    }
+}
+
+fn parse_with(text: &str, source_name: &str, options: &Options) -> Result<Vec<Value>, YamlError> {
     let mut values = vec![];
     for (index, (first_line, document)) in split(text).into_iter().enumerate() {
         let value: Option<Value> =
-            serde_saphyr::from_str_with_options(&document, reading()).map_err(|error| YamlError {
+            serde_saphyr::from_str_with_options(&document, options.clone()).map_err(|error| YamlError {
                 source_name: source_name.to_owned(),
                 document: index + 1,
                 line: first_line + error.location().map_or(0, |at| at.line() as usize).max(1) - 1,
@@ -62,6 +81,8 @@ fn first_sentence(message: &str) -> String {
         Some(rest) => rest.split_once(": ").map_or(line, |(_, message)| message),
         None => line,
     };
+    // How a program would allow it is nothing that a person can do.
+    let line = line.split_once(", set DuplicateKeyPolicy").map_or(line, |(message, _)| message);
     match line.rfind(" at line ") {
         Some(end) => line[..end].to_owned(),
         None => line.to_owned(),

@@ -70,6 +70,16 @@ fn anchors_and_merge_keys_are_expanded() {
 }
 
 #[test]
+fn a_forgiving_reader_takes_the_last_of_several_keys_and_says_which_there_were() {
+    let (values, twice) = parse_forgiving("a: 1\nb: {c: 1}\na: 2\n", "f").unwrap();
+    assert_eq!(values, [json!({"a": 2, "b": {"c": 1}})]);
+    let twice = twice.unwrap();
+    assert_eq!((twice.line, &*twice.message), (3, "duplicate mapping key: a"));
+    assert_eq!(parse_forgiving("a: 1\n", "f").unwrap(), (vec![json!({"a": 1})], None));
+    assert!(parse_forgiving("a: 1\na: [\n", "f").is_err());
+}
+
+#[test]
 fn a_duplicate_key_is_an_error_that_names_file_document_and_line() {
     let error = parse_documents("a: 1\n---\nb: 1\nc: 2\nb: 3\n", "web.yaml").unwrap_err();
     assert_eq!((error.document, error.line), (2, 5), "{error}");

@@ -11,6 +11,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::Value;
 use timonier_api::protobuf::envelope::{self, ObjectError};
 use timonier_api::status::Status;
+use timonier_api::yaml::YamlError;
 
 pub use json::parse as parse_json;
 
@@ -20,7 +21,7 @@ const ACCEPTED: [&str; 3] = ["application/json", "application/yaml", envelope::M
 #[derive(Debug)]
 pub struct Decoded {
     pub value: Value,
-    /// Paths that were given more than once, as Kubernetes writes them: `spec.containers[0].image`.
+    /// What was given more than once, in Kubernetes' words: `duplicate field "spec.containers[0].image"`.
     pub duplicates: Vec<String>,
 }
 
@@ -85,7 +86,11 @@ fn protobuf(body: &[u8]) -> Result<Decoded, Status> {
 pub fn json(body: &Bytes) -> Result<Decoded, Status> {
     let (value, duplicates) = parse_json(body)
         .map_err(|error| Status::bad_request(format!("the object provided is not valid JSON: {error}")))?;
-    Ok(Decoded { value, duplicates })
+    Ok(Decoded { value, duplicates: told(duplicates) })
+}
+
+fn told(paths: Vec<String>) -> Vec<String> {
+    paths.into_iter().map(|path| format!("duplicate field {path:?}")).collect()
 }
 
 /// Decodes one YAML document (JSON is YAML too, and is read as JSON).
@@ -93,16 +98,22 @@ pub fn yaml(body: &Bytes) -> Result<Decoded, Status> {
     if body.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'{')
         && let Ok((value, duplicates)) = parse_json(body)
     {
-        return Ok(Decoded { value, duplicates });
+        return Ok(Decoded { value, duplicates: told(duplicates) });
     }
     let text = std::str::from_utf8(body).map_err(|_| Status::bad_request("the body is not UTF-8"))?;
-    let mut documents = timonier_api::yaml::parse_documents(text, "body")
+    let (mut documents, twice) = timonier_api::yaml::parse_forgiving(text, "body")
         .map_err(|error| Status::bad_request(format!("error decoding YAML: {error}")))?;
     match (documents.pop(), documents.len()) {
-        (Some(value), 0) => Ok(Decoded { value, duplicates: vec![] }),
+        (Some(value), 0) => Ok(Decoded { value, duplicates: twice.iter().map(set_twice).collect() }),
         (None, _) => Err(Status::bad_request("the body is empty")),
         (Some(_), more) => {
             Err(Status::bad_request(format!("the body holds {} YAML documents, one is expected", more + 1)))
         }
     }
+}
+
+/// A key of a mapping that came twice, as Kubernetes' YAML reader says it.
+fn set_twice(error: &YamlError) -> String {
+    let key = error.message.rsplit(": ").next().unwrap_or(&error.message);
+    format!("yaml: unmarshal errors: line {}: key {key:?} already set in map", error.line)
 }

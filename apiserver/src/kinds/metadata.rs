@@ -207,6 +207,13 @@ fn validate_finalizers(metadata: &Value, path: &Path, errors: &mut Vec<FieldErro
             errors.push(FieldError::invalid(path, finalizer, message));
         }
     }
+    for (i, finalizer) in finalizers.iter().enumerate() {
+        let name = finalizer.as_str().unwrap_or("");
+        if !name.contains('/') && !matches!(name, "kubernetes" | "orphan" | "foregroundDeletion") {
+            let detail = "name is neither a standard finalizer name nor is it fully qualified";
+            errors.push(FieldError::invalid(&path.index(i), name, detail));
+        }
+    }
     let has = |name: &str| finalizers.iter().any(|f| f == name);
     if has("orphan") && has("foregroundDeletion") {
         let detail = "finalizer orphan and foregroundDeletion cannot be both set";

@@ -58,6 +58,10 @@ fn each_fault_names_its_field() {
             "metadata.finalizers: Invalid value: [\"orphan\",\"foregroundDeletion\"]: finalizer orphan",
         ),
         (
+            json!({"name": "a", "namespace": "x", "finalizers": ["a.b/c", "mine"]}),
+            "metadata.finalizers[1]: Invalid value: \"mine\": name is neither a standard finalizer name nor is it fully",
+        ),
+        (
             json!({"name": "a", "namespace": "x", "managedFields": [{"operation": "Guess"}]}),
             "metadata.managedFields[0].operation: Invalid value: \"Guess\": must be `Apply` or `Update`",
         ),

@@ -94,28 +94,20 @@ impl Call {
         snapshot.get(&self.key(name)).cloned().ok_or_else(|| self.not_found(name))
     }
 
-    pub fn dry_run(&self) -> Result<bool, Status> {
-        match self.query.get("dryRun") {
-            None => Ok(false),
-            Some("All") => Ok(true),
-            Some(other) => {
-                Err(Status::bad_request(format!("dryRun: Unsupported value: {other:?}: supported values: \"All\"")))
-            }
-        }
+    /// Whether nothing is to be kept; which words there are, [`super::options`] has seen to.
+    pub fn dry_run(&self) -> bool {
+        self.query.get("dryRun").is_some()
     }
 
     /// Who writes, for `metadata.managedFields`: as the client says, else its program's name.
-    pub fn field_manager(&self) -> Result<String, Status> {
+    pub fn field_manager(&self) -> String {
         if let Some(manager) = self.query.get("fieldManager") {
-            if manager.len() > 128 || manager.chars().any(char::is_control) {
-                return Err(Status::bad_request("fieldManager: must be at most 128 printable characters"));
-            }
-            return Ok(manager.to_string());
+            return manager.to_string();
         }
         let agent = self.headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or("");
         let program = agent.split('/').next().unwrap_or("");
         let program: String = program.chars().filter(|c| !c.is_control()).take(128).collect();
-        Ok(if program.is_empty() { "unknown".to_string() } else { program })
+        if program.is_empty() { "unknown".to_string() } else { program }
     }
 }
 

@@ -26,7 +26,7 @@ pub async fn evict(call: &mut Call, body: Body) -> Result<Response, Status> {
     let entry = call.entry(&name).await?;
     let pod = Object::of(&entry)?.stored_value()?;
     options.check(&call.resource(), &name, &pod, entry.revision)?;
-    if !call.dry_run()? && !meta::is_deleting(&pod) && !has_ended(&pod) {
+    if !call.dry_run() && !meta::is_deleting(&pod) && !has_ended(&pod) {
         let uid = meta::text(&pod, "uid").to_string();
         write::modify(call, &name, Part::Status, Ownership::Untracked, |_, current| {
             let mut pod = current.stored.clone();

@@ -3,11 +3,10 @@
 use axum::response::Response;
 use http::StatusCode;
 use timonier_api::status::Status;
-use timonier_store::Snapshot;
+use timonier_store::{Revision, Snapshot};
 
 use super::call::{Call, parse_revision, read_error};
-use super::past::{self, unknown_match};
-use super::shape;
+use super::{past, shape};
 use crate::object::Object;
 
 pub async fn get(call: &mut Call) -> Result<Response, Status> {
@@ -23,16 +22,9 @@ async fn moment(call: &Call) -> Result<Snapshot, Status> {
     let store = &call.app.store;
     let revision = parse_revision(call.query.get("resourceVersion"))?;
     match (revision, call.query.get("resourceVersionMatch")) {
-        (None, None) => call.fresh().await,
-        (None, Some(_)) => {
-            Err(Status::bad_request("resourceVersionMatch is forbidden unless resourceVersion is provided"))
-        }
-        (Some(revision), Some("Exact")) if revision.0 == 0 => {
-            Err(Status::bad_request("resourceVersionMatch Exact is forbidden for resourceVersion \"0\""))
-        }
+        (None, _) => call.fresh().await,
+        (Some(Revision(0)), _) => Ok(store.snapshot()),
         (Some(revision), Some("Exact")) => past::at(call, revision, &call.key(&call.info.name)).await,
-        (Some(revision), None | Some("NotOlderThan")) if revision.0 == 0 => Ok(store.snapshot()),
-        (Some(revision), None | Some("NotOlderThan")) => store.wait_for(revision).await.map_err(read_error),
-        (Some(_), Some(other)) => Err(unknown_match(other)),
+        (Some(revision), _) => store.wait_for(revision).await.map_err(read_error),
     }
 }

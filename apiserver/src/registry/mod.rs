@@ -1,6 +1,6 @@
 //! The resources: one verb a file. [`dispatch`] is where a request arrives after the layers.
 //!
-//! Reading order: `call` (what a verb is given), `select`, `past` (reading at a revision), `get`, `list`, `watch`; `decode` and `write` (what all writing
+//! Reading order: `call` (what a verb is given), `options`, `select`, `past` (reading at a revision), `get`, `list`, `watch`; `decode` and `write` (what all writing
 //! shares), `create`, `update`, `patch`, `delete`, `delete_collection`; then the subresources `scale`, `binding`, `eviction`, `token`, `log`, `proxy`.
 
 mod binding;
@@ -16,6 +16,7 @@ mod get;
 pub mod keys;
 mod list;
 mod log;
+mod options;
 mod past;
 mod patch;
 mod protobuf;
@@ -45,6 +46,7 @@ pub use call::{Call, read_error};
 
 use crate::app::App;
 use crate::auth::rbac;
+use crate::body;
 use crate::compress;
 use crate::kinds::{Origin, Subresource};
 use crate::respond;
@@ -71,6 +73,7 @@ pub async fn dispatch(State(app): State<Arc<App>>, request: Request) -> Response
 
 async fn answer(call: &mut Call, body: Body) -> Result<Response, Status> {
     let verb = call.info.verb;
+    options::check(verb, &call.query, body::media_type(&call.headers) == patch::APPLY)?;
     if call.info.subresource.is_empty() {
         if !call.row.may(verb) {
             return Err(unsupported(call));

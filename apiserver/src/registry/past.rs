@@ -47,10 +47,3 @@ pub fn at_error(revision: Revision, error: ReadError) -> Status {
         other => read_error(other),
     }
 }
-
-/// The refusal of a word that `resourceVersionMatch` does not know.
-pub fn unknown_match(given: &str) -> Status {
-    Status::bad_request(format!(
-        "resourceVersionMatch: Unsupported value: {given:?}: supported values: \"Exact\", \"NotOlderThan\""
-    ))
-}

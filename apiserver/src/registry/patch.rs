@@ -6,8 +6,6 @@ use bytes::Bytes;
 use http::StatusCode;
 use jiff::Timestamp;
 use serde_json::Value;
-use timonier_api::field::{FieldError, Path};
-use timonier_api::kind::GroupKind;
 use timonier_api::status::{Cause, Status};
 use timonier_merge::PatchError;
 use timonier_merge::apply::{self, ApplyError, Conflict, Manager};
@@ -30,7 +28,7 @@ pub enum PatchType {
 const JSON: &str = "application/json-patch+json";
 const MERGE: &str = "application/merge-patch+json";
 const STRATEGIC: &str = "application/strategic-merge-patch+json";
-const APPLY: &str = "application/apply-patch+yaml";
+pub const APPLY: &str = "application/apply-patch+yaml";
 
 impl PatchType {
     pub fn read(call: &Call) -> Result<PatchType, Status> {
@@ -109,10 +107,7 @@ pub fn patched(row: &Row, kind: PatchType, before: Value, patch: &Value) -> Resu
 
 /// Server-side apply: makes the object when it is missing.
 async fn apply(call: &mut Call, bytes: &Bytes, part: Part) -> Result<Response, Status> {
-    let Some(manager) = call.query.get("fieldManager").map(str::to_string) else {
-        let error = FieldError::required(&Path::new("fieldManager"), "is required for apply patch");
-        return Err(Status::invalid(&GroupKind::new("meta.k8s.io", "PatchOptions"), "", vec![error]));
-    };
+    let manager = call.field_manager();
     let force = call.query.flag("force").unwrap_or(false);
     let decoded = body::yaml(bytes)?;
     let given_kind = decoded.value["kind"].as_str().unwrap_or("").to_string();

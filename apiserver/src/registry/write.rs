@@ -280,7 +280,7 @@ fn substance_differs(new: &Value, old: &Value) -> bool {
 
 /// Notes in `managedFields` what this write changed.
 fn own(call: &Call, part: Part, old: Option<&Value>, new: &mut Value) -> Result<(), Status> {
-    let manager = call.field_manager()?;
+    let manager = call.field_manager();
     let api_version = call.storage.kind.api_version();
     let manager =
         Manager { name: &manager, api_version: &api_version, subresource: part.subresource(), time: Timestamp::now() };
@@ -303,7 +303,7 @@ impl From<Status> for PutError {
 /// Commits one object: new when `at` is `None`, else in place of what was written at that revision.
 pub async fn put(call: &Call, key: Key, object: &Value, at: Option<Revision>) -> Result<Arc<Object>, PutError> {
     let value = object::encode(object, &call.storage)?;
-    let revision = if call.dry_run()? {
+    let revision = if call.dry_run() {
         at.unwrap_or(Revision(0))
     } else {
         let tag = call.storage.hooks.tag(object).map(Arc::from);

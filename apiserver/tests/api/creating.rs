@@ -77,6 +77,27 @@ async fn unknown_and_duplicate_fields_are_refused_named_or_dropped_as_the_client
 }
 
 #[tokio::test]
+async fn a_key_that_comes_twice_in_yaml_is_the_last_one_named_or_refused() {
+    let cluster = Cluster::start().await;
+    let admin = cluster.admin();
+    let yaml = ("content-type", "application/yaml");
+    let text = "metadata:\n  name: twice\ndata:\n  a: '1'\n  a: '2'\n";
+    let post = async |validation: &str| {
+        let path = format!("{CONFIG_MAPS}?dryRun=All&fieldValidation={validation}");
+        admin.send(http::Method::POST, &path, &[yaml], text).await
+    };
+    let said = "yaml: unmarshal errors: line 5: key \"a\" already set in map";
+    let warned = post("Warn").await;
+    assert!(warned.warnings().iter().any(|w| w.contains(&said.replace('"', "\\\""))), "{:?}", warned.warnings());
+    assert_eq!(warned.ok()["data"]["a"], "2");
+    let ignored = post("Ignore").await;
+    assert_eq!(ignored.warnings(), Vec::<String>::new());
+    let (code, _, message) = post("Strict").await.refused();
+    assert_eq!(code, 400);
+    assert!(message.contains(&format!("strict decoding error: {said}")), "{message}");
+}
+
+#[tokio::test]
 async fn a_dry_run_answers_as_if_and_stores_nothing() {
     let cluster = Cluster::start().await;
     let admin = cluster.admin();

@@ -73,7 +73,7 @@ async fn foreground_and_orphan_leave_a_finalizer_for_the_garbage_collector() {
         delete_with(&admin, &path, json!({"propagationPolicy": policy})).await.ok();
         assert_eq!(admin.get(&path).await.ok()["metadata"]["finalizers"], json!([finalizer]));
     }
-    assert_eq!(admin.delete(&format!("{DEPLOYMENTS}/orphan?propagationPolicy=x")).await.refused().0, 400);
+    assert_eq!(admin.delete(&format!("{DEPLOYMENTS}/orphan?propagationPolicy=x")).await.refused().0, 422);
 }
 
 #[tokio::test]

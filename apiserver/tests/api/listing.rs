@@ -124,7 +124,7 @@ async fn a_revision_means_at_least_exactly_or_any() {
         "resourceVersion=0&resourceVersionMatch=Exact",
         "resourceVersion=1&resourceVersionMatch=x",
     ] {
-        assert_eq!(get(bad.to_string()).await.refused().0, 400, "{bad}");
+        assert_eq!(get(bad.to_string()).await.refused().0, 422, "{bad}");
     }
     let Revision(now) = cluster.store.snapshot().revision();
     let future = get(format!("resourceVersion={}&resourceVersionMatch=Exact", now + 1000)).await;

@@ -73,13 +73,13 @@ async fn what_makes_no_exact_revision_is_refused() {
     let path = format!("{CONFIG_MAPS}/c");
     let cases = [
         ("resourceVersionMatch=Exact", "resourceVersionMatch is forbidden unless resourceVersion is provided"),
-        ("resourceVersion=0&resourceVersionMatch=Exact", "Exact is forbidden for resourceVersion \"0\""),
+        ("resourceVersion=0&resourceVersionMatch=Exact", "\"exact\" is forbidden for resourceVersion \"0\""),
         ("resourceVersion=3&resourceVersionMatch=Nearly", "Unsupported value: \"Nearly\""),
     ];
     for (query, expected) in cases {
         for path in [&path, CONFIG_MAPS] {
             let (code, _, message) = admin.get(&format!("{path}?{query}")).await.refused();
-            assert_eq!(code, 400, "{path} {query}");
+            assert_eq!(code, 422, "{path} {query}");
             assert!(message.contains(expected), "{message}");
         }
     }

@@ -111,7 +111,52 @@ async fn the_end_of_the_initial_state_is_announced_when_asked_for() {
     assert_eq!(event["object"]["metadata"]["annotations"]["k8s.io/initial-events-end"], "true");
     assert_eq!(event["object"]["kind"], "ConfigMap");
     let refused = admin.get(&format!("{CONFIG_MAPS}?watch=1&sendInitialEvents=true")).await.refused();
-    assert_eq!(refused.0, 400);
+    assert_eq!(refused.0, 422);
+}
+
+#[tokio::test]
+async fn in_every_shape_a_watch_begins_with_what_is_there_says_when_that_ends_and_follows_its_selector() {
+    let cluster = Cluster::start().await;
+    let admin = cluster.admin();
+    let labelled = |name: &str, team: &str| {
+        let mut object = config_map(name);
+        object["metadata"]["labels"] = json!({"team": team});
+        object
+    };
+    admin.post(CONFIG_MAPS, &labelled("there", "x")).await.ok();
+    admin.post(CONFIG_MAPS, &labelled("elsewhere", "y")).await.ok();
+    let query = "watch=1&labelSelector=team%3Dx&allowWatchBookmarks=true&sendInitialEvents=true\
+                 &resourceVersionMatch=NotOlderThan";
+    let path = format!("{CONFIG_MAPS}?{query}");
+    let table = "application/json;as=Table;v=v1;g=meta.k8s.io";
+    let partial = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io";
+    let mut streams = vec![];
+    for (accept, kind) in [("application/json", "ConfigMap"), (table, "Table"), (partial, "PartialObjectMetadata")] {
+        streams.push((admin.watch_as(&path, &[("accept", accept)]).await, kind));
+    }
+    let there = format!("{CONFIG_MAPS}/there");
+    admin.merge(&there, &json!({"data": {"b": "2"}})).await.ok();
+    admin.merge(&there, &json!({"metadata": {"labels": {"team": "y"}}})).await.ok();
+    admin.merge(&format!("{CONFIG_MAPS}/elsewhere"), &json!({"metadata": {"labels": {"team": "x"}}})).await.ok();
+    for (stream, kind) in &mut streams {
+        let mut seen = vec![];
+        while seen.len() < 5 {
+            let event = stream.next().await.expect("an event");
+            assert_eq!(event["object"]["kind"], *kind);
+            let object = if *kind == "Table" { &event["object"]["rows"][0]["object"] } else { &event["object"] };
+            let what = if event["type"] == "BOOKMARK" {
+                // A Table's bookmark carries its revision and annotation in a row of its own.
+                assert_eq!(object["metadata"]["annotations"]["k8s.io/initial-events-end"], "true", "{event}");
+                assert!(object["metadata"]["resourceVersion"].is_string(), "{event}");
+                "the end"
+            } else {
+                object["metadata"]["name"].as_str().expect("a name")
+            };
+            seen.push(format!("{} {what}", event["type"].as_str().expect("a type")));
+        }
+        let expected = ["ADDED there", "BOOKMARK the end", "MODIFIED there", "DELETED there", "ADDED elsewhere"];
+        assert_eq!(seen, expected, "{kind}");
+    }
 }
 
 #[tokio::test]

@@ -81,7 +81,7 @@ pub async fn one(call: &mut Call, name: &str, options: &DeleteOptions) -> Result
 
 /// Takes an entry out of the store; returns the object as it last was, at the revision of its deletion.
 pub async fn remove(call: &Call, entry: &Entry, last: &Value) -> Result<Arc<Object>, PutError> {
-    let revision = if call.dry_run()? {
+    let revision = if call.dry_run() {
         entry.revision
     } else {
         write::commit(call, Txn::delete(entry.key.clone(), entry.revision)).await?

@@ -2,13 +2,14 @@
 
 use axum::body::Body;
 use serde_json::Value;
-use timonier_api::kind::GroupResource;
+use timonier_api::field::{FieldError, Path};
+use timonier_api::kind::{GroupKind, GroupResource};
 use timonier_api::status::Status;
 use timonier_store::Revision;
 
 use crate::body;
 use crate::object::meta;
-use crate::registry::Call;
+use crate::registry::{Call, options};
 
 /// What happens to the objects that the deleted one owns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,25 +38,27 @@ impl DeleteOptions {
 
     /// Options that were read already, completed by the query.
     pub fn of(call: &mut Call, given: &Value) -> Result<DeleteOptions, Status> {
-        if given["dryRun"].as_array().is_some_and(|list| !list.is_empty()) {
-            let value = given["dryRun"][0].as_str().unwrap_or("");
-            call.query.set("dryRun", value);
+        let dry_run: Vec<&str> = given["dryRun"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        if let Some(first) = dry_run.first() {
+            call.query.set("dryRun", first);
         }
+        options::invalid("DeleteOptions", options::dry_run_of(dry_run))?;
         let text = |value: &Value| value.as_str().filter(|s| !s.is_empty()).map(str::to_string);
         let propagation = text(&given["propagationPolicy"]).or(call.query.get("propagationPolicy").map(str::to_string));
         let orphan = given["orphanDependents"].as_bool().or(call.query.flag("orphanDependents"));
+        let policy = Path::new("propagationPolicy");
         let propagation = match (propagation.as_deref(), orphan) {
-            (Some(_), Some(_)) => {
-                return Err(Status::bad_request("orphanDependents and propagationPolicy cannot be both set"));
+            (Some(given), Some(_)) => {
+                let detail = "orphanDependents and deletionPropagation cannot be both set";
+                return Err(refused(FieldError::invalid(&policy, given, detail)));
             }
             (None, None) => None,
             (Some("Background"), _) | (None, Some(false)) => Some(Propagation::Background),
             (Some("Foreground"), _) => Some(Propagation::Foreground),
             (Some("Orphan"), _) | (None, Some(true)) => Some(Propagation::Orphan),
             (Some(other), _) => {
-                return Err(Status::bad_request(format!(
-                    "propagationPolicy: Unsupported value: {other:?}: supported values: \"Background\", \"Foreground\", \"Orphan\""
-                )));
+                let known = ["Foreground", "Background", "Orphan", "nil"];
+                return Err(refused(FieldError::not_supported(&policy, other, &known)));
             }
         };
         let grace_period = match given["gracePeriodSeconds"].as_i64() {
@@ -90,4 +93,8 @@ impl DeleteOptions {
         }
         Ok(())
     }
+}
+
+fn refused(error: FieldError) -> Status {
+    Status::invalid(&GroupKind::new("meta.k8s.io", "DeleteOptions"), "", vec![error])
 }

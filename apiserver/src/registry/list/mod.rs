@@ -15,7 +15,7 @@ use timonier_api::status::Status;
 use timonier_store::{ReadError, Revision, Snapshot};
 
 use super::call::{Call, parse_revision, read_error};
-use super::past::{at, at_error, unknown_match};
+use super::past::{at, at_error};
 use super::select::Selection;
 use super::{protobuf, shape, table};
 use crate::accept::{Encoding, Shape};
@@ -41,30 +41,18 @@ async fn moment(call: &Call, selection: &Selection, limit: usize) -> Result<(Sna
     let revision = parse_revision(call.query.get("resourceVersion"))?;
     let matching = call.query.get("resourceVersionMatch");
     if let Some(token) = call.query.get("continue") {
-        if matching.is_some() {
-            return Err(Status::bad_request("resourceVersionMatch is forbidden when continue is provided"));
-        }
         if revision.is_some_and(|r| r.0 != 0) {
             return Err(Status::bad_request("specifying resource version is not allowed when using continue"));
         }
         return resume(call, selection, Token::parse(token)?).await;
     }
     let snapshot = match (revision, matching) {
-        (None, Some(_)) => {
-            return Err(Status::bad_request("resourceVersionMatch is forbidden unless resourceVersion is provided"));
-        }
-        (None, None) => call.fresh().await?,
-        (Some(Revision(0)), Some("Exact")) => {
-            return Err(Status::bad_request("resourceVersionMatch Exact is forbidden for resourceVersion \"0\""));
-        }
-        (Some(Revision(0)), None | Some("NotOlderThan")) => store.snapshot(),
+        (None, _) => call.fresh().await?,
+        (Some(Revision(0)), _) => store.snapshot(),
         (Some(revision), Some("Exact")) => at(call, revision, &selection.prefix).await?,
         // Without a match rule, a page at a revision means that very revision.
         (Some(revision), None) if limit > 0 => at(call, revision, &selection.prefix).await?,
-        (Some(revision), None | Some("NotOlderThan")) => {
-            store.wait_for(revision).await.map_err(|error| at_error(revision, error))?
-        }
-        (_, Some(other)) => return Err(unknown_match(other)),
+        (Some(revision), _) => store.wait_for(revision).await.map_err(|error| at_error(revision, error))?,
     };
     Ok((snapshot, None))
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
+use jiff::Timestamp;
 use serde_json::json;
 use timonier_api::protobuf::envelope;
 use timonier_api::status::Status;
@@ -11,7 +12,7 @@ use timonier_store::{Entry, Event, Revision};
 use crate::accept::{Encoding, Shape};
 use crate::object::Object;
 use crate::registry::select::Selection;
-use crate::registry::{Call, protobuf, shape};
+use crate::registry::{Call, protobuf, shape, table};
 use crate::respond;
 
 /// Some events as they are sent.
@@ -101,8 +102,12 @@ pub fn bookmark(out: &mut BytesMut, call: &Call, revision: Revision, initial_eve
         Shape::Metadata => {
             json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata})
         }
-        Shape::Table => json!({"kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": metadata,
-            "columnDefinitions": [], "rows": []}),
+        // Lists have no annotations: what a bookmark says stands in a row.
+        Shape::Table => {
+            let row = json!({"cells": call.storage.hooks.cells(&json!({"metadata": metadata}), Timestamp::now()),
+                "object": shape::metadata_only(&json!({"metadata": metadata}))});
+            table::table(call, vec![row], json!({"resourceVersion": revision.to_string()}), false)
+        }
     };
     put(out, call.accept.encoding, "BOOKMARK", object.to_string().as_bytes())
 }

@@ -66,17 +66,6 @@ async fn start(call: &Call) -> Result<Start, Status> {
     let store = &call.app.store;
     let revision = parse_revision(call.query.get("resourceVersion"))?;
     let send_initial = call.query.flag("sendInitialEvents");
-    match (send_initial, call.query.get("resourceVersionMatch")) {
-        (None, None) | (Some(_), Some("NotOlderThan")) => {}
-        (None, Some(_)) => {
-            return Err(Status::bad_request(
-                "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
-            ));
-        }
-        (Some(_), _) => {
-            return Err(Status::bad_request("sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"));
-        }
-    }
     let at_least = async |revision: Option<Revision>| match revision {
         None => store.fresh().await.map_err(read_error),
         Some(Revision(0)) => Ok(store.snapshot()),
