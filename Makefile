@@ -33,7 +33,7 @@ build: ## the release binaries
 	$(CARGO) build --release --locked --workspace --bins
 
 test: ## install what is missing and run every test: unit, store, API, end to end on real Docker and etcd
-	@tools/setup browser build docker etcd faults image kubectl python registry viewer
+	@tools/setup browser build docker etcd faults image kubectl node python registry viewer
 	@tools/viewer
 	$(CARGO) build --locked --workspace --bins
 	$(CARGO) test --locked --workspace

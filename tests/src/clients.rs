@@ -23,9 +23,24 @@ pub async fn debian_s_kubectl(dir: &Path) -> Result<PathBuf> {
     if kubectl.is_file() { Ok(kubectl) } else { bail!("{} is not in the package", kubectl.display()) }
 }
 
+/// kubectl 1.36, as `tools/setup node` unpacks it; where there is none for this machine's processor, the one on PATH.
+pub fn newest_kubectl() -> Result<PathBuf> {
+    if cfg!(target_arch = "x86_64") { beside("node/kubectl") } else { Ok("kubectl".into()) }
+}
+
+/// The folder with the package `@kubernetes/client-node`.
+pub fn node_modules() -> Result<PathBuf> {
+    beside("node/node_modules")
+}
+
+/// What `tools/setup` has put beside the binaries.
+fn beside(name: &str) -> Result<PathBuf> {
+    let this = std::env::current_exe()?;
+    let found = this.ancestors().map(|dir: &Path| dir.join(name)).find(|path| path.exists());
+    found.with_context(|| format!("there is no {name} beside the binaries: run `tools/setup node python`"))
+}
+
 /// A Python with the package `kubernetes`, as `tools/setup python` makes it beside the binaries.
 pub fn python() -> Result<PathBuf> {
-    let this = std::env::current_exe()?;
-    let found = this.ancestors().map(|dir: &Path| dir.join("python/bin/python")).find(|path| path.is_file());
-    found.context("there is no Python with the package kubernetes: run `tools/setup python`")
+    beside("python/bin/python")
 }
