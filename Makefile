@@ -11,7 +11,7 @@ export PATH    := $(PATH):/usr/sbin:/sbin:$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 export TIMONIER_HOST_DIR := $(DIR)/host
 CARGO ?= cargo
 
-.PHONY: help run stop viewer build test test-viewer crash test-engine lint bench bench-plots bench-engines clean
+.PHONY: help run stop viewer build test test-viewer crash fuzz test-engine lint bench bench-plots bench-engines clean
 
 help: ## this list
 	@echo "make TARGET [DIR=.timonier] [PORT=6443] [NODES=3] [STORE=embedded|etcd] [RUNTIME=docker|hollow]"
@@ -51,6 +51,14 @@ crash: ## kill an API server under load again and again, and look that nothing i
 	$(CARGO) build --locked -p timonier-apiserver -p timonier-ctl --bins
 	$(CARGO) test --locked -p timonier-tests --test crash -- --nocapture
 	TIMONIER_DAMAGE=every $(CARGO) test --locked -p timonier-store --test damage -- --nocapture
+
+fuzz: export FUZZ_ROUNDS ?= 200000
+fuzz: export FUZZ_SEED ?= $(shell date +%s)
+fuzz: ## broken requests without end, then schemathesis over the served document: FUZZ_ROUNDS=200000 FUZZ_SEED=1
+	@tools/setup build schemathesis
+	$(CARGO) test --locked --release -p timonier-apiserver --test api fuzzing -- --nocapture
+	$(CARGO) build --locked -p timonier-ctl --bins
+	tools/schemathesis
 
 # The Engine has no way out of its network namespace: what the tests need is built before. Twice, since the Engine keeps
 # images in either of two ways.

@@ -57,8 +57,15 @@ pub fn list_of(kind: &str) -> Option<String> {
     super::definitions::list_of(root(kind)?)
 }
 
+/// What requests and answers of every kind refer to.
+const EVERYWHERE: [&str; 3] = [
+    "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions",
+    "io.k8s.apimachinery.pkg.apis.meta.v1.Patch",
+    "io.k8s.apimachinery.pkg.apis.meta.v1.Status",
+];
+
 fn documents(kinds: &[&str], adapt: impl Fn(&str, &mut Value)) -> Map<String, Value> {
-    closure(kinds.iter().filter_map(|kind| root(kind)))
+    closure(kinds.iter().chain(&EVERYWHERE).filter_map(|kind| root(kind)))
         .into_iter()
         .map(|(name, mut definition)| {
             adapt(&name, &mut definition);

@@ -10,6 +10,7 @@ mod discovery;
 mod every_kind;
 mod evicting;
 mod fixture;
+mod fuzzing;
 mod kube_client;
 mod limits;
 mod listing;

@@ -31,6 +31,38 @@ async fn every_operation_of_the_document_can_be_called() {
     assert!(calls.len() > 150, "{}", calls.len());
 }
 
+#[tokio::test]
+async fn the_documents_refer_to_nothing_that_is_not_in_them() {
+    let cluster = Cluster::start().await;
+    let client = cluster.admin();
+    let mut documents = vec![("/openapi/v2".to_string(), client.get("/openapi/v2").await.ok())];
+    for path in client.get("/openapi/v3").await.ok()["paths"].as_object().expect("paths").keys() {
+        let path = format!("/openapi/v3/{path}");
+        documents.push((path.clone(), client.get(&path).await.ok()));
+    }
+    assert!(documents.len() > 5);
+    for (path, document) in &documents {
+        let mut references = vec![];
+        refer(document, &mut references);
+        assert!(path.ends_with("/version") || !references.is_empty(), "{path}");
+        for reference in references {
+            let place = reference.strip_prefix('#').expect("is in the same document");
+            assert!(document.pointer(place).is_some(), "{path}: {reference}");
+        }
+    }
+}
+
+fn refer<'v>(value: &'v Value, references: &mut Vec<&'v str>) {
+    match value {
+        Value::Object(members) => {
+            references.extend(members.get("$ref").and_then(Value::as_str));
+            members.values().for_each(|member| refer(member, references));
+        }
+        Value::Array(items) => items.iter().for_each(|item| refer(item, references)),
+        _ => {}
+    }
+}
+
 /// One operation.
 #[derive(Debug)]
 struct Call {
