@@ -25,6 +25,8 @@ export class Viewer {
   private readonly link = h("span", { class: "link", role: "status", id: "link" }, "connecting");
   private readonly totals = h("span", { class: "totals", id: "totals" });
   private readonly notice = h("div", { class: "notice", role: "alert", hidden: true });
+  /** What the notice is about. */
+  private noticed = "";
   private readonly grouped = h("input", { type: "checkbox", id: "group" });
 
   constructor(root: HTMLElement, who: SignedIn, leave: () => void) {
@@ -143,7 +145,8 @@ export class Viewer {
         this.linked(report.link);
         break;
       case "shown":
-        this.notice.hidden = true;
+        // What else went wrong is still so.
+        if (this.noticed === "the past") this.notice.hidden = true;
         this.timeline.shown(report.time, report.oldest);
         document.body.classList.toggle("past", report.time !== null);
         break;
@@ -155,6 +158,7 @@ export class Viewer {
   private failed({ what, message, code }: { what: string; message: string; code: number }): void {
     // Who may not read the past, or asks a server that has none, sees the present.
     if (what === "the past" && (code === 403 || code === 404)) return this.timeline.without(message);
+    this.noticed = what;
     this.notice.hidden = false;
     this.notice.textContent = code === 401 ? "The token is no longer good: sign in again." : `${what}: ${message}`;
   }
