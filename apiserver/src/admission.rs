@@ -1,7 +1,28 @@
-//! What may be refused only after looking at the object: the limits of node agents, and namespaces that must stay.
+//! What may be refused only after looking at the object, and at others.
+//!
+//! The order of a write, which is Kubernetes' own. First what changes it:
+//!
+//! 1. its namespace is there and does not end (`registry/write.rs`),
+//! 2. the kind's defaults, what its creator may not set, who it is by (`kinds/KIND`),
+//! 3. what follows from other objects (`completion.rs`): the default storage class; for pods the defaults of limit ranges, the
+//!    service account with its token, the priority,
+//! 4. its name, where one is made up, and what follows from that.
+//!
+//! Then what only looks:
+//!
+//! 5. the kind's validation (422),
+//! 6. the checks of this module (403): namespaces that stay, bootstrap tokens, claims that grow, mirror pods, nodes' agents;
+//!    then who approves and who signs, and that nobody grants what one does not hold (`auth`),
+//! 7. the bounds of limit ranges ([`limits`]), when a pod or claim is created or asks for something else,
+//! 8. quotas ([`quota`]), last and in the same transaction as the object, so that nothing is charged that is refused.
+//!
+//! A deletion passes 6 and gives back to 8. An eviction asks the pod's disruption budget between them (`registry/budget.rs`).
 
+pub mod limits;
 mod mirror;
+pub mod quota;
 mod storage;
+pub mod turns;
 
 use serde_json::Value;
 use timonier_api::kind::GroupResource;

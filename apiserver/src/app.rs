@@ -6,6 +6,7 @@ use std::sync::Arc;
 use timonier_store::Store;
 use tokio_util::sync::CancellationToken;
 
+use crate::admission::turns::Turns;
 use crate::agents::Agents;
 use crate::auth::service_account::ServiceAccounts;
 use crate::auth::{Authorizer, Tokens};
@@ -28,6 +29,8 @@ pub struct App {
     pub fairness: Fairness,
     pub watches: Watches,
     pub agents: Agents,
+    /// Of writers that quotas count.
+    pub turns: Turns,
     pub openapi: openapi::Cache,
     pub viewer_codes: viewer::Codes,
     /// What discovery tells clients to connect to.

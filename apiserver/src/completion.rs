@@ -8,6 +8,7 @@ use timonier_api::status::Status;
 use timonier_store::Snapshot;
 
 use crate::kinds::groups::networking::{ingress, ingress_class};
+use crate::admission::limits;
 use crate::kinds::{Row, json, metadata, persistentvolumeclaim, storageclass};
 use crate::object::Object;
 
@@ -17,6 +18,7 @@ pub fn complete(row: &Row, object: &mut Value, namespace: &str, snapshot: &Snaps
         ("", "persistentvolumeclaims") => default_storage_class(object, snapshot),
         ("networking.k8s.io", "ingresses") => default_ingress_class(object, snapshot),
         ("", "pods") => {
+            limits::complete(object, namespace, snapshot);
             service_account::complete(object, namespace, snapshot);
             priority::complete(object, snapshot)?;
         }

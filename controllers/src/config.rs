@@ -24,6 +24,8 @@ pub const NAMES: &[&str] = &[
     "persistentvolume-protection",
     "ephemeral-volume",
     "clusterrole-aggregation",
+    "resourcequota",
+    "disruption",
     "scheduler",
 ];
 

@@ -6,7 +6,9 @@ use kube::Client;
 use timonier_client::{Informer, Object, watch::Scope};
 use tokio_util::sync::CancellationToken;
 
-use crate::objects::{Claim, Deployment, Namespace, Node, Pod, ReplicaSet, ServiceAccount, StorageClass, Volume};
+use crate::objects::{
+    Budget, Claim, Deployment, Namespace, Node, Pod, Quota, ReplicaSet, ServiceAccount, StorageClass, Volume,
+};
 
 pub struct Copies {
     client: Client,
@@ -20,6 +22,8 @@ pub struct Copies {
     claims: OnceLock<Informer<Claim>>,
     volumes: OnceLock<Informer<Volume>>,
     classes: OnceLock<Informer<StorageClass>>,
+    quotas: OnceLock<Informer<Quota>>,
+    budgets: OnceLock<Informer<Budget>>,
 }
 
 impl Copies {
@@ -36,6 +40,8 @@ impl Copies {
             claims: OnceLock::new(),
             volumes: OnceLock::new(),
             classes: OnceLock::new(),
+            quotas: OnceLock::new(),
+            budgets: OnceLock::new(),
         }
     }
 
@@ -46,6 +52,14 @@ impl Copies {
             informer
         };
         cell.get_or_init(start).clone()
+    }
+
+    pub fn budgets(&self) -> Informer<Budget> {
+        self.copy(&self.budgets)
+    }
+
+    pub fn quotas(&self) -> Informer<Quota> {
+        self.copy(&self.quotas)
     }
 
     pub fn deployments(&self) -> Informer<Deployment> {

@@ -8,7 +8,7 @@
 //!
 //! Reading order: [`config`], this file, `start` (what each controller watches), then a folder a controller:
 //! `deployment`, `replicaset`, `garbage`, `namespace`, `serviceaccount`, `nodeipam`, [`scheduler`]; for nodes that fail,
-//! `vigil`, `nodelifecycle`, `tainteviction`, `podgc`.
+//! `vigil`, `nodelifecycle`, `tainteviction`, `podgc`; for what is limited, `resourcequota` and `disruption`.
 
 mod authority;
 mod certificates;
@@ -17,6 +17,7 @@ pub mod config;
 mod copies;
 mod deployment;
 mod discovery;
+mod disruption;
 pub mod flags;
 mod garbage;
 mod namespace;
@@ -28,6 +29,7 @@ mod podgc;
 mod publisher;
 mod refusal;
 mod replicaset;
+mod resourcequota;
 pub mod scheduler;
 mod serviceaccount;
 mod start;
@@ -116,6 +118,8 @@ async fn work(
                     "persistentvolume-protection" => start::volume_protection(ground, stop).await,
                     "ephemeral-volume" => start::ephemeral_volume(ground, stop).await,
                     "clusterrole-aggregation" => start::clusterrole_aggregation(ground, stop).await,
+                    "resourcequota" => start::resourcequota(ground, stop).await,
+                    "disruption" => start::disruption(ground, stop).await,
                     "scheduler" => scheduler::run(scheduler, stop).await,
                     unknown => unreachable!("{unknown} is not in config::NAMES"),
                 }

@@ -14,13 +14,16 @@ use crate::{
     clusterrole::{self, AggregatedRoles},
     copies::Copies,
     deployment::{self, Deployments},
+    disruption::{self, Budgets},
     flags::NodeFlags,
     garbage::{Collector, Watches},
     namespace::Namespaces,
     nodeipam::{ClusterCidr, NodeRanges},
     nodelifecycle::{NodeLifecycle, NodeTaints},
+    objects::Budget,
     podgc::{Missings, PodGarbage},
     replicaset::{self, ReplicaSets},
+    resourcequota::Quotas,
     serviceaccount::ServiceAccounts,
     storage::{
         Subject,
@@ -356,4 +359,49 @@ pub async fn pod_garbage_collector(ground: Arc<Ground>, shutdown: CancellationTo
         .watch(&nodes, |_, _| {});
     runner.queue().add(());
     runner.run(shutdown).await;
+}
+
+pub async fn resourcequota(ground: Arc<Ground>, shutdown: CancellationToken) {
+    let quotas = ground.copies.quotas();
+    let reconciler = Quotas { quotas: quotas.clone(), counted: Mutex::default() };
+    Runner::new("resourcequota", ground.client.clone(), Arc::new(reconciler))
+        .primary(&quotas, |quota| Some(quota.meta().key()))
+        .run(shutdown)
+        .await;
+}
+
+pub async fn disruption(ground: Arc<Ground>, shutdown: CancellationToken) {
+    let copies = &ground.copies;
+    let (budgets, pods, sets, deployments) = (copies.budgets(), copies.pods(), copies.sets(), copies.deployments());
+    let reconciler =
+        Budgets { budgets: budgets.clone(), pods: pods.clone(), sets: sets.clone(), deployments: deployments.clone() };
+    let (of_pods, of_sets, of_deployments) = (budgets.clone(), budgets.clone(), budgets.clone());
+    // Whose pods they are is not known here: budgets are few, and replicas seldom change.
+    let all = |namespace: Option<&str>, budgets: &Informer<Budget>| {
+        let budgets = namespace.map(|namespace| budgets.in_namespace(namespace)).unwrap_or_default();
+        budgets.into_iter().map(|budget| budget.meta().key())
+    };
+    Runner::new("disruption", ground.client.clone(), Arc::new(reconciler))
+        .pause(PAUSE)
+        .primary(&budgets, |budget| Some(budget.meta().key()))
+        .watch(&pods, move |change, queue| {
+            let keys = change.states().flat_map(|pod| disruption::concerned(pod, &of_pods));
+            keys.for_each(|key| queue.add(key));
+        })
+        .watch(&sets, move |change, queue| {
+            if let (Some(old), Some(new)) = (change.old, change.new)
+                && old.spec.replicas != new.spec.replicas
+            {
+                all(new.meta().namespace.as_deref(), &of_sets).for_each(|key| queue.add(key));
+            }
+        })
+        .watch(&deployments, move |change, queue| {
+            if let (Some(old), Some(new)) = (change.old, change.new)
+                && old.spec.replicas != new.spec.replicas
+            {
+                all(new.meta().namespace.as_deref(), &of_deployments).for_each(|key| queue.add(key));
+            }
+        })
+        .run(shutdown)
+        .await;
 }

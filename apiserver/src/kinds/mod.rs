@@ -39,7 +39,7 @@ pub mod serviceaccount;
 mod spec;
 pub mod storageclass;
 pub mod table;
-mod workload;
+pub mod workload;
 
 pub use review::Review;
 pub use table::{Kinds, Table};

@@ -8,9 +8,11 @@ use timonier_api::kind::GroupResource;
 use timonier_api::status::Status;
 
 use super::call::Call;
-use super::decode;
-use super::delete::{self, DeleteOptions};
-use super::write::{self, Ownership, Part};
+use super::commit::{PutError, Write, put};
+use super::delete::{DeleteOptions, Plan, plan};
+use super::write::{self, Part};
+use super::{budget, decode};
+use crate::admission::{Attributes, admit};
 use crate::object::{Object, meta};
 use crate::respond;
 
@@ -18,30 +20,55 @@ use crate::respond;
 const REASON: &str = "EvictionByEvictionAPI";
 const MESSAGE: &str = "Eviction API: evicting";
 
+/// How often it is tried again when pod or budget changed meanwhile.
+const ATTEMPTS: usize = 100;
+
 pub async fn evict(call: &mut Call, body: Body) -> Result<Response, Status> {
     let eviction = decode::body(call, body).await?.value;
     check(&eviction, &call.info.name)?;
     let options = DeleteOptions::of(call, &eviction["deleteOptions"])?;
     let name = call.info.name.clone();
-    let entry = call.entry(&name).await?;
-    let pod = Object::of(&entry)?.stored_value()?;
-    options.check(&call.resource(), &name, &pod, entry.revision)?;
-    if !call.dry_run() && !meta::is_deleting(&pod) && !has_ended(&pod) {
-        let uid = meta::text(&pod, "uid").to_string();
-        write::modify(call, &name, Part::Status, Ownership::Untracked, |_, current| {
-            let mut pod = current.stored.clone();
-            disrupt(&mut pod, Timestamp::now());
-            meta::set(&mut pod, "uid", &*uid);
-            Ok(pod)
-        })
-        .await?;
+    for _ in 0..ATTEMPTS {
+        match attempt(call, &name, &options).await {
+            Ok(()) => {
+                let mut status = Status::success(&GroupResource::new("", ""), "", "");
+                status.code = 201;
+                return Ok(respond::status(status));
+            }
+            Err(PutError::Conflict) if options.revision.is_some() => break,
+            Err(PutError::Conflict) => {}
+            Err(PutError::Other(status)) => return Err(*status),
+        }
     }
-    // The revision that was asked for has just been checked, and passed by our own note.
-    let options = DeleteOptions { revision: None, ..options };
-    delete::one(call, &name, &options).await?;
-    let mut status = Status::success(&GroupResource::new("", ""), "", "");
-    status.code = 201;
-    Ok(respond::status(status))
+    Err(write::modified(call, &name))
+}
+
+/// Ends the pod, notes why, and takes from its budget: all in one transaction.
+async fn attempt(call: &Call, name: &str, options: &DeleteOptions) -> Result<(), PutError> {
+    let snapshot = call.fresh().await?;
+    let entry = snapshot.get(&call.key(name)).ok_or_else(|| call.not_found(name))?;
+    let old = Object::of(entry)?.working_value()?;
+    options.check(&call.resource(), name, &old, entry.revision)?;
+    let grace_period = options.grace_period;
+    admit(&Attributes { identity: &call.identity, row: &call.storage, old: Some(&old), new: None, grace_period })?;
+    let mut noted = old.clone();
+    let mut beside = vec![];
+    if !meta::is_deleting(&old) && !has_ended(&old) {
+        let table = call.app.kinds.current();
+        beside.extend(budget::take(&table, &snapshot, call.namespace(), &old, Timestamp::now())?);
+        disrupt(&mut noted, Timestamp::now());
+        write::own(call, Part::Status, Some(&old), &mut noted)?;
+    }
+    match plan(&call.storage, &noted, options, Timestamp::now()) {
+        Plan::Nothing => {}
+        Plan::Remove => {
+            put(call, Write::remove(entry, &old, &noted).beside(beside)).await?;
+        }
+        Plan::Mark(new) => {
+            put(call, Write::update(entry, &old, &new).beside(beside)).await?;
+        }
+    }
+    Ok(())
 }
 
 fn check(eviction: &Value, name: &str) -> Result<(), Status> {

@@ -1,10 +1,12 @@
 //! The resources: one verb a file. [`dispatch`] is where a request arrives after the layers.
 //!
-//! Reading order: `call` (what a verb is given), `options`, `select`, `past` (reading at a revision), `get`, `list`, `watch`; `decode` and `write` (what all writing
+//! Reading order: `call` (what a verb is given), `options`, `select`, `past` (reading at a revision), `get`, `list`, `watch`; `decode`, `write` and `commit` (what all writing
 //! shares), `create`, `update`, `patch`, `delete`, `delete_collection`; then the subresources `scale`, `binding`, `eviction`, `token`, `log`, `proxy`.
 
 mod binding;
+mod budget;
 mod call;
+mod commit;
 mod components;
 mod connect;
 mod create;

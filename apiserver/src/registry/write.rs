@@ -4,25 +4,23 @@
 //! namespace, admission, validation, ownership, commit.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use jiff::Timestamp;
 use serde_json::Value;
 use timonier_api::names;
 use timonier_api::status::{Cause, Status};
 use timonier_merge::apply::{Manager, track};
-use timonier_store::{CommitError, Key, Revision, Txn};
-use timonier_telemetry::span;
-use tracing::Instrument;
+use timonier_store::{Key, Revision};
 
 use super::call::{Call, schema};
+use super::commit::{PutError, Write, put};
 use super::{delete, keys};
-use crate::admission::{Attributes, admit};
+use crate::admission::{Attributes, admit, limits};
 use crate::auth::rbac::escalation;
 use crate::auth::signers;
 use crate::completion::complete;
-use crate::kinds::Subresource;
-use crate::object::{self, Object, meta};
+use crate::kinds::{Row, Subresource};
+use crate::object::{Object, meta};
 
 /// How often a generated name is tried again when it is taken.
 const NAME_ATTEMPTS: usize = 8;
@@ -109,10 +107,11 @@ pub async fn create(call: &mut Call, mut object: Value, ownership: Ownership) ->
         }
         admit(&Attributes { identity: &call.identity, row: &row, old: None, new: Some(&object), grace_period: None })?;
         escalation::check(&call.app.authorizer, &call.identity, &row, None, &object)?;
+        limits::check(&row, &object, call.namespace(), &snapshot)?;
         let key = Key::new(keys::object(&call.row, call.namespace(), &name));
         let taken = snapshot.get(&key).is_some();
         if !taken {
-            match put(call, key, &object, None).await {
+            match put(call, Write::create(key, &object)).await {
                 Ok(created) => {
                     call.warnings.extend(row.warnings(&object));
                     return Ok(created);
@@ -179,9 +178,9 @@ pub async fn modify(
             return Ok(current);
         }
         let result = if delete::is_over(&call.storage, &new) {
-            delete::remove(call, &entry, &new).await
+            put(call, Write::remove(&entry, &old, &new)).await
         } else {
-            put(call, entry.key.clone(), &new, Some(entry.revision)).await
+            put(call, Write::update(&entry, &old, &new)).await
         };
         match result {
             Ok(written) => {
@@ -266,7 +265,19 @@ fn prepare(call: &mut Call, part: Part, ownership: Ownership, old: &Value, new: 
     }
     admit(&Attributes { identity: &call.identity, row: &row, old: Some(old), new: Some(new), grace_period: None })?;
     signers::check(&call.app.authorizer, &call.identity, &row, part.subresource(), old, new)?;
-    escalation::check(&call.app.authorizer, &call.identity, &row, Some(old), new)
+    escalation::check(&call.app.authorizer, &call.identity, &row, Some(old), new)?;
+    if !asks_for_more(&row, part) {
+        return Ok(());
+    }
+    limits::check(&row, new, call.namespace(), &call.app.store.snapshot())
+}
+
+/// Whether such a change may be about what limit ranges bound.
+fn asks_for_more(row: &Row, part: Part) -> bool {
+    match &*row.kind.plural {
+        "pods" => part == Part::Own(Subresource::Resize),
+        _ => part == Part::Main,
+    }
 }
 
 /// Whether anything but metadata and status differs: what `generation` counts.
@@ -279,56 +290,11 @@ fn substance_differs(new: &Value, old: &Value) -> bool {
 }
 
 /// Notes in `managedFields` what this write changed.
-fn own(call: &Call, part: Part, old: Option<&Value>, new: &mut Value) -> Result<(), Status> {
+pub fn own(call: &Call, part: Part, old: Option<&Value>, new: &mut Value) -> Result<(), Status> {
     let manager = call.field_manager();
     let api_version = call.storage.kind.api_version();
     let manager =
         Manager { name: &manager, api_version: &api_version, subresource: part.subresource(), time: Timestamp::now() };
     track(old, new, &manager, schema(&call.storage)?);
     Ok(())
-}
-
-pub enum PutError {
-    /// Another write came first.
-    Conflict,
-    Other(Box<Status>),
-}
-
-impl From<Status> for PutError {
-    fn from(status: Status) -> PutError {
-        PutError::Other(Box::new(status))
-    }
-}
-
-/// Commits one object: new when `at` is `None`, else in place of what was written at that revision.
-pub async fn put(call: &Call, key: Key, object: &Value, at: Option<Revision>) -> Result<Arc<Object>, PutError> {
-    let value = object::encode(object, &call.storage)?;
-    let revision = if call.dry_run() {
-        at.unwrap_or(Revision(0))
-    } else {
-        let tag = call.storage.hooks.tag(object).map(Arc::from);
-        let txn = match at {
-            None => Txn::create(key, value.clone(), tag),
-            Some(revision) => Txn::update(key, revision, value.clone(), tag),
-        };
-        commit(call, txn).await?
-    };
-    Object::decode(&value.into(), revision).map_err(|error| PutError::from(Status::internal(error)))
-}
-
-pub async fn commit(call: &Call, txn: Txn) -> Result<Revision, PutError> {
-    let started = Instant::now();
-    let outcome = call.app.store.commit(txn).instrument(span!("store commit")).await;
-    call.app.metrics.committed(&call.info, started, &outcome);
-    outcome.map_err(|error| match error {
-        CommitError::Conflict { .. } => PutError::Conflict,
-        CommitError::Unknown(reason) => {
-            PutError::from(Status::timeout(format!("request did not complete, its outcome is unknown: {reason}"), 1))
-        }
-        CommitError::TooLarge { what, size, limit } => {
-            PutError::from(Status::request_entity_too_large(format!("{size} {what}, limit is {limit}")))
-        }
-        CommitError::Invalid(reason) => PutError::from(Status::internal(reason)),
-        CommitError::Unavailable(reason) => PutError::from(Status::service_unavailable(reason)),
-    })
 }

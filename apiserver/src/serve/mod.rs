@@ -71,6 +71,7 @@ impl Server {
             fairness: Fairness::new(&config.limits),
             watches: Watches::new(config.limits.max_watches_per_user),
             agents,
+            turns: Default::default(),
             openapi: openapi::Cache::default(),
             viewer_codes: viewer::Codes::default(),
             advertise: config.advertise.unwrap_or(address),

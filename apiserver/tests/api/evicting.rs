@@ -48,3 +48,45 @@ async fn clients_find_the_eviction_where_they_look_for_it() {
         (&json!("policy"), &json!("v1"), &json!("Eviction"))
     );
 }
+
+#[tokio::test]
+async fn an_eviction_takes_from_the_budget_in_the_same_step() {
+    const BUDGETS: &str = "/apis/policy/v1/namespaces/default/poddisruptionbudgets";
+    let cluster = Cluster::start().await;
+    let admin = cluster.admin();
+    let budget = json!({"metadata": {"name": "b"},
+        "spec": {"minAvailable": 1, "selector": {"matchLabels": {"app": "web"}}}});
+    admin.post(BUDGETS, &budget).await.ok();
+    for name in ["p", "q", "r"] {
+        let mut bound = pod(name);
+        bound["metadata"]["labels"] = json!({"app": "web"});
+        bound["spec"]["nodeName"] = "n1".into();
+        admin.post(PODS, &bound).await.ok();
+        let running = json!({"status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}});
+        admin.merge(&format!("{PODS}/{name}/status"), &running).await.ok();
+    }
+    let evict = async |name: &str| admin.post(&format!("{PODS}/{name}/eviction"), &json!({})).await;
+    let refused = evict("p").await;
+    assert_eq!(
+        refused.refused(),
+        (
+            429,
+            "TooManyRequests".to_string(),
+            "Cannot evict pod as it would violate the pod's disruption budget.".to_string()
+        )
+    );
+    let cause = &refused.json()["details"]["causes"][0];
+    assert_eq!(cause["reason"], "DisruptionBudget");
+    assert_eq!(cause["message"], "The disruption budget b is still being processed by the server.");
+    let counted = json!({"status": {"observedGeneration": 1, "disruptionsAllowed": 2, "currentHealthy": 3,
+        "desiredHealthy": 1, "expectedPods": 3}});
+    admin.merge(&format!("{BUDGETS}/b/status"), &counted).await.ok();
+    // Of three at once two get what there is.
+    let (one, two, three) = tokio::join!(evict("p"), evict("q"), evict("r"));
+    let mut codes = [one, two, three].map(|answer| answer.code.as_u16());
+    codes.sort_unstable();
+    assert_eq!(codes, [201, 201, 429]);
+    let status = admin.get(&format!("{BUDGETS}/b")).await.ok()["status"].clone();
+    assert_eq!(status["disruptionsAllowed"], 0);
+    assert_eq!(status["disruptedPods"].as_object().map(serde_json::Map::len), Some(2));
+}

@@ -20,6 +20,7 @@ mod owning;
 mod past;
 mod protobuf;
 mod protocols;
+mod quotas;
 mod reviews;
 mod roles;
 mod subresources;

@@ -2,6 +2,7 @@
 //!
 //! They are shared by all controllers of the process and never written back.
 
+mod budget;
 mod certificate_request;
 mod cluster_role;
 mod condition;
@@ -10,11 +11,13 @@ mod deployment;
 mod namespace;
 mod node;
 mod pod;
+mod quota;
 mod replicaset;
 mod selector;
 mod service_account;
 mod storage;
 
+pub use budget::{Budget, BudgetStatus};
 pub use certificate_request::CertificateRequest;
 pub use cluster_role::ClusterRole;
 pub use condition::{Condition, ConditionStatus, condition, whole_seconds};
@@ -23,6 +26,7 @@ pub use deployment::{Deployment, DeploymentStatus, IntOrPercent};
 pub use namespace::Namespace;
 pub use node::{Node, Taint};
 pub use pod::Pod;
+pub use quota::Quota;
 pub use replicaset::{ReplicaSet, ReplicaSetStatus};
 pub use service_account::ServiceAccount;
 pub use storage::{BOUND_BY_CONTROLLER, Claim, Class as StorageClass, PROVISIONED_BY, Volume};

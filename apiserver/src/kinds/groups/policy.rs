@@ -28,7 +28,6 @@ pub fn specs() -> Vec<Spec> {
         columns: COLUMNS,
         subresources: &[Status],
         generations: true,
-        enforced: false,
         ..Spec::core("PodDisruptionBudget", "poddisruptionbudgets", PodDisruptionBudget)
     }]
 }

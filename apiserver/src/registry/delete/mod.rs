@@ -9,20 +9,18 @@ use axum::body::Body;
 use axum::response::Response;
 use http::StatusCode;
 use jiff::Timestamp;
-use serde_json::Value;
 use timonier_api::status::Status;
-use timonier_store::{Entry, Txn};
 
 use super::call::Call;
+use super::commit::{PutError, Write, put};
 use super::shape;
-use super::write::{self, PutError};
+use super::write;
 use crate::admission::{Attributes, admit};
-use crate::object::{self, Object, meta};
+use crate::object::{Object, meta};
 use crate::respond;
 
 pub use options::DeleteOptions;
-pub use plan::is_over;
-use plan::{Plan, plan};
+pub use plan::{Plan, is_over, plan};
 
 const ATTEMPTS: usize = 100;
 
@@ -63,10 +61,8 @@ pub async fn one(call: &mut Call, name: &str, options: &DeleteOptions) -> Result
         })?;
         let result = match plan(&call.storage, &old, options, Timestamp::now()) {
             Plan::Nothing => return Ok(Deleted::Ending(object)),
-            Plan::Remove => remove(call, &entry, &old).await.map(Deleted::Gone),
-            Plan::Mark(new) => {
-                write::put(call, entry.key.clone(), &new, Some(entry.revision)).await.map(Deleted::Ending)
-            }
+            Plan::Remove => put(call, Write::remove(&entry, &old, &old)).await.map(Deleted::Gone),
+            Plan::Mark(new) => put(call, Write::update(&entry, &old, &new)).await.map(Deleted::Ending),
         };
         match result {
             Ok(deleted) => return Ok(deleted),
@@ -77,15 +73,4 @@ pub async fn one(call: &mut Call, name: &str, options: &DeleteOptions) -> Result
         }
     }
     Err(write::modified(call, name))
-}
-
-/// Takes an entry out of the store; returns the object as it last was, at the revision of its deletion.
-pub async fn remove(call: &Call, entry: &Entry, last: &Value) -> Result<Arc<Object>, PutError> {
-    let revision = if call.dry_run() {
-        entry.revision
-    } else {
-        write::commit(call, Txn::delete(entry.key.clone(), entry.revision)).await?
-    };
-    let value = object::encode(last, &call.storage)?;
-    Object::decode(&value.into(), revision).map_err(|error| PutError::from(Status::internal(error)))
 }
