@@ -5,6 +5,7 @@ mod deployments;
 mod elections;
 mod garbage;
 mod harness;
+mod limited;
 mod namespaces;
 mod nodes;
 mod roles;
