@@ -4,7 +4,7 @@
 //!
 //! 1. its namespace is there and does not end (`registry/write.rs`),
 //! 2. the kind's defaults, what its creator may not set, who it is by (`kinds/KIND`),
-//! 3. what follows from other objects (`completion.rs`): the default storage class; for pods the defaults of limit ranges, the
+//! 3. what follows from other objects (`completion.rs`): the default classes of claims and ingresses; for pods the defaults of limit ranges, the
 //!    service account with its token, the priority,
 //! 4. its name, where one is made up, and what follows from that.
 //!

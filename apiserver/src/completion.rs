@@ -7,8 +7,8 @@ use serde_json::Value;
 use timonier_api::status::Status;
 use timonier_store::Snapshot;
 
-use crate::kinds::groups::networking::{ingress, ingress_class};
 use crate::admission::limits;
+use crate::kinds::groups::networking::{ingress, ingress_class};
 use crate::kinds::{Row, json, metadata, persistentvolumeclaim, storageclass};
 use crate::object::Object;
 
