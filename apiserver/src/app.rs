@@ -10,6 +10,8 @@ use crate::admission::turns::Turns;
 use crate::agents::Agents;
 use crate::auth::service_account::ServiceAccounts;
 use crate::auth::{Authorizer, Tokens};
+use crate::definitions::Definitions;
+use crate::discovery;
 use crate::identity::Identity;
 use crate::kinds::Kinds;
 use crate::limits::{Fairness, Limits, Watches};
@@ -20,6 +22,7 @@ use crate::viewer;
 pub struct App {
     pub store: Store,
     pub kinds: Kinds,
+    pub definitions: Definitions,
     pub tokens: Tokens,
     pub service_accounts: ServiceAccounts,
     pub authorizer: Authorizer,
@@ -31,6 +34,7 @@ pub struct App {
     pub agents: Agents,
     /// Of writers that quotas count.
     pub turns: Turns,
+    pub discovery: discovery::Cache,
     pub openapi: openapi::Cache,
     pub viewer_codes: viewer::Codes,
     /// What discovery tells clients to connect to.

@@ -18,6 +18,7 @@ pub const UNAUTHENTICATED: &str = "system:unauthenticated";
 pub const MASTERS: &str = "system:masters";
 pub const BOOTSTRAPPERS: &str = "system:bootstrappers";
 pub const NODES: &str = "system:nodes";
+pub const API_SERVER: &str = "system:apiserver";
 pub const CONTROLLER_MANAGER: &str = "system:kube-controller-manager";
 pub const SCHEDULER: &str = "system:kube-scheduler";
 
@@ -50,6 +51,11 @@ impl Identity {
 
     pub fn scheduler() -> Identity {
         Identity::new(SCHEDULER, &[])
+    }
+
+    /// The server itself.
+    pub fn server() -> Identity {
+        Identity::new(API_SERVER, &[MASTERS])
     }
 
     /// The agent of the node called `name`.

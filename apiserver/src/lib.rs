@@ -9,7 +9,8 @@
 //!
 //! Reading order, as a request walks: [`serve`] (the layers), [`request`], [`auth`], [`limits`], [`registry`] (one verb a file),
 //! [`kinds`] (what differs between kinds), [`admission`], [`object`] (what is stored). Then [`discovery`], [`openapi`],
-//! [`health`], [`history`], [`metrics`], [`backup`], [`viewer`]; [`bootstrap`] and [`sweeper`] are the server's own small works.
+//! [`health`], [`history`], [`metrics`], [`backup`], [`viewer`]; [`definitions`] (kinds that come and go), [`bootstrap`] and
+//! [`sweeper`] are the server's own small works.
 
 mod accept;
 mod admission;
@@ -23,6 +24,7 @@ mod bootstrap;
 mod completion;
 mod compress;
 mod config;
+mod definitions;
 mod discovery;
 mod health;
 mod history;

@@ -50,6 +50,12 @@ pub enum Error {
     Exit(i32),
 }
 
+impl From<timonier_api::jsonpath::Error> for Error {
+    fn from(error: timonier_api::jsonpath::Error) -> Error {
+        Error::usage(error.to_string())
+    }
+}
+
 impl Error {
     pub fn usage(message: impl Into<String>) -> Error {
         Error::Usage(message.into())

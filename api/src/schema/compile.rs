@@ -41,7 +41,8 @@ fn shape(definition: Option<&str>, json: &Value) -> Shape {
         }
         _ => {}
     }
-    if is("x-kubernetes-preserve-unknown-fields") {
+    // Of a struct that keeps more than it declares, the declared fields still have their schemas.
+    if is("x-kubernetes-preserve-unknown-fields") && json.get("properties").is_none() {
         return Shape::Any;
     }
     if is("x-kubernetes-int-or-string") {
@@ -65,8 +66,10 @@ fn shape(definition: Option<&str>, json: &Value) -> Shape {
 
 fn object(json: &Value) -> Shape {
     let atomic = text(json, "x-kubernetes-map-type") == Some("atomic");
-    if let Some(values @ Value::Object(_)) = json.get("additionalProperties") {
-        return Shape::Map { values: link(values), atomic };
+    match json.get("additionalProperties") {
+        Some(values @ Value::Object(_)) => return Shape::Map { values: link(values), atomic },
+        Some(Value::Bool(true)) => return Shape::Map { values: Link::anything(), atomic },
+        _ => {}
     }
     let required: Vec<&str> = json
         .get("required")

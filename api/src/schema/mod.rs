@@ -19,5 +19,10 @@ mod shape;
 pub use prune::{Pruned, TypeError};
 pub use shape::{ANYTHING, Field, FieldsInOrder, Link, ListKind, PatchStrategy, Schema, Shape, StringFormat};
 
+/// Whether a text is standard base64 with padding.
+pub(crate) fn is_base64(text: &str) -> bool {
+    base64::check(text).is_ok()
+}
+
 #[cfg(test)]
 mod tests;

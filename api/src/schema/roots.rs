@@ -8,6 +8,7 @@ use k8s_openapi::api::{
     apps, authentication, autoscaling, batch, certificates, coordination, core, events, policy, rbac, scheduling,
     storage,
 };
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions;
 use k8s_openapi::apimachinery::pkg::apis::meta;
 use k8s_openapi::apimachinery::pkg::runtime::RawExtension;
 use k8s_openapi::kube_aggregator::pkg::apis::apiregistration;
@@ -66,6 +67,7 @@ pub(super) static ROOTS: &[Root] = &[
     listed::<admissionregistration::v1::ValidatingAdmissionPolicyBinding>(),
     listed::<admissionregistration::v1::ValidatingWebhookConfiguration>(),
     listed::<apiregistration::v1::APIService>(),
+    listed::<apiextensions::v1::CustomResourceDefinition>(),
     listed::<apps::v1::ControllerRevision>(),
     listed::<apps::v1::DaemonSet>(),
     listed::<apps::v1::Deployment>(),

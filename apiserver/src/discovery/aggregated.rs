@@ -4,6 +4,7 @@ use http::{HeaderMap, header};
 use serde_json::{Value, json};
 
 use super::subresource;
+use crate::kinds::table::{Group, GroupVersion};
 use crate::kinds::{Row, Table};
 
 /// The version of the aggregated form that the client prefers to the plain one, if any.
@@ -37,34 +38,33 @@ pub fn content_type(version: &str) -> &'static str {
 }
 
 pub fn core(table: &Table, version: &str) -> Value {
-    list(table, version, &[""])
+    list(version, table.group("").into_iter())
 }
 
 pub fn groups(table: &Table, version: &str) -> Value {
-    let names: Vec<&str> = super::legacy::group_names(table);
-    list(table, version, &names)
+    list(version, super::legacy::groups(table))
 }
 
-fn list(table: &Table, version: &str, groups: &[&str]) -> Value {
-    let items: Vec<Value> = groups.iter().map(|name| group(table, name)).collect();
+fn list<'a>(version: &str, groups: impl Iterator<Item = &'a Group>) -> Value {
+    let items: Vec<Value> = groups.map(group).collect();
     json!({
         "kind": "APIGroupDiscoveryList", "apiVersion": format!("apidiscovery.k8s.io/{version}"),
         "metadata": {}, "items": items,
     })
 }
 
-fn group(table: &Table, name: &str) -> Value {
-    let versions: Vec<Value> = super::legacy::versions(table, name)
+fn group(group: &Group) -> Value {
+    let versions: Vec<Value> = group
+        .versions
         .iter()
-        .map(|version| {
-            let rows = table.rows().iter().filter(|row| row.kind.group == name && row.kind.version == *version);
-            let resources: Vec<Value> = rows.map(|row| resource(row)).collect();
+        .map(|GroupVersion { version, rows }| {
+            let resources: Vec<Value> = rows.iter().map(|row| resource(row)).collect();
             json!({"version": version, "resources": resources, "freshness": "Current"})
         })
         .collect();
     let mut metadata = json!({"creationTimestamp": null});
-    if !name.is_empty() {
-        metadata["name"] = name.into();
+    if !group.name.is_empty() {
+        metadata["name"] = (&*group.name).into();
     }
     json!({"metadata": metadata, "versions": versions})
 }

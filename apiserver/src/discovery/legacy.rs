@@ -5,64 +5,48 @@ use std::net::SocketAddr;
 use serde_json::{Value, json};
 
 use super::subresource;
+use crate::kinds::table::{Group, GroupVersion};
 use crate::kinds::{Row, Table};
 
 /// The named groups, in the order of the table, each once.
-pub fn group_names(table: &Table) -> Vec<&str> {
-    let mut names = vec![];
-    for row in table.rows() {
-        if !row.kind.group.is_empty() && !names.contains(&&*row.kind.group) {
-            names.push(&*row.kind.group);
-        }
-    }
-    names
-}
-
-/// The versions of a group, the preferred one first.
-pub fn versions<'a>(table: &'a Table, group: &str) -> Vec<&'a str> {
-    let mut versions = vec![];
-    for row in table.rows() {
-        if row.kind.group == group && !versions.contains(&&*row.kind.version) {
-            versions.push(&*row.kind.version);
-        }
-    }
-    versions
+pub fn groups(table: &Table) -> impl Iterator<Item = &Group> {
+    table.groups().iter().filter(|group| !group.name.is_empty())
 }
 
 pub fn api_versions(table: &Table, address: SocketAddr) -> Value {
+    let versions: Vec<&str> =
+        table.group("").into_iter().flat_map(|group| &group.versions).map(|version| &*version.version).collect();
     json!({
-        "kind": "APIVersions", "versions": versions(table, ""),
+        "kind": "APIVersions", "versions": versions,
         "serverAddressByClientCIDRs": [{"clientCIDR": "0.0.0.0/0", "serverAddress": address.to_string()}],
     })
 }
 
 pub fn group_list(table: &Table) -> Value {
-    let groups: Vec<Value> = group_names(table).into_iter().map(|name| describe(table, name)).collect();
+    let groups: Vec<Value> = groups(table).map(describe).collect();
     json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})
 }
 
 pub fn group(table: &Table, name: &str) -> Option<Value> {
-    if !group_names(table).contains(&name) {
-        return None;
-    }
-    let mut group = describe(table, name);
+    let mut group = describe(table.group(name).filter(|group| !group.name.is_empty())?);
     group["kind"] = "APIGroup".into();
     group["apiVersion"] = "v1".into();
     Some(group)
 }
 
-fn describe(table: &Table, name: &str) -> Value {
-    let versions: Vec<Value> = versions(table, name)
-        .into_iter()
-        .map(|version| json!({"groupVersion": format!("{name}/{version}"), "version": version}))
+fn describe(group: &Group) -> Value {
+    let name = &group.name;
+    let versions: Vec<Value> = group
+        .versions
+        .iter()
+        .map(|GroupVersion { version, .. }| json!({"groupVersion": format!("{name}/{version}"), "version": version}))
         .collect();
     json!({"name": name, "preferredVersion": versions[0], "versions": versions})
 }
 
 /// `None` when the group has no such version.
 pub fn resource_list(table: &Table, group: &str, version: &str) -> Option<Value> {
-    let rows: Vec<_> =
-        table.rows().iter().filter(|row| row.kind.group == group && row.kind.version == version).collect();
+    let rows = &table.group(group)?.versions.iter().find(|known| known.version == version)?.rows;
     let group_version = rows.first()?.kind.api_version();
     let resources: Vec<Value> = rows.iter().flat_map(|row| resources(row)).collect();
     Some(json!({

@@ -4,21 +4,62 @@ mod aggregated;
 mod legacy;
 mod openid;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use axum::routing::get;
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use parking_lot::Mutex;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use timonier_api::status::Status;
 
 use crate::accept::Accept;
 use crate::app::App;
-use crate::kinds::{Row, Subresource};
+use crate::kinds::{Row, Subresource, Table};
 use crate::respond;
+
+/// The aggregated documents of the table in force, by path and version.
+#[derive(Default)]
+pub struct Cache(Mutex<Made>);
+
+#[derive(Default)]
+struct Made {
+    /// Kept alive, so that its address is what it is.
+    table: Option<Arc<Table>>,
+    documents: HashMap<(&'static str, &'static str), Document>,
+}
+
+#[derive(Clone)]
+struct Document {
+    body: Bytes,
+    etag: String,
+}
+
+impl Cache {
+    fn get(
+        &self,
+        table: &Arc<Table>,
+        path: &'static str,
+        version: &'static str,
+        build: impl FnOnce() -> Value,
+    ) -> Document {
+        let mut made = self.0.lock();
+        if !made.table.as_ref().is_some_and(|known| Arc::ptr_eq(known, table)) {
+            *made = Made { table: Some(table.clone()), documents: HashMap::new() };
+        }
+        let document = made.documents.entry((path, version)).or_insert_with(|| {
+            let body = Bytes::from(build().to_string());
+            let etag = format!("\"{}\"", hex::encode_upper(Sha256::digest(&body)));
+            Document { body, etag }
+        });
+        document.clone()
+    }
+}
 
 pub fn routes() -> Router<Arc<App>> {
     Router::new()
@@ -52,9 +93,10 @@ async fn paths(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     ]
     .map(str::to_string)
     .to_vec();
-    for group in legacy::group_names(&table) {
-        paths.push(format!("/apis/{group}"));
-        paths.extend(legacy::versions(&table, group).into_iter().map(|version| format!("/apis/{group}/{version}")));
+    for group in legacy::groups(&table) {
+        let name = &group.name;
+        paths.push(format!("/apis/{name}"));
+        paths.extend(group.versions.iter().map(|version| format!("/apis/{name}/{}", version.version)));
     }
     paths.sort();
     plain(&headers, &serde_json::json!({"paths": paths}))
@@ -63,7 +105,10 @@ async fn paths(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
 async fn core(State(app): State<Arc<App>>, request: Request) -> Response {
     let table = app.kinds.current();
     match aggregated::wanted(request.headers()) {
-        Some(version) => tagged(request.headers(), version, &aggregated::core(&table, version)),
+        Some(version) => {
+            let document = app.discovery.get(&table, "/api", version, || aggregated::core(&table, version));
+            tagged(request.headers(), version, &document)
+        }
         None => plain(request.headers(), &legacy::api_versions(&table, app.advertise)),
     }
 }
@@ -71,7 +116,10 @@ async fn core(State(app): State<Arc<App>>, request: Request) -> Response {
 async fn groups(State(app): State<Arc<App>>, request: Request) -> Response {
     let table = app.kinds.current();
     match aggregated::wanted(request.headers()) {
-        Some(version) => tagged(request.headers(), version, &aggregated::groups(&table, version)),
+        Some(version) => {
+            let document = app.discovery.get(&table, "/apis", version, || aggregated::groups(&table, version));
+            tagged(request.headers(), version, &document)
+        }
         None => plain(request.headers(), &legacy::group_list(&table)),
     }
 }
@@ -107,18 +155,17 @@ fn plain(headers: &HeaderMap, document: &Value) -> Response {
 }
 
 /// An aggregated document, or 304 when the client has it.
-fn tagged(headers: &HeaderMap, version: &'static str, document: &Value) -> Response {
-    let body = document.to_string();
-    let etag = format!("\"{}\"", hex::encode_upper(Sha256::digest(&body)));
+fn tagged(headers: &HeaderMap, version: &'static str, document: &Document) -> Response {
+    let Document { body, etag } = document;
     let known = headers.get(header::IF_NONE_MATCH).is_some_and(|tag| tag.as_bytes() == etag.as_bytes());
     let mut response = if known {
         let mut response = Response::default();
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         response
     } else {
-        respond::typed(StatusCode::OK, aggregated::content_type(version), body.into())
+        respond::typed(StatusCode::OK, aggregated::content_type(version), body.clone().into())
     };
-    if let Ok(etag) = HeaderValue::from_str(&etag) {
+    if let Ok(etag) = HeaderValue::from_str(etag) {
         response.headers_mut().insert(header::ETAG, etag);
     }
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept"));

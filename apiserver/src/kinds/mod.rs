@@ -19,6 +19,8 @@ use crate::identity::Identity;
 mod builtin;
 pub mod certificatesigningrequest;
 pub mod configmap;
+pub mod custom;
+pub mod customresourcedefinition;
 mod declared;
 pub mod deployment;
 pub mod event;
@@ -41,6 +43,7 @@ pub mod storageclass;
 pub mod table;
 pub mod workload;
 
+pub use custom::Custom;
 pub use review::Review;
 pub use table::{Kinds, Table};
 
@@ -216,13 +219,18 @@ pub trait Hooks: Send + Sync {
     }
 
     /// Fields that selectors may name, besides `metadata.name` and `metadata.namespace`.
-    fn fields(&self, _o: &Value) -> Vec<(&'static str, String)> {
+    fn fields(&self, _o: &Value) -> Vec<(&str, String)> {
         vec![]
     }
 
     /// The names that [`Hooks::fields`] can answer with: anything else in a selector is refused.
     fn selectable(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    /// Whether a selector may name this field.
+    fn selects_by(&self, field: &str) -> bool {
+        self.selectable().contains(&field)
     }
 
     /// What its watchers are filed under (a pod's node).
@@ -253,6 +261,19 @@ pub trait Hooks: Send + Sync {
     /// Where its objects come from.
     fn origin(&self) -> Origin {
         Origin::Store
+    }
+
+    /// Whether status is written apart from the rest, and so is nothing that `metadata.generation` counts.
+    fn status_is_apart(&self) -> bool {
+        true
+    }
+
+    /// Of an object that is about to be deleted: adds what must be waited for before it goes.
+    fn prepare_delete(&self, _o: &mut Value) {}
+
+    /// Of a custom resource: what its definition says.
+    fn custom(&self) -> Option<&Custom> {
+        None
     }
 
     /// From the served to the stored form.
@@ -293,6 +314,7 @@ impl Row {
         self.storage.group != self.kind.group
             || self.storage.resource != self.kind.plural
             || self.storage_version != self.kind.version
+            || self.hooks.custom().is_some_and(Custom::converts)
     }
 
     pub fn may(&self, verb: &str) -> bool {

@@ -1,10 +1,12 @@
 //! All kinds that a server serves at one moment, and how to find one.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::RwLock;
 
+use super::custom::priority;
 use super::{Row, builtin, pod};
 
 /// An immutable set of rows. A kind is added by making a new table and swapping it in.
@@ -13,6 +15,24 @@ pub struct Table {
     rows: Vec<Arc<Row>>,
     by_plural: HashMap<String, Vec<Arc<Row>>>,
     by_kind: HashMap<String, Vec<Arc<Row>>>,
+    /// Made when first asked for.
+    groups: OnceLock<Vec<Group>>,
+}
+
+/// A group as discovery shows it.
+#[derive(Clone)]
+pub struct Group {
+    /// `""` for the core group.
+    pub name: String,
+    /// The one that clients should prefer first.
+    pub versions: Vec<GroupVersion>,
+}
+
+#[derive(Clone)]
+pub struct GroupVersion {
+    pub version: String,
+    /// In the order of the table.
+    pub rows: Vec<Arc<Row>>,
 }
 
 impl Table {
@@ -35,6 +55,7 @@ impl Table {
     }
 
     fn add(&mut self, row: Arc<Row>) {
+        self.groups = OnceLock::new();
         let plural = self.by_plural.entry(row.kind.plural.clone()).or_default();
         plural.push(row.clone());
         let kind = self.by_kind.entry(row.kind.kind.clone()).or_default();
@@ -42,16 +63,48 @@ impl Table {
         self.rows.push(row);
     }
 
-    /// This table with one more row.
-    pub fn with(&self, row: Row) -> Table {
+    /// This table with more rows. A resource that is there already stays as it is.
+    pub fn with(&self, rows: impl IntoIterator<Item = Arc<Row>>) -> Table {
         let mut table = self.clone();
-        table.add(Arc::new(row));
+        for row in rows {
+            if self.by_plural(&row.kind.group, &row.kind.version, &row.kind.plural).is_none() {
+                table.add(row);
+            }
+        }
         table
     }
 
     /// In the order of the table.
     pub fn rows(&self) -> &[Arc<Row>] {
         &self.rows
+    }
+
+    /// The groups in the order of the table.
+    pub fn groups(&self) -> &[Group] {
+        self.groups.get_or_init(|| {
+            let mut groups: Vec<Group> = vec![];
+            let mut places: HashMap<&str, usize> = HashMap::new();
+            for row in &self.rows {
+                let kind = &row.kind;
+                let place = *places.entry(&kind.group).or_insert_with(|| {
+                    groups.push(Group { name: kind.group.clone(), versions: vec![] });
+                    groups.len() - 1
+                });
+                let versions = &mut groups[place].versions;
+                match versions.iter_mut().find(|known| known.version == kind.version) {
+                    Some(known) => known.rows.push(row.clone()),
+                    None => versions.push(GroupVersion { version: kind.version.clone(), rows: vec![row.clone()] }),
+                }
+            }
+            for group in &mut groups {
+                group.versions.sort_by_key(|version| Reverse(priority(&version.version)));
+            }
+            groups
+        })
+    }
+
+    pub fn group(&self, name: &str) -> Option<&Group> {
+        self.groups().iter().find(|group| group.name == name)
     }
 
     /// By what stands in a URL: group, version and plural.
@@ -68,19 +121,24 @@ impl Table {
 }
 
 /// The table in force. Readers take the whole of it, so that one request sees one table.
-pub struct Kinds(RwLock<Arc<Table>>);
+pub struct Kinds {
+    builtin: Table,
+    current: RwLock<Arc<Table>>,
+}
 
 impl Kinds {
     pub fn new(table: Table) -> Kinds {
-        Kinds(RwLock::new(Arc::new(table)))
+        Kinds { current: RwLock::new(Arc::new(table.clone())), builtin: table }
     }
 
     pub fn current(&self) -> Arc<Table> {
-        self.0.read().clone()
+        self.current.read().clone()
     }
 
-    pub fn swap(&self, table: Table) {
-        *self.0.write() = Arc::new(table);
+    /// Puts these rows beside those of the built-in kinds, in place of all that were there.
+    pub fn extend(&self, custom: impl IntoIterator<Item = Arc<Row>>) {
+        let table = Arc::new(self.builtin.with(custom));
+        *self.current.write() = table;
     }
 }
 
@@ -170,7 +228,7 @@ mod tests {
         let kinds = Kinds::default();
         let before = kinds.current();
         let widget = Spec::core("Widget", "widgets", crate::kinds::Plain).row();
-        kinds.swap(before.with(widget));
+        kinds.extend([Arc::new(widget)]);
         assert!(before.by_plural("", "v1", "widgets").is_none());
         assert!(kinds.current().by_plural("", "v1", "widgets").is_some());
     }

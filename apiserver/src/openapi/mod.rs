@@ -1,10 +1,13 @@
-//! OpenAPI v2 and v3: built when first asked for, kept compressed.
+//! OpenAPI v2 and v3: built when first asked for, kept compressed. `paths` says what may be done, `walk` goes through it, `v2`
+//! and `v3` write it down.
 
+mod custom;
 mod paths;
 mod v2;
 mod v3;
+mod walk;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{Read, Write};
 use std::sync::Arc;
 
@@ -23,7 +26,8 @@ use sha2::{Digest, Sha256};
 use timonier_api::status::Status;
 
 use crate::app::App;
-use crate::kinds::Table;
+use crate::kinds::table::{Group, GroupVersion};
+use crate::kinds::{Row, Table};
 use crate::respond;
 
 pub fn routes() -> Router<Arc<App>> {
@@ -42,36 +46,33 @@ struct Document {
     content_type: &'static str,
 }
 
-/// The documents made so far. A table that was swapped is another table, and makes them anew.
+/// The documents made so far, each with the rows that it describes: kept alive, so that their addresses are what they are.
+/// A kind that comes, changes or goes has the documents made anew that show it, and no others.
 #[derive(Default)]
-pub struct Cache(Mutex<Made>);
+pub struct Cache(Mutex<HashMap<String, Made>>);
 
-#[derive(Default)]
 struct Made {
-    /// The table that they describe, kept alive so that its address is its identity.
-    table: Option<Arc<Table>>,
-    documents: HashMap<String, Document>,
+    of: Vec<Arc<Row>>,
+    document: Document,
 }
 
 impl Cache {
-    fn get(
-        &self,
-        table: &Arc<Table>,
-        name: &str,
-        content_type: &'static str,
-        build: impl FnOnce() -> Option<Vec<u8>>,
-    ) -> Option<Document> {
+    fn get(&self, rows: &[Arc<Row>], name: &str, build: impl FnOnce() -> Option<Document>) -> Option<Document> {
         let mut made = self.0.lock();
-        if !made.table.as_ref().is_some_and(|known| Arc::ptr_eq(known, table)) {
-            made.table = Some(table.clone());
-            made.documents.clear();
-        }
-        if let Some(document) = made.documents.get(name) {
+        if let Some(Made { of, document }) = made.get(name)
+            && of.len() == rows.len()
+            && of.iter().zip(rows).all(|(a, b)| Arc::ptr_eq(a, b))
+        {
             return Some(document.clone());
         }
-        let document = compress(&build()?, content_type)?;
-        made.documents.insert(name.to_string(), document.clone());
+        let document = build()?;
+        made.insert(name.to_string(), Made { of: rows.to_vec(), document: document.clone() });
         Some(document)
+    }
+
+    /// Forgets the documents of groups that are gone.
+    fn retain(&self, names: &HashSet<String>) {
+        self.0.lock().retain(|name, _| !name.starts_with(V3) || names.contains(name));
     }
 }
 
@@ -86,14 +87,17 @@ fn compress(body: &[u8], content_type: &'static str) -> Option<Document> {
 }
 
 const JSON: &str = "application/json";
+/// Before the names of the documents of version 3.
+const V3: &str = "v3/";
 
 async fn serve_v2(State(app): State<Arc<App>>, request: Request) -> Response {
     let table = app.kinds.current();
     let headers = request.headers();
     let document = if v2::wants_protobuf(headers) {
-        app.openapi.get(&table, "v2.pb", v2::PROTOBUF, || Some(v2::protobuf(&v2::document(&table))))
+        let build = || compress(&v2::protobuf(&v2::document(&table)), v2::PROTOBUF);
+        app.openapi.get(table.rows(), "v2.pb", build)
     } else {
-        app.openapi.get(&table, "v2", JSON, || serde_json::to_vec(&v2::document(&table)).ok())
+        app.openapi.get(table.rows(), "v2", || compress(&serde_json::to_vec(&v2::document(&table)).ok()?, JSON))
     };
     answer(headers, document)
 }
@@ -101,15 +105,19 @@ async fn serve_v2(State(app): State<Arc<App>>, request: Request) -> Response {
 /// The index of v3: each path with the hash of its document, so that clients may keep them.
 async fn serve_index(State(app): State<Arc<App>>, request: Request) -> Response {
     let table = app.kinds.current();
-    let mut paths = serde_json::Map::new();
-    for path in v3::paths(&table) {
-        if let Some(document) = group_version(&app, &table, &path) {
-            let url = format!("/openapi/v3/{path}?hash={}", document.hash);
-            paths.insert(path, serde_json::json!({"serverRelativeURL": url}));
-        }
+    let mut hashes = serde_json::Map::new();
+    let mut names = HashSet::new();
+    for (path, version) in group_versions(&table) {
+        let hash = hash_of_custom(&version.rows).or_else(|| Some(group_version(&app, &path, version)?.hash));
+        names.insert(format!("{V3}{path}"));
+        let url = format!("/openapi/v3/{path}?hash={}", hash.as_deref().unwrap_or_default());
+        hashes.insert(path, serde_json::json!({"serverRelativeURL": url}));
     }
-    let index = serde_json::json!({"paths": paths}).to_string();
-    answer(request.headers(), compress(index.as_bytes(), JSON))
+    app.openapi.retain(&names);
+    let index = app
+        .openapi
+        .get(table.rows(), "index", || compress(serde_json::json!({"paths": hashes}).to_string().as_bytes(), JSON));
+    answer(request.headers(), index)
 }
 
 async fn serve_v3(
@@ -118,11 +126,32 @@ async fn serve_v3(
     request: Request,
 ) -> Response {
     let table = app.kinds.current();
-    answer(request.headers(), group_version(&app, &table, &path))
+    let version = group_versions(&table).find(|(known, _)| *known == path).map(|(_, version)| version);
+    answer(request.headers(), version.and_then(|version| group_version(&app, &path, version)))
 }
 
-fn group_version(app: &App, table: &Arc<Table>, path: &str) -> Option<Document> {
-    app.openapi.get(table, &format!("v3/{path}"), JSON, || serde_json::to_vec(&v3::document(table, path)?).ok())
+/// All groups and versions, by the paths of their documents: `api/v1`, `apis/apps/v1`.
+fn group_versions<'a>(table: &'a Table) -> impl Iterator<Item = (String, &'a GroupVersion)> {
+    let of_group = |group: &'a Group| group.versions.iter().map(move |v| (paths::root(&group.name, &v.version), v));
+    table.groups().iter().flat_map(of_group)
+}
+
+fn group_version(app: &App, path: &str, version: &GroupVersion) -> Option<Document> {
+    app.openapi.get(&version.rows, &format!("{V3}{path}"), || {
+        let document = compress(&serde_json::to_vec(&v3::document(&version.rows)).ok()?, JSON)?;
+        let hash = hash_of_custom(&version.rows).unwrap_or(document.hash);
+        Some(Document { hash, ..document })
+    })
+}
+
+/// Of a document of custom resources alone, without making it: a server may have thousands of them that nobody asks for.
+fn hash_of_custom(rows: &[Arc<Row>]) -> Option<Arc<str>> {
+    let mut digest = Sha256::new();
+    digest.update(env!("CARGO_PKG_VERSION"));
+    for row in rows {
+        digest.update(row.hooks.custom()?.identity());
+    }
+    Some(hex::encode_upper(digest.finalize()).into())
 }
 
 fn answer(headers: &HeaderMap, document: Option<Document>) -> Response {

@@ -1,5 +1,6 @@
 //! The paths of a kind and what may be done there, as both versions of OpenAPI describe them.
 
+use crate::discovery;
 use crate::kinds::{Row, Subresource};
 
 /// One operation at one path.
@@ -11,8 +12,10 @@ pub struct Operation {
     pub id: String,
     /// Definition of the request's body.
     pub body: Option<String>,
-    /// Definition of the answer.
-    pub answer: String,
+    /// Definition of the answer; `None`: text.
+    pub answer: Option<String>,
+    /// Group, version and kind of what it is about.
+    pub kind: (String, String, String),
 }
 
 impl Operation {
@@ -34,6 +37,7 @@ pub struct Path {
 }
 
 const STATUS: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.Status";
+const SCALE: &str = "io.k8s.api.autoscaling.v1.Scale";
 const DELETE_OPTIONS: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions";
 const PATCH: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.Patch";
 
@@ -63,7 +67,8 @@ pub fn of(row: &Row) -> Vec<Path> {
                 action: "list",
                 id: format!("list{}{}ForAllNamespaces", namer.group, kind.kind),
                 body: None,
-                answer: format!("{}List", kind.definition),
+                answer: Some(format!("{}List", kind.definition)),
+                kind: namer.kind.clone(),
             }],
         });
     }
@@ -87,31 +92,51 @@ pub fn of(row: &Row) -> Vec<Path> {
     if !operations.is_empty() {
         paths.push(Path { path: format!("{collection}/{{name}}"), parameters: parameters.clone(), operations });
     }
-    for (part, title) in PARTS.into_iter().filter(|(part, _)| row.has(*part)) {
+    for part in row.subresources.iter() {
         paths.push(Path {
             path: format!("{collection}/{{name}}/{}", part.name()),
             parameters: parameters.clone(),
-            operations: vec![
-                namer.sub("get", "get", "read", title, None, definition()),
-                namer.sub("put", "put", "replace", title, Some(definition()), definition()),
-                namer.sub("patch", "patch", "patch", title, Some(PATCH.to_string()), definition()),
-            ],
+            operations: operations_of(row, *part, &namer),
         });
     }
     paths
 }
 
-/// Parts that are written in the shape of the whole, and what operations call them.
-const PARTS: [(Subresource, &str); 3] = [
-    (Subresource::Status, "Status"),
-    (Subresource::EphemeralContainers, "Ephemeralcontainers"),
-    (Subresource::Resize, "Resize"),
-];
+/// What may be done with a part of an object.
+fn operations_of(row: &Row, part: Subresource, namer: &Namer) -> Vec<Operation> {
+    let (kind, verbs) = discovery::subresource(row, part);
+    let title = capital(part.name());
+    let definition = match part {
+        Subresource::Scale => SCALE.to_string(),
+        Subresource::Token => "io.k8s.api.authentication.v1.TokenRequest".to_string(),
+        Subresource::Eviction => "io.k8s.api.policy.v1.Eviction".to_string(),
+        Subresource::Binding => "io.k8s.api.core.v1.Binding".to_string(),
+        _ => row.kind.definition.clone(),
+    };
+    let whole = || Some(definition.clone());
+    let connects =
+        matches!(part, Subresource::Exec | Subresource::Attach | Subresource::PortForward | Subresource::Proxy);
+    let operation = |verb: &&'static str| {
+        let (method, action, word, body, answer) = match *verb {
+            "get" if connects => ("get", "connect", "connectGet", None, None),
+            "create" if connects => ("post", "connect", "connectPost", None, None),
+            "get" if part == Subresource::Log => ("get", "get", "read", None, None),
+            "get" => ("get", "get", "read", None, whole()),
+            "update" => ("put", "put", "replace", whole(), whole()),
+            "patch" => ("patch", "patch", "patch", Some(PATCH.to_string()), whole()),
+            "create" => ("post", "post", "create", whole(), whole()),
+            _ => return None,
+        };
+        Some(Operation { kind: kind.clone(), ..namer.sub(method, action, word, &title, body, answer) })
+    };
+    verbs.iter().filter_map(operation).collect()
+}
 
 /// Makes the ids of operations.
 struct Namer {
     group: String,
     object: String,
+    kind: (String, String, String),
 }
 
 impl Namer {
@@ -122,6 +147,7 @@ impl Namer {
         Namer {
             group: format!("{}{}", capital(first), capital(&kind.version)),
             object: format!("{scope}{}", kind.kind),
+            kind: (kind.group.clone(), kind.version.clone(), kind.kind.clone()),
         }
     }
 
@@ -133,7 +159,7 @@ impl Namer {
         body: Option<String>,
         answer: String,
     ) -> Operation {
-        self.sub(method, action, word, "", body, answer)
+        self.sub(method, action, word, "", body, Some(answer))
     }
 
     fn sub(
@@ -143,13 +169,16 @@ impl Namer {
         word: &str,
         suffix: &str,
         body: Option<String>,
-        answer: String,
+        answer: Option<String>,
     ) -> Operation {
         let prefix = match word {
             "deleteCollection" => format!("delete{}Collection", self.group),
+            "connectGet" => format!("connect{}Get", self.group),
+            "connectPost" => format!("connect{}Post", self.group),
             word => format!("{word}{}", self.group),
         };
-        Operation { method, action, id: format!("{prefix}{}{suffix}", self.object), body, answer }
+        let id = format!("{prefix}{}{suffix}", self.object);
+        Operation { method, action, id, body, answer, kind: self.kind.clone() }
     }
 }
 

@@ -3,11 +3,13 @@
 mod protobuf;
 
 use http::{HeaderMap, header};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use timonier_api::schema::openapi;
 
-use super::paths::{self, Operation};
-use super::v3::{query_parameters, tag};
+use super::custom;
+use super::paths::Operation;
+use super::v3::{media_types_of_patches, query_parameters, tag};
+use super::walk::{Writer, walk};
 use crate::kinds::{Row, Table};
 
 pub use protobuf::encode as protobuf;
@@ -22,42 +24,34 @@ pub fn wants_protobuf(headers: &HeaderMap) -> bool {
     first.contains("proto-openapi.spec.v2") && first.contains("protobuf")
 }
 
+pub const WRITER: Writer = Writer {
+    operation: describe,
+    path_parameter: |name| json!({"name": name, "in": "path", "required": true, "type": "string", "uniqueItems": true}),
+};
+
 pub fn document(table: &Table) -> Value {
-    let mut all = Map::new();
-    for row in table.rows() {
-        for path in paths::of(row) {
-            let mut item = Map::new();
-            for operation in &path.operations {
-                item.insert(operation.method.to_string(), describe(row, operation));
-            }
-            let parameters: Vec<Value> = path
-                .parameters
-                .iter()
-                .map(
-                    |name| json!({"name": name, "in": "path", "required": true, "type": "string", "uniqueItems": true}),
-                )
-                .collect();
-            if !parameters.is_empty() {
-                item.insert("parameters".to_string(), parameters.into());
-            }
-            all.insert(path.path, item.into());
-        }
+    let mut walked = walk(table.rows(), &WRITER);
+    let custom: Vec<_> = table.rows().iter().filter_map(|row| Some((row, row.hooks.custom()?))).collect();
+    if !custom.is_empty() {
+        walked.definitions.extend(custom::parts().map(str::to_string));
     }
-    let definitions: Vec<&str> = table.rows().iter().map(|row| &*row.kind.definition).collect();
+    let names: Vec<&str> = walked.definitions.iter().map(String::as_str).collect();
+    let mut definitions = openapi::v2(&names);
+    definitions.extend(custom.into_iter().flat_map(|(row, kind)| custom::v2(row, kind)));
     json!({
         "swagger": "2.0",
         "info": {"title": "Kubernetes", "version": "v1.36.0"},
-        "paths": all,
-        "definitions": openapi::v2(&definitions),
+        "paths": walked.paths,
+        "definitions": definitions,
         "securityDefinitions": {"BearerToken": {"type": "apiKey", "name": "authorization", "in": "header"}},
         "security": [{"BearerToken": []}],
     })
 }
 
 fn describe(row: &Row, operation: &Operation) -> Value {
-    let kind = &row.kind;
+    let (group, version, kind) = &operation.kind;
     let schema = |definition: &str| json!({"$ref": format!("#/definitions/{definition}")});
-    let mut parameters: Vec<Value> = query_parameters(operation.action)
+    let mut parameters: Vec<Value> = query_parameters(operation)
         .iter()
         .map(|(name, kind)| json!({"name": name, "in": "query", "type": kind, "uniqueItems": true}))
         .collect();
@@ -66,16 +60,8 @@ fn describe(row: &Row, operation: &Operation) -> Value {
             json!({"name": "body", "in": "body", "required": operation.method != "delete", "schema": schema(body)}),
         );
     }
-    let consumes = if operation.action == "patch" {
-        json!([
-            "application/json-patch+json",
-            "application/merge-patch+json",
-            "application/strategic-merge-patch+json",
-            "application/apply-patch+yaml"
-        ])
-    } else {
-        json!(["*/*"])
-    };
+    let consumes = if operation.action == "patch" { json!(media_types_of_patches(row)) } else { json!(["*/*"]) };
+    let answer = operation.answer.as_deref().map_or_else(|| json!({"type": "string"}), schema);
     let code = if operation.method == "post" { "201" } else { "200" };
     json!({
         "operationId": operation.id,
@@ -84,8 +70,8 @@ fn describe(row: &Row, operation: &Operation) -> Value {
         "consumes": consumes,
         "produces": ["application/json", "application/yaml", "application/vnd.kubernetes.protobuf"],
         "parameters": parameters,
-        "responses": {code: {"description": "OK", "schema": schema(&operation.answer)}},
+        "responses": {code: {"description": "OK", "schema": answer}},
         "x-kubernetes-action": operation.action,
-        "x-kubernetes-group-version-kind": {"group": kind.group, "version": kind.version, "kind": kind.kind},
+        "x-kubernetes-group-version-kind": {"group": group, "version": version, "kind": kind},
     })
 }

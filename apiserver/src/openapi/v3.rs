@@ -1,75 +1,83 @@
 //! OpenAPI v3: one document a group and version.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 use timonier_api::schema::openapi;
 
-use super::paths::{self, Operation};
-use crate::kinds::{Row, Table};
+use super::custom;
+use super::paths::Operation;
+use super::walk::{Writer, walk};
+use crate::kinds::Row;
 
-/// The paths of all documents: `api/v1`, `apis/apps/v1`.
-pub fn paths(table: &Table) -> Vec<String> {
-    let mut found = vec![];
-    for row in table.rows() {
-        let path = paths::root(&row.kind.group, &row.kind.version);
-        if !found.contains(&path) {
-            found.push(path);
-        }
-    }
-    found
-}
+pub const WRITER: Writer = Writer {
+    operation: describe,
+    path_parameter: |name| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string", "uniqueItems": true}}),
+};
 
-/// The document at a path; `None` when nothing is served there.
-pub fn document(table: &Table, path: &str) -> Option<Value> {
-    let here = |row: &&std::sync::Arc<Row>| paths::root(&row.kind.group, &row.kind.version) == path;
-    let rows: Vec<_> = table.rows().iter().filter(here).collect();
-    if rows.is_empty() {
-        return None;
-    }
-    let mut all = Map::new();
-    for row in &rows {
-        for path in paths::of(row) {
-            let mut item = Map::new();
-            for operation in &path.operations {
-                item.insert(operation.method.to_string(), describe(row, operation));
-            }
-            let parameters: Vec<Value> = path
-                .parameters
-                .iter()
-                .map(|name| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string", "uniqueItems": true}}))
-                .collect();
-            if !parameters.is_empty() {
-                item.insert("parameters".to_string(), parameters.into());
-            }
-            all.insert(path.path, item.into());
+/// What all documents of custom resources refer to: the same each time.
+static SHARED: Mutex<BTreeMap<Names, Arc<Map<String, Value>>>> = Mutex::new(BTreeMap::new());
+
+/// Names of definitions, in order.
+type Names = Vec<String>;
+
+/// The document of one group and version.
+pub fn document(rows: &[Arc<Row>]) -> Value {
+    let mut walked = walk(rows, &WRITER);
+    let custom: Vec<_> = rows.iter().filter_map(|row| Some((row, row.hooks.custom()?))).collect();
+    let mut schemas = if custom.len() == rows.len() {
+        for (row, _) in &custom {
+            let definition = &row.kind.definition;
+            walked.definitions.retain(|name| name.strip_suffix("List").unwrap_or(name) != definition);
         }
-    }
-    let definitions: Vec<&str> = rows.iter().map(|row| &*row.kind.definition).collect();
-    Some(json!({
+        walked.definitions.extend(custom::parts().map(str::to_string));
+        shared(walked.definitions.into_iter().collect())
+    } else {
+        openapi::v3(&walked.definitions.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    schemas.extend(custom.into_iter().flat_map(|(row, kind)| custom::v3(row, kind)));
+    json!({
         "openapi": "3.0.0",
         "info": {"title": "Kubernetes", "version": "v1.36.0"},
-        "paths": all,
+        "paths": walked.paths,
         "components": {
-            "schemas": openapi::v3(&definitions),
+            "schemas": schemas,
             "securitySchemes": {"BearerToken": {"type": "apiKey", "name": "authorization", "in": "header"}},
         },
         "security": [{"BearerToken": []}],
-    }))
+    })
+}
+
+fn shared(names: Vec<String>) -> Map<String, Value> {
+    let mut shared = SHARED.lock();
+    if let Some(made) = shared.get(&names) {
+        return Map::clone(made);
+    }
+    let made = Arc::new(openapi::v3(&names.iter().map(String::as_str).collect::<Vec<_>>()));
+    shared.insert(names, made.clone());
+    Map::clone(&made)
 }
 
 fn describe(row: &Row, operation: &Operation) -> Value {
-    let kind = &row.kind;
+    let (group, version, kind) = &operation.kind;
     let schema = |definition: &str| json!({"schema": {"$ref": format!("#/components/schemas/{definition}")}});
     let code = if operation.method == "post" { "201" } else { "200" };
+    let answer = match &operation.answer {
+        Some(definition) => answers(schema(definition)),
+        None => json!({"*/*": {"schema": {"type": "string"}}}),
+    };
     let mut described = json!({
         "operationId": operation.id,
         "tags": [tag(row)],
         "parameters": parameters(operation),
-        "responses": {code: {"description": "OK", "content": answers(schema(&operation.answer))}},
+        "responses": {code: {"description": "OK", "content": answer}},
         "x-kubernetes-action": operation.action,
-        "x-kubernetes-group-version-kind": {"group": kind.group, "version": kind.version, "kind": kind.kind},
+        "x-kubernetes-group-version-kind": {"group": group, "version": version, "kind": kind},
     });
     if let Some(body) = &operation.body {
-        described["requestBody"] = json!({"content": media_types(operation, schema(body))});
+        described["requestBody"] = json!({"content": media_types(row, operation, schema(body))});
     }
     described
 }
@@ -78,27 +86,44 @@ fn answers(schema: Value) -> Value {
     json!({"application/json": schema, "application/yaml": schema, "application/vnd.kubernetes.protobuf": schema})
 }
 
-fn media_types(operation: &Operation, schema: Value) -> Value {
+fn media_types(row: &Row, operation: &Operation, schema: Value) -> Value {
     if operation.action != "patch" {
         return json!({"*/*": schema});
     }
-    json!({
-        "application/apply-patch+yaml": schema,
-        "application/json-patch+json": schema,
-        "application/merge-patch+json": schema,
-        "application/strategic-merge-patch+json": schema,
-    })
+    media_types_of_patches(row).iter().map(|name| (name.to_string(), schema.clone())).collect()
+}
+
+/// Custom resources have no strategic merge patch.
+pub fn media_types_of_patches(row: &Row) -> &'static [&'static str] {
+    const ALL: &[&str] = &[
+        "application/apply-patch+yaml",
+        "application/json-patch+json",
+        "application/merge-patch+json",
+        "application/strategic-merge-patch+json",
+    ];
+    if row.hooks.custom().is_some() { &ALL[..3] } else { ALL }
 }
 
 fn parameters(operation: &Operation) -> Vec<Value> {
     let query =
         |name: &str, kind: &str| json!({"name": name, "in": "query", "schema": {"type": kind, "uniqueItems": true}});
-    query_parameters(operation.action).iter().map(|(name, kind)| query(name, kind)).collect()
+    query_parameters(operation).iter().map(|(name, kind)| query(name, kind)).collect()
 }
 
-/// What the query of an action may say: name and type.
-pub fn query_parameters(action: &str) -> &'static [(&'static str, &'static str)] {
-    match action {
+/// What the query of an operation may say: name and type.
+pub fn query_parameters(operation: &Operation) -> &'static [(&'static str, &'static str)] {
+    match operation.action {
+        "connect" => connection(&operation.kind.2),
+        "get" if operation.answer.is_none() => &[
+            ("container", "string"),
+            ("follow", "boolean"),
+            ("limitBytes", "integer"),
+            ("previous", "boolean"),
+            ("sinceSeconds", "integer"),
+            ("sinceTime", "string"),
+            ("tailLines", "integer"),
+            ("timestamps", "boolean"),
+        ],
         "list" => &[
             ("allowWatchBookmarks", "boolean"),
             ("continue", "string"),
@@ -129,6 +154,29 @@ pub fn query_parameters(action: &str) -> &'static [(&'static str, &'static str)]
             ("propagationPolicy", "string"),
         ],
         _ => &[],
+    }
+}
+
+/// By the kind of its options.
+fn connection(kind: &str) -> &'static [(&'static str, &'static str)] {
+    match kind {
+        "PodExecOptions" => &[
+            ("command", "string"),
+            ("container", "string"),
+            ("stderr", "boolean"),
+            ("stdin", "boolean"),
+            ("stdout", "boolean"),
+            ("tty", "boolean"),
+        ],
+        "PodAttachOptions" => &[
+            ("container", "string"),
+            ("stderr", "boolean"),
+            ("stdin", "boolean"),
+            ("stdout", "boolean"),
+            ("tty", "boolean"),
+        ],
+        "PodPortForwardOptions" => &[("ports", "integer")],
+        _ => &[("path", "string")],
     }
 }
 

@@ -11,6 +11,8 @@ use timonier_api::schema::Schema;
 use timonier_api::status::Status;
 use timonier_store::{Entry, Key, ReadError, Revision, Snapshot};
 
+use tokio_util::sync::CancellationToken;
+
 use super::keys;
 use crate::accept::Accept;
 use crate::app::App;
@@ -94,6 +96,11 @@ impl Call {
         snapshot.get(&self.key(name)).cloned().ok_or_else(|| self.not_found(name))
     }
 
+    /// What ends long answers: the end of the server, or of the kind as it is here.
+    pub fn life(&self) -> &CancellationToken {
+        self.row.hooks.custom().map_or(&self.app.stop, |custom| &custom.life)
+    }
+
     /// Whether nothing is to be kept; which words there are, [`super::options`] has seen to.
     pub fn dry_run(&self) -> bool {
         self.query.get("dryRun").is_some()
@@ -121,7 +128,8 @@ fn fits_scope(row: &Row, info: &RequestInfo) -> bool {
 }
 
 fn storage_row(table: &Table, row: &Arc<Row>) -> Result<Arc<Row>, Status> {
-    if !row.converts() {
+    // Custom resources differ between versions by `apiVersion` alone: each version reads and writes what is stored.
+    if !row.converts() || row.hooks.custom().is_some() {
         return Ok(row.clone());
     }
     let stored = &row.storage;
@@ -130,7 +138,10 @@ fn storage_row(table: &Table, row: &Arc<Row>) -> Result<Arc<Row>, Status> {
 }
 
 /// The schema of a kind.
-pub fn schema(row: &Row) -> Result<&'static Schema, Status> {
+pub fn schema(row: &Row) -> Result<&Schema, Status> {
+    if let Some(custom) = row.hooks.custom() {
+        return Ok(custom.schema());
+    }
     let definition = &row.kind.definition;
     Schema::of(definition).ok_or_else(|| Status::internal(format!("no schema is known for {definition}")))
 }

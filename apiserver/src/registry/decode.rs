@@ -83,7 +83,10 @@ pub fn sent_owners(object: &mut Value) {
 /// Drops what the schema does not know and says so as the client wishes; wrong types are always refused.
 pub fn prune(call: &mut Call, row: &Row, object: &mut Value, duplicates: Vec<String>) -> Result<(), Status> {
     let strictness = Strictness::read(call);
-    let pruned = schema(row)?.prune(object);
+    let pruned = match row.hooks.custom() {
+        Some(custom) => custom.prune(object),
+        None => schema(row)?.prune(object),
+    };
     if !pruned.type_errors.is_empty() {
         let errors: Vec<String> = pruned.type_errors.iter().map(|error| error.to_string()).collect();
         return Err(Status::bad_request(format!(

@@ -15,6 +15,7 @@ mod delete;
 mod delete_collection;
 mod eviction;
 mod get;
+pub mod internal;
 pub mod keys;
 mod list;
 mod log;
@@ -39,6 +40,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
+use http::request::Parts;
 use timonier_api::kind::GroupResource;
 use timonier_api::status::Status;
 use timonier_telemetry::span;
@@ -50,12 +52,15 @@ use crate::app::App;
 use crate::auth::rbac;
 use crate::body;
 use crate::compress;
-use crate::kinds::{Origin, Subresource};
+use crate::definitions::Definitions;
+use crate::kinds::{Custom, Origin, Subresource};
+use crate::request::RequestInfo;
 use crate::respond;
 
 /// Answers a request for a resource; the fallback of the router, so other paths are 404 here.
 pub async fn dispatch(State(app): State<Arc<App>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
+    await_kind(&app, &parts).await;
     let mut call = match Call::new(app, parts) {
         Ok(call) => call,
         Err(status) => return respond::status(status),
@@ -73,9 +78,23 @@ pub async fn dispatch(State(app): State<Arc<App>>, request: Request) -> Response
     compress::large(&call.headers, response)
 }
 
+/// A kind that is not known here may have been added by another server this very moment.
+async fn await_kind(app: &App, parts: &Parts) {
+    let Some(info) = parts.extensions.get::<RequestInfo>().filter(|info| info.group.contains('.')) else {
+        return;
+    };
+    if app.kinds.current().by_plural(&info.group, &info.version, &info.resource).is_none() {
+        Definitions::catch_up(app, &info.group, &info.resource).await;
+    }
+}
+
 async fn answer(call: &mut Call, body: Body) -> Result<Response, Status> {
     let verb = call.info.verb;
     options::check(verb, &call.query, body::media_type(&call.headers) == patch::APPLY)?;
+    if verb == "create" && call.row.hooks.custom().is_some_and(Custom::is_ending) {
+        let message = "create not allowed while custom resource definition is terminating";
+        return Err(Status { message: message.to_owned(), ..unsupported(call) });
+    }
     if call.info.subresource.is_empty() {
         if !call.row.may(verb) {
             return Err(unsupported(call));

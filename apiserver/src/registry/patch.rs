@@ -35,8 +35,10 @@ impl PatchType {
         match body::media_type(&call.headers) {
             JSON => Ok(PatchType::Json),
             MERGE => Ok(PatchType::Merge),
-            STRATEGIC => Ok(PatchType::Strategic),
+            STRATEGIC if call.row.hooks.custom().is_none() => Ok(PatchType::Strategic),
             APPLY => Ok(PatchType::Apply),
+            // What a custom resource's fields mean to it, nobody has written down.
+            _ if call.row.hooks.custom().is_some() => Err(Status::unsupported_media_type(&[JSON, MERGE, APPLY])),
             _ => Err(Status::unsupported_media_type(&[JSON, MERGE, STRATEGIC, APPLY])),
         }
     }

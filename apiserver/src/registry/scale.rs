@@ -14,13 +14,15 @@ use super::decode;
 use super::patch::PatchType;
 use super::write::{self, Ownership, Part};
 use crate::body;
+use crate::kinds::custom::ScalePaths;
+use crate::kinds::{Custom, Row};
 use crate::object::{Object, meta};
 use crate::respond;
 
 pub async fn get(call: &mut Call) -> Result<Response, Status> {
     let name = call.info.name.clone();
     let object = Object::of(&*call.entry(&name).await?)?;
-    Ok(respond::value(StatusCode::OK, call.accept.encoding, &scale_of(&object.value()?)))
+    Ok(respond::value(StatusCode::OK, call.accept.encoding, &scale_of(&call.row, &object.value()?)))
 }
 
 pub async fn update(call: &mut Call, body: Body) -> Result<Response, Status> {
@@ -62,11 +64,12 @@ pub async fn patch(call: &mut Call, body: Body) -> Result<Response, Status> {
 /// Writes the replicas that `change` makes of the current Scale.
 async fn write(call: &mut Call, change: impl Fn(&Value) -> Result<Value, Status>) -> Result<Response, Status> {
     let name = call.info.name.clone();
+    let row = call.row.clone();
     let written = write::modify(call, &name, Part::Scale, Ownership::Untracked, |_, current| {
-        let scale = change(&scale_of(&current.object.value()?))?;
+        let scale = change(&scale_of(&row, &current.object.value()?))?;
         let replicas = replicas(&scale, &name)?;
         let mut new = current.stored.clone();
-        new["spec"]["replicas"] = replicas.into();
+        put(&row, &mut new, replicas);
         for field in ["resourceVersion", "uid"] {
             if !meta::text(&scale, field).is_empty() {
                 meta::copy(&mut new, &scale, field);
@@ -75,7 +78,7 @@ async fn write(call: &mut Call, change: impl Fn(&Value) -> Result<Value, Status>
         Ok(new)
     })
     .await?;
-    Ok(respond::value(StatusCode::OK, call.accept.encoding, &scale_of(&written.value()?)))
+    Ok(respond::value(StatusCode::OK, call.accept.encoding, &scale_of(&call.row, &written.value()?)))
 }
 
 fn replicas(scale: &Value, name: &str) -> Result<i64, Status> {
@@ -91,20 +94,50 @@ fn replicas(scale: &Value, name: &str) -> Result<i64, Status> {
     }
 }
 
-/// The Scale of a workload.
-fn scale_of(object: &Value) -> Value {
+/// Where a custom resource says that its Scale is.
+fn paths(row: &Row) -> Option<&ScalePaths> {
+    row.hooks.custom().and_then(Custom::scale)
+}
+
+fn put(row: &Row, object: &mut Value, replicas: i64) {
+    let Some(paths) = paths(row) else {
+        object["spec"]["replicas"] = replicas.into();
+        return;
+    };
+    let mut at = object;
+    for name in &paths.replicas {
+        if !at.is_object() {
+            *at = json!({});
+        }
+        at = &mut at[name.as_str()];
+    }
+    *at = replicas.into();
+}
+
+/// The Scale of an object that has one.
+fn scale_of(row: &Row, object: &Value) -> Value {
     let mut metadata = json!({});
     for field in ["name", "namespace", "uid", "resourceVersion", "creationTimestamp"] {
         metadata[field] = object["metadata"][field].clone();
     }
-    let selector = selector_of(&object["spec"]["selector"]);
-    let mut status = json!({"replicas": object["status"]["replicas"].as_i64().unwrap_or(0)});
+    let at = |path: &[String]| path.iter().try_fold(object, |object, name| object.get(name)).unwrap_or(&Value::Null);
+    let (wanted, there, selector) = match paths(row) {
+        Some(paths) => {
+            let selector = paths.selector.as_deref().and_then(|path| at(path).as_str().map(str::to_owned));
+            (at(&paths.replicas), at(&paths.status_replicas), selector)
+        }
+        None => {
+            let text = selector_of(&object["spec"]["selector"]).map(|selector| selector.to_string());
+            (&object["spec"]["replicas"], &object["status"]["replicas"], text)
+        }
+    };
+    let mut status = json!({"replicas": there.as_i64().unwrap_or(0)});
     if let Some(selector) = selector {
-        status["selector"] = selector.to_string().into();
+        status["selector"] = selector.into();
     }
     json!({
         "kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": metadata,
-        "spec": {"replicas": object["spec"]["replicas"].as_i64().unwrap_or(0)},
+        "spec": {"replicas": wanted.as_i64().unwrap_or(0)},
         "status": status,
     })
 }
@@ -123,7 +156,10 @@ mod tests {
 
     #[test]
     fn both_forms_of_a_selector_are_told_in_words() {
-        let words = |selector: Value| scale_of(&json!({"spec": {"selector": selector}}))["status"]["selector"].clone();
+        let table = crate::kinds::Table::builtin();
+        let row = table.by_plural("apps", "v1", "deployments").expect("is built in");
+        let words =
+            |selector: Value| scale_of(row, &json!({"spec": {"selector": selector}}))["status"]["selector"].clone();
         assert_eq!(words(json!({"app": "web"})), "app=web");
         assert_eq!(words(json!({"matchLabels": {"app": "web"}})), "app=web");
         assert_eq!(words(json!({})), "");

@@ -1,10 +1,13 @@
 //! Which objects of a kind a list or a watch is about.
 
+use std::sync::Arc;
+
 use timonier_api::selector::{FieldSelector, LabelSelector};
 use timonier_api::status::Status;
 use timonier_store::Filter;
 
 use super::{Call, keys};
+use crate::kinds::{Custom, Row};
 use crate::object::Object;
 
 /// Selectors, and what of them is known to the store.
@@ -18,6 +21,8 @@ pub struct Selection {
     namespace: String,
     labels: Option<LabelSelector>,
     fields: Vec<FieldRequirement>,
+    /// Of a kind for which other fields may have been noted when its objects were written.
+    unsure: Option<Arc<Row>>,
 }
 
 struct FieldRequirement {
@@ -54,6 +59,9 @@ impl Selection {
             node: exactly("spec.nodeName").filter(|node| !node.is_empty() && call.storage.kind.plural == "pods"),
             namespace: if namespaced { namespace } else { String::new() },
             labels,
+            unsure: Some(&call.row)
+                .filter(|row| !fields.is_empty() && row.hooks.custom().is_some_and(Custom::reshapes))
+                .cloned(),
             fields,
         })
     }
@@ -67,7 +75,15 @@ impl Selection {
 
     pub fn matches(&self, object: &Object) -> bool {
         let index = &object.index;
-        let fields = self.fields.iter().all(|r| (index.field(&r.field) == r.value) == r.equal);
+        let noted = self.unsure.as_ref().and_then(|row| Some((row, object.stored_value().ok()?)));
+        let noted = noted.as_ref().map(|(row, value)| row.hooks.fields(value));
+        let field = |name: &str| match &noted {
+            Some(noted) if !name.starts_with("metadata.") => {
+                noted.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value)
+            }
+            _ => index.field(name),
+        };
+        let fields = self.fields.iter().all(|r| (field(&r.field) == r.value) == r.equal);
         fields && self.labels.as_ref().is_none_or(|labels| labels.matches_by(|key| index.label(key)))
     }
 
@@ -90,8 +106,8 @@ fn read_fields(call: &Call) -> Result<Vec<FieldRequirement>, Status> {
     for requirement in parsed.requirements() {
         let field = requirement.field.to_string();
         let known = matches!(&*field, "metadata.name" | "metadata.namespace")
-            || call.storage.hooks.selectable().contains(&&*field)
-            || call.row.hooks.selectable().contains(&&*field);
+            || call.storage.hooks.selects_by(&field)
+            || call.row.hooks.selects_by(&field);
         if !known {
             return Err(Status::bad_request(format!("field label not supported: {field}")));
         }

@@ -89,6 +89,7 @@ pub async fn create(call: &mut Call, mut object: Value, ownership: Ownership) ->
         own(call, Part::Main, None, &mut object)?;
     }
     complete(&row, &mut object, call.namespace(), &snapshot)?;
+    call.app.definitions.complete(&row, &mut object);
     if row.generations {
         meta::set(&mut object, "generation", 1);
     }
@@ -256,7 +257,7 @@ fn prepare(call: &mut Call, part: Part, ownership: Ownership, old: &Value, new: 
         let name = meta::text(new, "name");
         return Err(Status::invalid(&call.row.kind.group_kind(), name, errors));
     }
-    if old["metadata"]["generation"].is_number() && substance_differs(new, old) {
+    if old["metadata"]["generation"].is_number() && substance_differs(&row, new, old) {
         let generation = old["metadata"]["generation"].as_i64().unwrap_or(0) + 1;
         meta::set(new, "generation", generation);
     }
@@ -280,12 +281,17 @@ fn asks_for_more(row: &Row, part: Part) -> bool {
     }
 }
 
-/// Whether anything but metadata and status differs: what `generation` counts.
-fn substance_differs(new: &Value, old: &Value) -> bool {
+/// Whether anything but metadata and status differs: what `generation` counts. `apiVersion` is a face of the same.
+fn substance_differs(row: &Row, new: &Value, old: &Value) -> bool {
     let (Some(new), Some(old)) = (new.as_object(), old.as_object()) else {
         return true;
     };
-    let substance = |key: &&String| *key != "metadata" && *key != "status";
+    let apart = row.hooks.status_is_apart();
+    let substance = |key: &&String| match key.as_str() {
+        "metadata" | "apiVersion" => false,
+        "status" => !apart,
+        _ => true,
+    };
     new.keys().chain(old.keys()).filter(substance).any(|key| new.get(key) != old.get(key))
 }
 

@@ -25,12 +25,14 @@ use crate::app::App;
 use crate::auth::service_account::{ServiceAccounts, Signer};
 use crate::auth::{self, Authorizer, Tokens};
 use crate::config::{Config, StartError};
+use crate::definitions::Definitions;
 use crate::identity::Identity;
-use crate::kinds::{Kinds, Table};
+use crate::kinds::{Kinds, Table, customresourcedefinition};
 use crate::limits::{Fairness, Watches};
 use crate::metrics::{self, Metrics};
 use crate::{
-    apiservices, backup, bootstrap, discovery, health, history, openapi, registry, request, respond, sweeper, viewer,
+    apiservices, backup, bootstrap, definitions, discovery, health, history, openapi, registry, request, respond,
+    sweeper, viewer,
 };
 
 /// How long requests in flight may take to finish once a server drains.
@@ -57,12 +59,20 @@ impl Server {
         bootstrap::see_to(&config.store, &kinds.current(), bootstrap::wanted(&kinds.current())).await?;
         let authorizer = Authorizer::default();
         authorizer.rbac.refresh(&config.store.snapshot());
+        let stop = CancellationToken::new();
+        let row =
+            kinds.current().by_plural(customresourcedefinition::GROUP, "v1", "customresourcedefinitions").cloned();
+        let row = row.ok_or_else(|| StartError::Store("the kind CustomResourceDefinition is not built in".into()))?;
+        let definitions = Definitions::new(row, stop.clone());
+        let snapshot = config.store.fresh().await.map_err(|error| StartError::Store(error.to_string()))?;
+        definitions.sync(&snapshot, &kinds);
         let bind = |source| StartError::Bind { address: config.bind, source };
         let listener = TcpListener::bind(config.bind).await.map_err(bind)?;
         let address = listener.local_addr().map_err(bind)?;
         let app = Arc::new(App {
             store: config.store,
             kinds,
+            definitions,
             tokens,
             service_accounts,
             authorizer,
@@ -72,10 +82,11 @@ impl Server {
             watches: Watches::new(config.limits.max_watches_per_user),
             agents,
             turns: Default::default(),
+            discovery: discovery::Cache::default(),
             openapi: openapi::Cache::default(),
             viewer_codes: viewer::Codes::default(),
             advertise: config.advertise.unwrap_or(address),
-            stop: CancellationToken::new(),
+            stop,
             limits: config.limits,
         });
         let router = router(app.clone());
@@ -85,6 +96,7 @@ impl Server {
         tasks.spawn(apiservices::follow(app.clone()));
         let following = app.clone();
         tasks.spawn(async move { following.authorizer.rbac.follow(&following.store, &following.stop).await });
+        tasks.spawn(definitions::run(app.clone()));
         tracing::info!(%address, "serving");
         Ok(Server { address, app, router, tasks })
     }

@@ -5,6 +5,7 @@ mod applying;
 mod backups;
 mod connecting;
 mod creating;
+mod custom;
 mod deleting;
 mod discovery;
 mod every_kind;

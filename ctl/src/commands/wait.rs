@@ -6,10 +6,10 @@ use crate::connect::connect;
 use crate::error::Error;
 use crate::flags::{Global, parse_duration};
 use crate::output;
-use crate::print::jsonpath::Template;
 use crate::select::Targets;
 use serde_json::Value;
 use std::time::Duration;
+use timonier_api::jsonpath::Template;
 
 /// Wait until objects have a condition, are there, or are gone.
 #[derive(clap::Args, Debug)]

@@ -1,9 +1,9 @@
 //! `-o custom-columns=NAME:.metadata.name,NODE:.spec.nodeName`: a header and a path a column.
 
-use super::jsonpath::Template;
 use super::tabwriter::{self, TABLE};
 use crate::error::Error;
 use serde_json::Value;
+use timonier_api::jsonpath::Template;
 
 /// The parsed specification.
 #[derive(Clone, Debug)]

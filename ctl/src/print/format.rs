@@ -1,9 +1,9 @@
 //! The argument of `-o`.
 
 use super::columns::Columns;
-use super::jsonpath::Template;
 use crate::error::Error;
 use std::str::FromStr;
+use timonier_api::jsonpath::Template;
 
 /// How objects are printed.
 #[derive(Clone, Debug)]

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use serde_json::ser::{PrettyFormatter, Serializer};
+use timonier_api::jsonpath::escape;
 
 /// Ends in a newline.
 pub fn render(value: &Value) -> String {
@@ -11,22 +12,6 @@ pub fn render(value: &Value) -> String {
     let _ = serde::Serialize::serialize(value, &mut serializer);
     let mut text = escape(&String::from_utf8_lossy(&bytes));
     text.push('\n');
-    text
-}
-
-/// Go's encoder escapes these everywhere; they can only stand inside strings.
-pub fn escape(json: &str) -> String {
-    let mut text = String::with_capacity(json.len());
-    for c in json.chars() {
-        match c {
-            '<' => text.push_str("\\u003c"),
-            '>' => text.push_str("\\u003e"),
-            '&' => text.push_str("\\u0026"),
-            '\u{2028}' => text.push_str("\\u2028"),
-            '\u{2029}' => text.push_str("\\u2029"),
-            c => text.push(c),
-        }
-    }
     text
 }
 

@@ -4,7 +4,6 @@ pub mod age;
 pub mod columns;
 pub mod diff;
 pub mod json;
-pub mod jsonpath;
 pub mod objects;
 pub mod table;
 pub mod tabwriter;

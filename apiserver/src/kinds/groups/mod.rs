@@ -1,6 +1,7 @@
 //! The kinds of the smaller API groups, a file or folder a group.
 
 mod admission;
+mod apiextensions;
 mod apiregistration;
 mod apps;
 mod autoscaling;
@@ -27,6 +28,7 @@ pub fn specs() -> Vec<Spec> {
         autoscaling::specs(),
         policy::specs(),
         admission::specs(),
+        apiextensions::specs(),
         apiregistration::specs(),
         discovery::specs(),
         flowcontrol::specs(),

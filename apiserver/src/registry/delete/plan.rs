@@ -22,7 +22,11 @@ pub enum Plan {
 /// Decides by grace period, finalizers and propagation.
 pub fn plan(row: &Row, old: &Value, options: &DeleteOptions, now: Timestamp) -> Plan {
     let mut new = old.clone();
-    meta::set_finalizers(&mut new, finalizers(old, options.propagation));
+    if !meta::is_deleting(old) {
+        row.hooks.prepare_delete(&mut new);
+    }
+    let finalizers = finalizers(&new, options.propagation);
+    meta::set_finalizers(&mut new, finalizers);
     let grace = row.hooks.grace_period(old, options.grace_period).unwrap_or(0);
     let deleting = meta::is_deleting(old);
     if grace > 0 {

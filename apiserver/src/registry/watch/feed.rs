@@ -83,7 +83,7 @@ impl Feed {
             counted: call.app.metrics.long_running(&call.info),
             header: call.accept.shape == Shape::Table,
             face: Face::of(&call),
-            stop: Box::pin(call.app.stop.clone().cancelled_owned()),
+            stop: Box::pin(call.life().clone().cancelled_owned()),
             timer: Box::pin(timer),
             call,
             selection,

@@ -133,7 +133,9 @@ impl Call {
                 let sample = samples.of(&self.api_version, &self.kind)?;
                 // What is done to an object is not kept: others still need it.
                 let path = if self.owner.is_some() { format!("{path}?dryRun=All") } else { path };
-                self.done(client.post(&path, &sample).await)
+                let answer = client.post(&path, &sample).await;
+                // A pod is bound once, by whichever operation comes first.
+                if path.contains("/binding?") { self.known(answer) } else { self.done(answer) }
             }
             (_, &Method::PUT) => {
                 let here = path.trim_end_matches("/finalize").trim_end_matches("/approval");

@@ -9,11 +9,11 @@ use crate::connect::connect;
 use crate::error::Error;
 use crate::flags::{Files, Global, Output};
 use crate::output;
-use crate::print::jsonpath::{Template, compare_first};
 use crate::print::table::{Options, Printer, Table};
 use crate::print::{Format, objects as render};
 use crate::select::{self, Selector};
 use serde_json::Value;
+use timonier_api::jsonpath::{Template, compare_first};
 
 const TABLE: &str = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json";
 

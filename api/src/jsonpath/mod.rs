@@ -5,9 +5,15 @@
 mod eval;
 mod parse;
 
-use crate::error::Error;
 use serde_json::Value;
 use std::cmp::Ordering;
+
+pub use eval::escape;
+
+/// A text that is no template, and why.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Error(String);
 
 /// A parsed template.
 #[derive(Clone, Debug)]
@@ -60,16 +66,14 @@ enum Comparison {
 
 impl Template {
     pub fn parse(text: &str) -> Result<Template, Error> {
-        parse::template(text)
-            .map(Template)
-            .map_err(|detail| Error::usage(format!("error parsing jsonpath {text}, {detail}")))
+        parse::template(text).map(Template).map_err(|detail| Error(format!("error parsing jsonpath {text}, {detail}")))
     }
 
     /// A lone path, with or without braces and the leading dot: `metadata.name`, `.metadata.name`, `{.metadata.name}`.
     pub fn parse_relaxed(text: &str) -> Result<Template, Error> {
         let inner = text.strip_prefix('{').and_then(|t| t.strip_suffix('}')).unwrap_or(text);
         match inner.chars().next() {
-            None => Err(Error::usage("path expression is empty")),
+            None => Err(Error("path expression is empty".to_owned())),
             Some('.' | '[' | '$' | '@') => Template::parse(&format!("{{{inner}}}")),
             Some(_) => Template::parse(&format!("{{.{inner}}}")),
         }

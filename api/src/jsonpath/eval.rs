@@ -26,9 +26,25 @@ fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Null => "<nil>".into(),
-        Value::Array(_) | Value::Object(_) => crate::print::json::escape(&value.to_string()),
+        Value::Array(_) | Value::Object(_) => escape(&value.to_string()),
         other => other.to_string(),
     }
+}
+
+/// Go's encoder escapes these everywhere; they can only stand inside strings.
+pub fn escape(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
+        match c {
+            '<' => text.push_str("\\u003c"),
+            '>' => text.push_str("\\u003e"),
+            '&' => text.push_str("\\u0026"),
+            '\u{2028}' => text.push_str("\\u2028"),
+            '\u{2029}' => text.push_str("\\u2029"),
+            c => text.push(c),
+        }
+    }
+    text
 }
 
 pub(super) fn path<'a>(steps: &[Step], root: &'a Value, current: &'a Value) -> Vec<&'a Value> {
@@ -113,7 +129,7 @@ fn operand<'a>(operand: &'a Operand, root: &'a Value, item: &'a Value) -> Option
 }
 
 /// The order of two scalars of one type.
-pub(crate) fn compare(left: &Value, right: &Value) -> Option<Ordering> {
+pub(super) fn compare(left: &Value, right: &Value) -> Option<Ordering> {
     match (left, right) {
         (Value::String(left), Value::String(right)) => Some(left.cmp(right)),
         (Value::Number(left), Value::Number(right)) => left.as_f64()?.partial_cmp(&right.as_f64()?),
