@@ -25,7 +25,8 @@ pub fn json_patch(doc: &Value, patch: &Value) -> Result<Value, PatchError> {
         .map(|(index, operation)| decode(index, operation))
         .collect::<Result<Vec<_>, _>>()?;
     let mut patched = doc.clone();
-    json_patch::patch(&mut patched, &decoded).map_err(|error| {
+    // On a copy nothing needs to be undone; the crate's undoing panics on a move to the root.
+    json_patch::patch_unsafe(&mut patched, &decoded).map_err(|error| {
         let operation = operations.get(error.operation);
         PatchError::Operation {
             index: error.operation,

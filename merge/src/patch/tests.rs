@@ -23,6 +23,13 @@ fn a_json_patch_is_all_or_nothing_and_names_the_operation_that_failed() {
 }
 
 #[test]
+fn a_json_patch_that_replaces_all_and_then_fails_is_an_error_like_any_other() {
+    let patch = json!([{"op": "move", "from": "/a", "path": ""}, {"op": "remove", "path": "/none"}]);
+    let error = json_patch(&json!({"a": {"b": 1}}), &patch);
+    assert!(matches!(error, Err(PatchError::Operation { index: 1, .. })), "{error:?}");
+}
+
+#[test]
 fn what_is_no_json_patch_is_malformed() {
     for patch in [json!({}), json!([{"op": "jump", "path": "/a"}]), json!([{"op": "add", "path": "a", "value": 1}])] {
         let result = json_patch(&json!({}), &patch);
