@@ -38,6 +38,7 @@ pub struct Path {
 
 const STATUS: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.Status";
 const SCALE: &str = "io.k8s.api.autoscaling.v1.Scale";
+const WATCH_EVENT: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.WatchEvent";
 const DELETE_OPTIONS: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions";
 const PATCH: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.Patch";
 
@@ -92,6 +93,7 @@ pub fn of(row: &Row) -> Vec<Path> {
     if !operations.is_empty() {
         paths.push(Path { path: format!("{collection}/{{name}}"), parameters: parameters.clone(), operations });
     }
+    paths.extend(watched(row, &namer));
     for part in row.subresources.iter() {
         paths.push(Path {
             path: format!("{collection}/{{name}}/{}", part.name()),
@@ -100,6 +102,39 @@ pub fn of(row: &Row) -> Vec<Path> {
         });
     }
     paths
+}
+
+/// The old spelling of `?watch=true`: of all namespaces, of one, and of one object.
+fn watched(row: &Row, namer: &Namer) -> Vec<Path> {
+    let kind = &row.kind;
+    if !row.may("watch") || row.hooks.custom().is_some() {
+        return vec![];
+    }
+    let base = format!("/{}/watch", root(&kind.group, &kind.version));
+    let path = |path: String, parameters: &[&'static str], action, id: String| Path {
+        path,
+        parameters: parameters.to_vec(),
+        operations: vec![Operation {
+            method: "get",
+            action,
+            id: format!("watch{}{id}", namer.group),
+            body: None,
+            answer: Some(WATCH_EVENT.to_string()),
+            kind: namer.kind.clone(),
+        }],
+    };
+    let all = format!("{base}/{}", kind.plural);
+    if !kind.namespaced {
+        let one = path(format!("{all}/{{name}}"), &["name"], "watch", namer.object.clone());
+        return vec![path(all, &[], "watchlist", format!("{}List", namer.object)), one];
+    }
+    let within = format!("{base}/namespaces/{{namespace}}/{}", kind.plural);
+    let one = format!("{within}/{{name}}");
+    vec![
+        path(all, &[], "watchlist", format!("{}ListForAllNamespaces", kind.kind)),
+        path(within, &["namespace"], "watchlist", format!("{}List", namer.object)),
+        path(one, &["namespace", "name"], "watch", namer.object.clone()),
+    ]
 }
 
 /// What may be done with a part of an object.

@@ -124,7 +124,7 @@ pub fn query_parameters(operation: &Operation) -> &'static [(&'static str, &'sta
             ("tailLines", "integer"),
             ("timestamps", "boolean"),
         ],
-        "list" => &[
+        "list" | "watch" | "watchlist" => &[
             ("allowWatchBookmarks", "boolean"),
             ("continue", "string"),
             ("fieldSelector", "string"),
