@@ -11,6 +11,7 @@ use k8s_openapi::api::{
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions;
 use k8s_openapi::apimachinery::pkg::apis::meta;
 use k8s_openapi::apimachinery::pkg::runtime::RawExtension;
+use k8s_openapi::apimachinery::pkg::version::Info;
 use k8s_openapi::kube_aggregator::pkg::apis::apiregistration;
 use k8s_openapi::{ListableResource, Resource};
 use schemars::{JsonSchema, SchemaGenerator};
@@ -115,12 +116,17 @@ pub(super) static ROOTS: &[Root] = &[
     single::<authorization::v1::SelfSubjectAccessReview>(),
     single::<authorization::v1::SelfSubjectRulesReview>(),
     single::<authorization::v1::SubjectAccessReview>(),
+    single::<meta::v1::APIGroup>(),
+    single::<meta::v1::APIGroupList>(),
+    single::<meta::v1::APIResourceList>(),
+    single::<meta::v1::APIVersions>(),
     single::<meta::v1::Status>(),
     every_group::<meta::v1::DeleteOptions>("DeleteOptions"),
     every_group::<meta::v1::WatchEvent<RawExtension>>("WatchEvent"),
     part::<meta::v1::ObjectMeta>(),
     part::<meta::v1::ListMeta>(),
     part::<meta::v1::Patch>(),
+    part::<Info>(),
 ];
 
 const fn listed<T: ListableResource + JsonSchema>() -> Root {

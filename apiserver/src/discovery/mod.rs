@@ -69,8 +69,11 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/apis", get(groups))
         .route("/apis/", get(groups))
         .route("/api/{version}", get(core_version))
+        .route("/api/{version}/", get(core_version))
         .route("/apis/{group}", get(group))
+        .route("/apis/{group}/", get(group))
         .route("/apis/{group}/{version}", get(group_version))
+        .route("/apis/{group}/{version}/", get(group_version))
         .merge(openid::routes())
 }
 

@@ -13,7 +13,11 @@ use crate::auth::service_account::ServiceAccounts;
 use crate::respond;
 
 pub fn routes() -> Router<Arc<App>> {
-    Router::new().route("/.well-known/openid-configuration", get(configuration)).route("/openid/v1/jwks", get(keys))
+    Router::new()
+        .route("/.well-known/openid-configuration", get(configuration))
+        .route("/.well-known/openid-configuration/", get(configuration))
+        .route("/openid/v1/jwks", get(keys))
+        .route("/openid/v1/jwks/", get(keys))
 }
 
 async fn configuration(State(app): State<Arc<App>>) -> Response {

@@ -2,6 +2,7 @@
 //! and `v3` write it down.
 
 mod custom;
+mod found;
 mod paths;
 mod v2;
 mod v3;

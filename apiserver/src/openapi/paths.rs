@@ -177,7 +177,7 @@ struct Namer {
 impl Namer {
     fn new(row: &Row) -> Namer {
         let kind = &row.kind;
-        let first = if kind.group.is_empty() { "core" } else { kind.group.split('.').next().unwrap_or("") };
+        let first = group_name(&kind.group);
         let scope = if kind.namespaced { "Namespaced" } else { "" };
         Namer {
             group: format!("{}{}", capital(first), capital(&kind.version)),
@@ -217,7 +217,12 @@ impl Namer {
     }
 }
 
-fn capital(text: &str) -> String {
+/// A group as ids and tags name it: `core`, `apps`, `rbac`.
+pub fn group_name(group: &str) -> &str {
+    if group.is_empty() { "core" } else { group.split('.').next().unwrap_or("") }
+}
+
+pub fn capital(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }

@@ -6,10 +6,10 @@ use http::{HeaderMap, header};
 use serde_json::{Value, json};
 use timonier_api::schema::openapi;
 
-use super::custom;
 use super::paths::Operation;
 use super::v3::{media_types_of_patches, query_parameters, tag};
 use super::walk::{Writer, walk};
+use super::{custom, found};
 use crate::kinds::{Row, Table};
 
 pub use protobuf::encode as protobuf;
@@ -31,6 +31,7 @@ pub const WRITER: Writer = Writer {
 
 pub fn document(table: &Table) -> Value {
     let mut walked = walk(table.rows(), &WRITER);
+    found::add(table, &mut walked.paths, &mut walked.definitions);
     let custom: Vec<_> = table.rows().iter().filter_map(|row| Some((row, row.hooks.custom()?))).collect();
     if !custom.is_empty() {
         walked.definitions.extend(custom::parts().map(str::to_string));

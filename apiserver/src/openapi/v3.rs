@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use timonier_api::schema::openapi;
 
 use super::custom;
-use super::paths::Operation;
+use super::paths::{Operation, group_name};
 use super::walk::{Writer, walk};
 use crate::kinds::Row;
 
@@ -182,7 +182,5 @@ fn connection(kind: &str) -> &'static [(&'static str, &'static str)] {
 
 /// `apps_v1`, `core_v1`: how generators group operations.
 pub fn tag(row: &Row) -> String {
-    let kind = &row.kind;
-    let group = if kind.group.is_empty() { "core" } else { kind.group.split('.').next().unwrap_or("") };
-    format!("{group}_{}", kind.version)
+    format!("{}_{}", group_name(&row.kind.group), row.kind.version)
 }
