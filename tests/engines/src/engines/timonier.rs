@@ -50,7 +50,7 @@ impl Engine for Timonier {
 
     fn read(&mut self, each: &mut dyn FnMut(Option<u64>, &[u8], &[u8])) -> Result<()> {
         for entry in self.store.snapshot().range("", None) {
-            each(None, entry.key.as_bytes(), &entry.value);
+            each(None, entry.key.as_bytes(), &entry.value.to_bytes());
         }
         Ok(())
     }
