@@ -19,7 +19,8 @@ pub const COLUMNS: &[Column] = &[
     Column::wide("Selector"),
 ];
 
-const COUNTS: [&str; 3] = ["fullyLabeledReplicas", "readyReplicas", "availableReplicas"];
+/// Of its replicas, how many are so far.
+pub const COUNTS: [&str; 3] = ["fullyLabeledReplicas", "readyReplicas", "availableReplicas"];
 
 impl Hooks for ReplicaSet {
     fn default(&self, o: &mut Value) {

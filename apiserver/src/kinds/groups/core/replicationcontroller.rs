@@ -5,22 +5,11 @@ use serde_json::{Value, json};
 use timonier_api::field::{FieldError, Path};
 
 use crate::kinds::pod::validate::not_negative;
-use crate::kinds::{Column, Hooks, json, metadata, workload};
+pub use crate::kinds::replicaset::COLUMNS;
+use crate::kinds::replicaset::COUNTS;
+use crate::kinds::{Hooks, json, metadata, workload};
 
 pub struct ReplicationController;
-
-pub const COLUMNS: &[Column] = &[
-    Column::NAME,
-    Column::integer("Desired"),
-    Column::integer("Current"),
-    Column::integer("Ready"),
-    Column::AGE,
-    Column::wide("Containers"),
-    Column::wide("Images"),
-    Column::wide("Selector"),
-];
-
-const COUNTS: [&str; 3] = ["fullyLabeledReplicas", "readyReplicas", "availableReplicas"];
 
 impl Hooks for ReplicationController {
     fn default(&self, o: &mut Value) {
