@@ -38,7 +38,7 @@ use crate::{
 };
 
 /// Bursts of events about one key, such as pods becoming ready, are taken together for this long.
-const PAUSE: Duration = Duration::from_millis(20);
+pub const PAUSE: Duration = Duration::from_millis(20);
 /// Each run reads all pods of a node.
 const EVICTION_PAUSE: Duration = Duration::from_millis(200);
 
@@ -48,7 +48,7 @@ pub struct Ground {
     pub copies: Copies,
     pub cluster_cidr: ClusterCidr,
     pub trust: Trust,
-    nodes: NodeFlags,
+    pub nodes: NodeFlags,
     vigil: OnceLock<Arc<Vigil>>,
     shutdown: CancellationToken,
 }
@@ -66,12 +66,12 @@ impl Ground {
     }
 
     /// The one look at heartbeats that all share, begun when first needed.
-    fn vigil(&self) -> Arc<Vigil> {
+    pub fn vigil(&self) -> Arc<Vigil> {
         let start = || Arc::new(Vigil::start(self.client.clone(), &self.nodes, self.shutdown.clone()));
         self.vigil.get_or_init(start).clone()
     }
 
-    fn recorder(&self, component: &str, shutdown: &CancellationToken) -> Recorder {
+    pub fn recorder(&self, component: &str, shutdown: &CancellationToken) -> Recorder {
         Recorder::new(self.client.clone(), component, None, shutdown.clone())
     }
 }
