@@ -8,6 +8,7 @@ use crate::{flags::NodeFlags, nodeipam::ClusterCidr, trust::Trust};
 pub const NAMES: &[&str] = &[
     "deployment",
     "replicaset",
+    "replicationcontroller",
     "garbage-collector",
     "namespace",
     "serviceaccount",

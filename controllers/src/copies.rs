@@ -7,7 +7,7 @@ use timonier_client::{Informer, Object, watch::Scope};
 use tokio_util::sync::CancellationToken;
 
 use crate::objects::{
-    Budget, Claim, Deployment, Namespace, Node, Pod, Quota, ReplicaSet, ServiceAccount, StorageClass, Volume,
+    Budget, Claim, Deployment, Namespace, Node, Pod, Quota, ReplicaSet, ReplicationController, ServiceAccount, StorageClass, Volume,
 };
 
 pub struct Copies {
@@ -15,6 +15,7 @@ pub struct Copies {
     shutdown: CancellationToken,
     deployments: OnceLock<Informer<Deployment>>,
     sets: OnceLock<Informer<ReplicaSet>>,
+    replication_controllers: OnceLock<Informer<ReplicationController>>,
     pods: OnceLock<Informer<Pod>>,
     nodes: OnceLock<Informer<Node>>,
     namespaces: OnceLock<Informer<Namespace>>,
@@ -33,6 +34,7 @@ impl Copies {
             shutdown,
             deployments: OnceLock::new(),
             sets: OnceLock::new(),
+            replication_controllers: OnceLock::new(),
             pods: OnceLock::new(),
             nodes: OnceLock::new(),
             namespaces: OnceLock::new(),
@@ -68,6 +70,10 @@ impl Copies {
 
     pub fn sets(&self) -> Informer<ReplicaSet> {
         self.copy(&self.sets)
+    }
+
+    pub fn replication_controllers(&self) -> Informer<ReplicationController> {
+        self.copy(&self.replication_controllers)
     }
 
     pub fn pods(&self) -> Informer<Pod> {

@@ -6,8 +6,8 @@
 //! - Each range of state has one writer: controllers create and delete pods, the scheduler alone binds them.
 //! - A key is not planned again before the watches have shown what its last step wrote.
 //!
-//! Reading order: [`config`], this file, `start` (what each controller watches), then a folder a controller:
-//! `deployment`, `replicaset`, `garbage`, `namespace`, `serviceaccount`, `nodeipam`, [`scheduler`]; for nodes that fail,
+//! Reading order: [`config`], this file, `start` (what each controller watches), then `pods` (what all that make
+//! pods share), then a folder a controller: `deployment`, `replicaset`, `garbage`, `namespace`, `serviceaccount`, `nodeipam`, [`scheduler`]; for nodes that fail,
 //! `vigil`, `nodelifecycle`, `tainteviction`, `podgc`; for what is limited, `resourcequota` and `disruption`.
 
 mod authority;
@@ -26,6 +26,7 @@ mod nodelifecycle;
 mod objects;
 mod owners;
 mod podgc;
+mod pods;
 mod publisher;
 mod refusal;
 mod replicaset;
@@ -101,7 +102,8 @@ async fn work(
             async move {
                 match name {
                     "deployment" => start::deployment(ground, stop).await,
-                    "replicaset" => start::replicaset(ground, stop).await,
+                    "replicaset" => replicaset::replicaset(ground, stop).await,
+                    "replicationcontroller" => replicaset::replicationcontroller(ground, stop).await,
                     "garbage-collector" => start::garbage_collector(ground, stop).await,
                     "namespace" => start::namespace(ground, stop).await,
                     "serviceaccount" => start::serviceaccount(ground, stop).await,

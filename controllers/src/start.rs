@@ -22,7 +22,6 @@ use crate::{
     nodelifecycle::{NodeLifecycle, NodeTaints},
     objects::Budget,
     podgc::{Missings, PodGarbage},
-    replicaset::{self, ReplicaSets},
     resourcequota::Quotas,
     serviceaccount::ServiceAccounts,
     storage::{
@@ -100,25 +99,6 @@ pub async fn deployment(ground: Arc<Ground>, shutdown: CancellationToken) {
             {
                 queue.add(key);
             }
-        })
-        .run(shutdown)
-        .await;
-}
-
-pub async fn replicaset(ground: Arc<Ground>, shutdown: CancellationToken) {
-    let (sets, pods) = (ground.copies.sets(), ground.copies.pods());
-    let reconciler = ReplicaSets {
-        sets: sets.clone(),
-        pods: pods.clone(),
-        events: ground.recorder("replicaset-controller", &shutdown),
-    };
-    let of_pods = sets.clone();
-    Runner::new("replicaset", ground.client.clone(), Arc::new(reconciler))
-        .pause(PAUSE)
-        .primary(&sets, |set| Some(set.meta().key()))
-        .watch(&pods, move |change, queue| {
-            let keys = change.states().flat_map(|pod| replicaset::concerned(pod, &of_pods));
-            keys.for_each(|key| queue.add(key));
         })
         .run(shutdown)
         .await;

@@ -7,6 +7,7 @@ use serde_json::Value;
 use timonier_client::{Meta, Object, Resource, object::null_as_default};
 
 use super::{condition::Condition, selector::Selector};
+use crate::pods::PodOwner;
 
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct ReplicaSet {
@@ -56,5 +57,32 @@ impl Object for ReplicaSet {
     const RESOURCE: Resource = Resource::of("apps", "v1", "replicasets");
     fn meta(&self) -> &Meta {
         &self.metadata
+    }
+}
+
+/// What says how many pods of one template there shall be.
+pub trait Replicated: PodOwner {
+    /// Its status tells how many pods are ending.
+    const COUNTS_TERMINATING: bool;
+    fn spec(&self) -> &ReplicaSetSpec;
+    fn status(&self) -> &ReplicaSetStatus;
+}
+
+impl PodOwner for ReplicaSet {
+    fn selector(&self) -> &Selector {
+        &self.spec.selector
+    }
+    fn template(&self) -> &Value {
+        &self.spec.template
+    }
+}
+
+impl Replicated for ReplicaSet {
+    const COUNTS_TERMINATING: bool = true;
+    fn spec(&self) -> &ReplicaSetSpec {
+        &self.spec
+    }
+    fn status(&self) -> &ReplicaSetStatus {
+        &self.status
     }
 }

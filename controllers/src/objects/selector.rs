@@ -23,6 +23,14 @@ impl<'de> Deserialize<'de> for Selector {
 }
 
 impl Selector {
+    /// All of these labels; without any it matches nothing.
+    pub fn of_labels(labels: BTreeMap<String, String>) -> Selector {
+        let matches_nothing = labels.is_empty();
+        let given = Typed { match_labels: Some(labels), match_expressions: None };
+        let matcher = if matches_nothing { None } else { LabelSelector::from_typed(&given).ok() };
+        Selector { given, matcher }
+    }
+
     /// An empty selector matches everything, as in Kubernetes.
     pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
         self.matcher.as_ref().is_some_and(|matcher| matcher.matches(labels))

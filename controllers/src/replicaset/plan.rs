@@ -6,10 +6,13 @@ use jiff::{SignedDuration, Timestamp};
 use timonier_client::Object;
 
 use super::preference::{NodeCrowd, prefer_to_delete};
-use crate::objects::{Pod, ReplicaSet};
+use crate::{
+    objects::{Pod, Replicated},
+    pods::claim::{Claimed, claim},
+};
 
-pub struct Observed<'a> {
-    pub set: &'a ReplicaSet,
+pub struct Observed<'a, T> {
+    pub set: &'a T,
     /// The pods that it controls, and those of its namespace that nobody does.
     pub pods: &'a [Arc<Pod>],
     /// How many active pods of the same owner run on each node.
@@ -19,8 +22,7 @@ pub struct Observed<'a> {
 
 #[derive(Default)]
 pub struct Plan {
-    pub adopt: Vec<Arc<Pod>>,
-    pub release: Vec<Arc<Pod>>,
+    pub claimed: Claimed,
     pub create: usize,
     /// In the order of preference.
     pub delete: Vec<Arc<Pod>>,
@@ -32,34 +34,29 @@ pub struct Plan {
     pub available_in: Option<SignedDuration>,
 }
 
-pub fn plan(observed: &Observed) -> Plan {
+pub fn plan<T: Replicated>(observed: &Observed<'_, T>) -> Plan {
     let Observed { set, pods, crowd, now } = observed;
-    let mut plan = Plan::default();
-    let deleting = set.metadata.is_deleting();
-    for pod in *pods {
-        let controlled = pod.meta().controller().is_some_and(|owner| owner.uid == set.metadata.uid);
-        let matches = set.spec.selector.matches(&pod.metadata.labels);
-        match (controlled, matches) {
-            (true, true) => count(&mut plan, pod),
-            (true, false) if !deleting && !pod.metadata.is_deleting() => plan.release.push(pod.clone()),
-            (false, true) if !deleting && pod.is_active() && pod.meta().controller().is_none() => {
-                plan.adopt.push(pod.clone());
-                count(&mut plan, pod);
-            }
-            _ => {}
+    let orphan_that_ended = |pod: &Pod| pod.meta().controller().is_none() && !pod.is_active();
+    let claimed = claim(*set, pods.iter().filter(|pod| !orphan_that_ended(pod)), |_| true);
+    let mut plan = Plan { claimed, ..Plan::default() };
+    for pod in &plan.claimed.owned {
+        if pod.is_active() {
+            plan.active.push(pod.clone());
+        } else if pod.metadata.is_deleting() && !pod.is_finished() {
+            plan.terminating += 1;
         }
     }
     plan.available_in = plan
         .active
         .iter()
-        .filter_map(|pod| pod.available_in(set.spec.min_ready_seconds, *now))
+        .filter_map(|pod| pod.available_in(set.spec().min_ready_seconds, *now))
         .filter(|wait| wait.is_positive())
         .min();
     // What is being deleted loses its pods to the garbage collector, not to us.
-    if deleting {
+    if set.meta().is_deleting() {
         return plan;
     }
-    let wanted = usize::try_from(set.spec.replicas).unwrap_or(0);
+    let wanted = usize::try_from(set.spec().replicas).unwrap_or(0);
     let there = plan.active.len();
     plan.create = wanted.saturating_sub(there);
     if there > wanted {
@@ -71,12 +68,4 @@ pub fn plan(observed: &Observed) -> Plan {
         plan.delete = candidates;
     }
     plan
-}
-
-fn count(plan: &mut Plan, pod: &Arc<Pod>) {
-    if pod.is_active() {
-        plan.active.push(pod.clone());
-    } else if pod.metadata.is_deleting() && !pod.is_finished() {
-        plan.terminating += 1;
-    }
 }

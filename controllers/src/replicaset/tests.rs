@@ -8,9 +8,12 @@ use serde_json::{Value, json};
 use super::{
     plan::{Observed, Plan, plan},
     preference::{NodeCrowd, prefer_to_delete},
-    status::{Failure, patch, status},
+    status::{patch, status},
 };
-use crate::objects::{Pod, ReplicaSet};
+use crate::{
+    objects::{Pod, ReplicaSet},
+    pods::batches::Failure,
+};
 
 fn now() -> Timestamp {
     Timestamp::from_second(1_000_000).expect("a time")
@@ -96,7 +99,7 @@ fn orphans_that_match_are_adopted_and_count_and_strangers_are_left_alone() {
         }),
     ];
     let plan = decide(&set(2), &pods);
-    assert_eq!(names(&plan.adopt), ["orphan"]);
+    assert_eq!(names(&plan.claimed.adopt), ["orphan"]);
     assert_eq!(plan.create, 1);
 }
 
@@ -104,7 +107,7 @@ fn orphans_that_match_are_adopted_and_count_and_strangers_are_left_alone() {
 fn a_pod_that_no_longer_matches_is_released_and_replaced() {
     let pods = [pod("strayed", |pod| pod["metadata"]["labels"] = json!({"app": "debug"})), plain("a")];
     let plan = decide(&set(2), &pods);
-    assert_eq!((names(&plan.release), plan.create), (vec!["strayed"], 1));
+    assert_eq!((names(&plan.claimed.release), plan.create), (vec!["strayed"], 1));
 }
 
 #[test]
@@ -113,7 +116,7 @@ fn a_set_that_is_being_deleted_touches_no_pod() {
     set.metadata.deletion_timestamp = Some(now());
     let orphan = pod("orphan", |pod| pod["metadata"]["ownerReferences"] = json!([]));
     let plan = decide(&set, &[orphan, plain("a")]);
-    assert!(plan.create == 0 && plan.delete.is_empty() && plan.adopt.is_empty());
+    assert!(plan.create == 0 && plan.delete.is_empty() && plan.claimed.adopt.is_empty());
     assert_eq!(plan.active.len(), 1);
 }
 
@@ -176,7 +179,8 @@ fn the_status_counts_by_label_readiness_and_time() {
 #[test]
 fn a_failure_is_reported_until_it_is_over() {
     let mut set = set(1);
-    let failure = Failure { reason: "FailedCreate", message: "quota".into() };
+    let error = kube::Error::LinesCodecMaxLineLengthExceeded;
+    let failure = Failure { reason: "FailedCreate", message: "quota".into(), error };
     let failed = status(&set, &decide(&set, &[]), Some(&failure), now());
     assert_eq!((&*failed.conditions[0].kind, &*failed.conditions[0].reason), ("ReplicaFailure", "FailedCreate"));
     set.status = failed.clone();
@@ -188,7 +192,7 @@ fn a_failure_is_reported_until_it_is_over() {
 #[test]
 fn zeros_are_written_as_absent_but_replicas_always() {
     let set = set(0);
-    let patch = patch(&status(&set, &decide(&set, &[]), None, now()));
+    let patch = patch::<ReplicaSet>(&status(&set, &decide(&set, &[]), None, now()));
     assert_eq!(patch["status"]["replicas"], json!(0));
     assert_eq!(patch["status"]["readyReplicas"], Value::Null);
     assert_eq!(patch["status"]["terminatingReplicas"], json!(0));

@@ -42,7 +42,6 @@ pub fn specs() -> Vec<Spec> {
             categories: &["all"],
             columns: replicationcontroller::COLUMNS,
             subresources: &[Status, Scale],
-            enforced: false,
             ..Spec::core(
                 "ReplicationController",
                 "replicationcontrollers",

@@ -1,0 +1,28 @@
+//! The pod that a template describes.
+
+use serde_json::{Value, json};
+
+use super::PodOwner;
+use crate::owners;
+
+/// What a pod of this owner is made of, without a name: `metadata` has the template's labels, annotations and
+/// finalizers, and the owner as controller.
+pub fn pod_of<T: PodOwner>(owner: &T) -> Value {
+    let template = owner.template();
+    let mut metadata = json!({ "ownerReferences": [owners::reference::<T>(owner.meta())] });
+    for field in ["labels", "annotations", "finalizers"] {
+        match template.pointer(&format!("/metadata/{field}")) {
+            None | Some(Value::Null) => {}
+            Some(value) => metadata[field] = value.clone(),
+        }
+    }
+    let spec = template.get("spec").cloned().unwrap_or_default();
+    json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+}
+
+/// The same, to be named by the server: `OWNER-xxxxx`.
+pub fn any_pod_of<T: PodOwner>(owner: &T) -> Value {
+    let mut pod = pod_of(owner);
+    pod["metadata"]["generateName"] = format!("{}-", owner.meta().name).into();
+    pod
+}
