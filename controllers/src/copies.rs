@@ -7,7 +7,8 @@ use timonier_client::{Informer, Object, watch::Scope};
 use tokio_util::sync::CancellationToken;
 
 use crate::objects::{
-    Budget, Claim, Deployment, Namespace, Node, Pod, Quota, ReplicaSet, ReplicationController, ServiceAccount, StorageClass, Volume,
+    Budget, Claim, Deployment, Namespace, Node, Pod, Quota, ReplicaSet, ReplicationController, ServiceAccount,
+    StorageClass, Volume,
 };
 
 pub struct Copies {
