@@ -12,7 +12,7 @@ use crate::zones::Zones;
 /// What became different, as a set: a pod that was refused is worth another look only when one of
 /// the changes that could cure the refusal has happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Change(u8);
+pub struct Change(u32);
 
 impl Change {
     pub const NONE: Change = Change(0);
@@ -23,7 +23,16 @@ impl Change {
     pub const NODE_ALLOCATABLE: Change = Change(1 << 3);
     pub const POD_REMOVED: Change = Change(1 << 4);
     /// Claims, volumes or classes.
-    pub const VOLUMES: Change = Change(1 << 7);
+    pub const VOLUMES: Change = Change(1 << 5);
+    /// A pod was given a node.
+    pub const POD_ADDED: Change = Change(1 << 6);
+    /// Labels of a pod that has a node.
+    pub const POD_LABELS: Change = Change(1 << 7);
+    pub const NODE_REMOVED: Change = Change(1 << 8);
+    /// Labels of a namespace.
+    pub const NAMESPACES: Change = Change(1 << 9);
+    /// How many volumes of a driver a node takes.
+    pub const VOLUME_LIMITS: Change = Change(1 << 10);
 
     pub fn intersects(self, other: Change) -> bool {
         self.0 & other.0 != 0
@@ -93,6 +102,14 @@ impl Cluster {
     pub fn uses_claim(&self, namespace: &Arc<str>, name: &Arc<str>) -> bool {
         self.claims.contains_key(&(namespace.clone(), name.clone()))
     }
+
+    /// Whether [`Cluster::follow`] has nothing left to do for the pod.
+    pub fn follows(&self, _: &Pod) -> bool {
+        true
+    }
+
+    /// Keeps count of what the pod's rules about other pods ask for, from now on.
+    pub fn follow(&mut self, _: &Pod) {}
 
     fn count_claims(&mut self, pod: &Pod) {
         for claim in &pod.claims {

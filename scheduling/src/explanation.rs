@@ -7,48 +7,140 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::cluster::Change;
-use crate::resource::ResourceName;
+use crate::host_port::HostPort;
+use crate::resource::{ResourceName, Shortage};
+use crate::taint::Taint;
 
-/// Why one node is refused. The words are those that Kubernetes' scheduler uses.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// Why one node is refused, with what was seen there. Its words are those that Kubernetes' scheduler uses; numbers and
+/// names stay out of them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Reason {
     Unschedulable,
     NodeName,
     /// Which taint it is stays out of the message, since keys and values may be confidential.
-    UntoleratedTaint,
+    UntoleratedTaint(Arc<Taint>),
     NodeAffinity,
     /// A filter left only named nodes to look at, and this is none of them.
     NotNamedBy(&'static str),
-    HostPorts,
-    TooManyPods,
-    Insufficient(ResourceName),
+    /// The first of the pod's ports that is taken.
+    HostPort(HostPort),
+    TooManyPods {
+        pods: i64,
+        allowed: i64,
+    },
+    Insufficient(Shortage),
     VolumeNodeAffinity,
     NoVolumeToBind,
     /// A claim is bound to a volume that is not there.
     NoSuchVolume,
     ReadWriteOncePod,
+    /// A volume is in another zone than the node.
+    VolumeZone {
+        volume: Arc<str>,
+        key: Arc<str>,
+    },
+    /// The node takes no more volumes of a driver.
+    TooManyVolumes {
+        driver: Arc<str>,
+        /// On the node already, and those that the pod would add.
+        attached: i64,
+        added: i64,
+        allowed: i64,
+    },
+    /// The node has no such label, which a hard constraint spreads over.
+    NoTopologyLabel {
+        key: Arc<str>,
+    },
+    /// A hard spread constraint.
+    Skew(Skew),
+    /// Pods that the pod must be with are not in the node's domain, or the node is in none.
+    PodAffinity {
+        key: Arc<str>,
+        domain: Option<Arc<str>>,
+    },
+    /// Pods that the pod keeps away from are in the node's domain.
+    PodAntiAffinity {
+        key: Arc<str>,
+        domain: Arc<str>,
+        pods: i64,
+    },
+    /// Pods in the node's domain keep the pod away.
+    ExistingAntiAffinity {
+        key: Arc<str>,
+        domain: Arc<str>,
+        pods: i64,
+    },
 }
 
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+/// With the pod, its domain would have `matching` + 1 (if the pod matches its own selector) pods: more than `max_skew`
+/// above the domain with the fewest.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Skew {
+    pub key: Arc<str>,
+    pub domain: Arc<str>,
+    pub matching: i64,
+    pub matches_itself: bool,
+    pub fewest: i64,
+    pub max_skew: i64,
+    /// Domains that count, and how many there must be for `fewest` not to be zero.
+    pub domains: i64,
+    pub min_domains: i64,
+}
+
+impl Reason {
+    /// Whether the node stays refused whatever pods leave it.
+    pub fn outlasts_pods(&self) -> bool {
+        match self {
+            Reason::Insufficient(short) => short.requested > short.allocatable,
+            Reason::HostPort(_)
+            | Reason::ReadWriteOncePod
+            | Reason::TooManyVolumes { .. }
+            | Reason::Skew(_)
+            | Reason::PodAntiAffinity { .. }
+            | Reason::ExistingAntiAffinity { .. } => false,
+            Reason::TooManyPods { allowed, .. } => *allowed <= 0,
+            _ => true,
+        }
+    }
+
+    /// What is said of it, without numbers.
+    pub fn words(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
             Reason::Unschedulable => "node(s) were unschedulable",
             Reason::NodeName => "node(s) didn't match the requested node name",
-            Reason::UntoleratedTaint => "node(s) had untolerated taint(s)",
+            Reason::UntoleratedTaint(_) => "node(s) had untolerated taint(s)",
             Reason::NodeAffinity => "node(s) didn't match Pod's node affinity/selector",
-            Reason::NotNamedBy(filter) => {
-                return write!(f, "node(s) didn't satisfy plugin(s) [{filter}]");
-            }
-            Reason::HostPorts => "node(s) didn't have free ports for the requested pod ports",
+            Reason::NotNamedBy(filter) => return format!("node(s) didn't satisfy plugin(s) [{filter}]").into(),
+            Reason::HostPort(_) => "node(s) didn't have free ports for the requested pod ports",
             Reason::VolumeNodeAffinity => "node(s) didn't match PersistentVolume's node affinity",
             Reason::NoVolumeToBind => "node(s) didn't find available persistent volumes to bind",
             Reason::NoSuchVolume => "node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)",
             Reason::ReadWriteOncePod => {
                 "node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode"
             }
-            Reason::TooManyPods => "Too many pods",
-            Reason::Insufficient(resource) => return write!(f, "Insufficient {resource}"),
+            Reason::VolumeZone { .. } => "node(s) had no available volume zone",
+            Reason::TooManyVolumes { .. } => "node(s) exceed max volume count",
+            Reason::NoTopologyLabel { .. } => {
+                "node(s) didn't match pod topology spread constraints (missing required label)"
+            }
+            Reason::Skew(_) => "node(s) didn't match pod topology spread constraints",
+            Reason::PodAffinity { .. } => "node(s) didn't match pod affinity rules",
+            Reason::PodAntiAffinity { .. } => "node(s) didn't match pod anti-affinity rules",
+            Reason::ExistingAntiAffinity { .. } => "node(s) didn't satisfy existing pods anti-affinity rules",
+            Reason::TooManyPods { .. } => "Too many pods",
+            Reason::Insufficient(Shortage { resource, .. }) => match resource {
+                ResourceName::Cpu => "Insufficient cpu",
+                ResourceName::Memory => "Insufficient memory",
+                ResourceName::EphemeralStorage => "Insufficient ephemeral-storage",
+                ResourceName::Extended(name) => return format!("Insufficient {name}").into(),
+            },
         })
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words())
     }
 }
 
@@ -121,13 +213,14 @@ impl Explanation {
         self.curable_by
     }
 
-    fn histogram(&self) -> BTreeMap<&Reason, usize> {
+    /// How many nodes each thing is said of.
+    fn histogram(&self) -> BTreeMap<Cow<'static, str>, usize> {
         let mut counts = BTreeMap::new();
         for reason in &self.reasons {
-            *counts.entry(reason).or_default() += 1;
+            *counts.entry(reason.words()).or_default() += 1;
         }
         if let Some(reason) = &self.others {
-            *counts.entry(reason).or_default() += self.nodes - self.refusals.len();
+            *counts.entry(reason.words()).or_default() += self.nodes - self.refusals.len();
         }
         counts
     }

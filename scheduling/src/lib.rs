@@ -11,19 +11,23 @@
 //! * the same seed and the same sequence of calls give the same decisions.
 //!
 //! Reading order: [`resource`] and [`host_port`] (what is counted), [`selector`] and [`taint`] (what
-//! is matched), [`pod`], [`node`], [`zones`], [`cluster`] (the snapshot), [`filter`] and [`score`] (one rule a
-//! file), [`pipeline`] (the decision), [`explanation`] (its words).
+//! is matched), [`pod`], [`node`], [`zones`], [`cluster`] (the snapshot), [`site`] (a node as a pod would find it),
+//! [`filter`] and [`score`] (one rule a file), [`pipeline`] (the decision), [`explanation`] (its words), [`inquiry`]
+//! (everything that could be said).
 
 pub mod cluster;
 pub mod explanation;
 pub mod filter;
 pub mod host_port;
+pub mod inquiry;
 pub mod node;
+mod panel;
 pub mod pipeline;
 pub mod pod;
 pub mod resource;
 pub mod score;
 pub mod selector;
+pub mod site;
 pub mod taint;
 pub mod volume;
 pub mod zones;
@@ -31,7 +35,8 @@ pub mod zones;
 pub use cluster::{Change, Cluster};
 pub use explanation::{Explanation, Reason};
 pub use node::Node;
-pub use pipeline::{Decision, Scheduler, Unschedulable};
+pub use inquiry::Inquiry;
+pub use pipeline::{Decision, Profile, Scheduler, Unschedulable};
 pub use pod::Pod;
 pub use resource::Resources;
 pub use taint::{Effect, Toleration};

@@ -22,7 +22,7 @@ pub struct Node {
     /// The label [`ZONE`], found once: spreading asks every node for it.
     pub zone: Option<Arc<str>>,
     pub unschedulable: bool,
-    pub taints: Vec<Taint>,
+    pub taints: Vec<Arc<Taint>>,
     pub allocatable: Resources,
     /// How many pods it takes.
     pub max_pods: i64,
@@ -56,7 +56,7 @@ impl Node {
             zone: labels.get(ZONE).map(|zone| zone.as_str().into()),
             labels,
             unschedulable: spec.and_then(|spec| spec.unschedulable).unwrap_or_default(),
-            taints: spec.and_then(|spec| spec.taints.as_ref()).into_iter().flatten().filter_map(Taint::parse).collect(),
+            taints: spec.and_then(|spec| spec.taints.as_ref()).into_iter().flatten().filter_map(Taint::parse).map(Arc::new).collect(),
             allocatable: Resources::parse(allocatable, &field)?,
             max_pods,
             usage: Usage::default(),

@@ -8,9 +8,11 @@ use rand::rngs::SmallRng;
 use crate::cluster::{Change, Cluster};
 use crate::explanation::{Explanation, Reason};
 use crate::filter::volume_binding::Claims;
-use crate::filter::{FILTERS, Filter, Judge, Verdict};
+use crate::filter::{FILTERS, Filter};
+use crate::panel::Panel;
 use crate::pod::Pod;
 use crate::score::{SCORES, Score, best};
+use crate::site::Site;
 use crate::volume::Bindings;
 
 /// Where a pod goes.
@@ -43,11 +45,24 @@ impl Unschedulable {
     }
 }
 
-/// Filters, scores, and the little state between decisions: where to start looking, and dice.
+/// Which filters and scores a decision takes into account.
+#[derive(Clone)]
+pub struct Profile {
+    pub(crate) filters: Vec<&'static dyn Filter>,
+    pub(crate) scores: Vec<(&'static dyn Score, i64)>,
+}
+
+/// All of them, with Kubernetes' weights.
+impl Default for Profile {
+    fn default() -> Profile {
+        Profile { filters: FILTERS.to_vec(), scores: SCORES.to_vec() }
+    }
+}
+
+/// A profile, and the little state between decisions: where to start looking, and dice.
 #[derive(Clone)]
 pub struct Scheduler {
-    filters: &'static [&'static dyn Filter],
-    scores: &'static [&'static dyn Score],
+    profile: Profile,
     start: usize,
     dice: SmallRng,
 }
@@ -56,17 +71,28 @@ impl Scheduler {
     /// Ties are broken by dice; the same seed throws the same ones.
     pub fn new(seed: u64) -> Scheduler {
         let dice = SmallRng::seed_from_u64(seed);
-        Scheduler { filters: FILTERS, scores: SCORES, start: 0, dice }
+        Scheduler { profile: Profile::default(), start: 0, dice }
     }
 
+    /// Decides on one pod. A cluster that does not [follow](Cluster::follow) what the pod's rules count is copied to do
+    /// so, which is slow.
     pub fn schedule(&mut self, pod: &Pod, cluster: &Cluster) -> Result<Decision, Unschedulable> {
+        if !cluster.follows(pod) {
+            let mut cluster = cluster.clone();
+            cluster.follow(pod);
+            return self.decide(pod, &cluster);
+        }
+        self.decide(pod, cluster)
+    }
+
+    fn decide(&mut self, pod: &Pod, cluster: &Cluster) -> Result<Decision, Unschedulable> {
         if cluster.nodes().is_empty() {
             return Err(Unschedulable::NoNodes);
         }
         let found = self.filter(pod, cluster).map_err(Unschedulable::Refused)?;
         let best = match found.feasible[..] {
             [only] => only,
-            ref several => best(self.scores, pod, cluster, several, &mut self.dice),
+            ref several => best(&self.profile.scores, pod, cluster, several, &mut self.dice),
         };
         let node = &cluster.nodes()[best];
         let bindings = match Claims::of(pod, cluster.volumes()) {
@@ -79,39 +105,30 @@ impl Scheduler {
     fn filter(&mut self, pod: &Pod, cluster: &Cluster) -> Result<Found, Explanation> {
         let all = cluster.nodes().len();
         let mut explanation = Explanation::new(all);
-        let mut judges: Vec<(&dyn Filter, Box<dyn Judge + '_>)> = Vec::new();
-        let mut named: Option<Vec<usize>> = None;
-        for filter in self.filters {
-            match filter.prepare(pod, cluster) {
-                Verdict::Indifferent => {}
-                Verdict::Never(why, curable_by) => return Err(Explanation::impossible(all, why, curable_by)),
-                Verdict::Ask(judge) => judges.push((*filter, judge)),
-                Verdict::AskOnly(names, judge) => {
-                    let known = names.into_iter().filter_map(|name| cluster.position(name));
-                    named = Some(match named {
-                        None => known.collect(),
-                        Some(so_far) => known.filter(|at| so_far.contains(at)).collect(),
-                    });
-                    explanation.others(Reason::NotNamedBy(filter.name()), Change::NODE_ADDED);
-                    judges.push((*filter, judge));
-                }
-            }
+        let mut panel = Panel::new(&self.profile.filters, pod, cluster);
+        if !panel.never.is_empty() {
+            let first = panel.never.swap_remove(0);
+            return Err(Explanation::impossible(all, first.why, first.curable_by));
         }
+        if let Some((filter, _)) = &panel.named {
+            explanation.others(Reason::NotNamedBy(filter), Change::NODE_ADDED);
+        }
+        let named = panel.named.as_ref().map(|(_, positions)| positions);
 
-        let candidates = named.as_ref().map_or(all, Vec::len);
+        let candidates = named.map_or(all, Vec::len);
         let enough = enough(all);
         let mut found = Found { feasible: Vec::with_capacity(enough.min(candidates)), evaluated: 0 };
         while found.evaluated < candidates && found.feasible.len() < enough {
-            let at = match &named {
+            let at = match named {
                 Some(named) => named[found.evaluated],
                 None => (self.start + found.evaluated) % all,
             };
             found.evaluated += 1;
             let node = &cluster.nodes()[at];
-            let refused = judges.iter().any(|(filter, judge)| {
-                judge.refuse(node, explanation.open());
-                explanation.close(&node.name, filter.curable_by())
-            });
+            let refused = match panel.refuses(&Site::of(node), explanation.open()) {
+                Some(filter) => explanation.close(&node.name, filter.curable_by()),
+                None => false,
+            };
             if !refused {
                 found.feasible.push(at);
             }

@@ -32,6 +32,15 @@ pub enum ResourceName {
     Extended(Arc<str>),
 }
 
+/// More is asked for than is left. In thousandths of a CPU, bytes, or whole units.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Shortage {
+    pub resource: ResourceName,
+    pub requested: i64,
+    pub used: i64,
+    pub allocatable: i64,
+}
+
 impl fmt::Display for ResourceName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -106,26 +115,26 @@ impl Resources {
     }
 
     /// The resources of which `wanted` asks for more than is left of `self` beside `used`.
-    pub fn shortages<'a>(
-        &'a self,
-        used: &'a Resources,
-        wanted: &'a Resources,
-    ) -> impl Iterator<Item = ResourceName> + 'a {
+    pub fn shortages<'a>(&'a self, used: &'a Resources, wanted: &'a Resources) -> impl Iterator<Item = Shortage> + 'a {
         let short = |have: i64, used: i64, want: i64| want > 0 && want > have.saturating_sub(used);
         let basic = [
-            (short(self.milli_cpu, used.milli_cpu, wanted.milli_cpu), ResourceName::Cpu),
-            (short(self.memory, used.memory, wanted.memory), ResourceName::Memory),
-            (
-                short(self.ephemeral_storage, used.ephemeral_storage, wanted.ephemeral_storage),
-                ResourceName::EphemeralStorage,
-            ),
+            (self.milli_cpu, used.milli_cpu, wanted.milli_cpu, ResourceName::Cpu),
+            (self.memory, used.memory, wanted.memory, ResourceName::Memory),
+            (self.ephemeral_storage, used.ephemeral_storage, wanted.ephemeral_storage, ResourceName::EphemeralStorage),
         ];
-        let extended = wanted
-            .extended
-            .iter()
-            .filter(move |(name, want)| short(self.extended(name), used.extended(name), *want))
-            .map(|(name, _)| ResourceName::Extended(name.clone()));
-        basic.into_iter().filter_map(|(short, name)| short.then_some(name)).chain(extended)
+        let basic = basic.into_iter().filter(move |(have, used, want, _)| short(*have, *used, *want)).map(
+            |(allocatable, used, requested, resource)| Shortage { resource, requested, used, allocatable },
+        );
+        let extended = wanted.extended.iter().filter_map(move |(name, want)| {
+            let (allocatable, used) = (self.extended(name), used.extended(name));
+            short(allocatable, used, *want).then(|| Shortage {
+                resource: ResourceName::Extended(name.clone()),
+                requested: *want,
+                used,
+                allocatable,
+            })
+        });
+        basic.chain(extended)
     }
 }
 

@@ -21,7 +21,7 @@ impl Effect {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Taint {
     pub key: Box<str>,
     pub value: Box<str>,

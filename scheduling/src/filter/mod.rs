@@ -13,8 +13,8 @@ use std::borrow::Cow;
 
 use crate::cluster::{Change, Cluster};
 use crate::explanation::Reason;
-use crate::node::Node;
 use crate::pod::Pod;
+use crate::site::Site;
 
 /// In the order in which they are asked; the first that refuses a node gives its reasons.
 pub const FILTERS: &[&dyn Filter] = &[
@@ -53,19 +53,19 @@ pub enum Verdict<'a> {
 }
 
 impl<'a> Verdict<'a> {
-    fn ask(judge: impl Fn(&Node, &mut Vec<Reason>) + 'a) -> Verdict<'a> {
+    fn ask(judge: impl Fn(&Site<'_>, &mut Vec<Reason>) + 'a) -> Verdict<'a> {
         Verdict::Ask(Box::new(judge))
     }
 }
 
 /// A rule that knows its pod. Refusing a node is adding reasons to `why`.
 pub trait Judge {
-    fn refuse(&self, node: &Node, why: &mut Vec<Reason>);
+    fn refuse(&self, site: &Site<'_>, why: &mut Vec<Reason>);
 }
 
-impl<F: Fn(&Node, &mut Vec<Reason>)> Judge for F {
-    fn refuse(&self, node: &Node, why: &mut Vec<Reason>) {
-        self(node, why)
+impl<F: Fn(&Site<'_>, &mut Vec<Reason>)> Judge for F {
+    fn refuse(&self, site: &Site<'_>, why: &mut Vec<Reason>) {
+        self(site, why)
     }
 }
 

@@ -5,6 +5,7 @@ use crate::cluster::{Change, Cluster};
 use crate::explanation::Reason;
 use crate::node::Node;
 use crate::pod::Pod;
+use crate::site::Site;
 
 pub struct NodeAffinity;
 
@@ -21,7 +22,7 @@ impl Filter for NodeAffinity {
         if pod.node_labels.is_empty() && pod.node_affinity.is_none() {
             return Verdict::Indifferent;
         }
-        let judge: Box<dyn Judge + 'a> = Box::new(|node: &Node, why: &mut Vec<Reason>| {
+        let judge: Box<dyn Judge + 'a> = Box::new(|node: &Site<'_>, why: &mut Vec<Reason>| {
             if !matches(pod, node) {
                 why.push(Reason::NodeAffinity);
             }
@@ -34,7 +35,7 @@ impl Filter for NodeAffinity {
     }
 }
 
-fn matches(pod: &Pod, node: &Node) -> bool {
+pub(super) fn matches(pod: &Pod, node: &Node) -> bool {
     pod.node_labels.iter().all(|(key, value)| node.label(key) == Some(value))
         && pod.node_affinity.as_ref().is_none_or(|affinity| affinity.matches(node))
 }

@@ -20,10 +20,9 @@ impl Filter for NodePorts {
         if pod.host_ports.is_empty() {
             return Verdict::Indifferent;
         }
-        Verdict::ask(|node, why| {
-            let held = node.usage().host_ports();
-            if pod.host_ports.iter().any(|port| held.iter().any(|h| h.conflicts_with(port))) {
-                why.push(Reason::HostPorts);
+        Verdict::ask(|site, why| {
+            if let Some(port) = pod.host_ports.iter().find(|port| site.is_taken(port)) {
+                why.push(Reason::HostPort(*port));
             }
         })
     }

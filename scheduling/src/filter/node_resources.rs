@@ -17,12 +17,12 @@ impl Filter for NodeResources {
     }
 
     fn prepare<'a>(&self, pod: &'a Pod, _: &'a Cluster) -> Verdict<'a> {
-        Verdict::ask(|node, why| {
-            if node.usage().pod_count() as i64 >= node.max_pods {
-                why.push(Reason::TooManyPods);
+        Verdict::ask(|site, why| {
+            let pods = site.pod_count() as i64;
+            if pods >= site.max_pods {
+                why.push(Reason::TooManyPods { pods, allowed: site.max_pods });
             }
-            let used = node.usage().requested();
-            let short = node.allocatable.shortages(used, &pod.requests);
+            let short = site.allocatable.shortages(site.requested(), &pod.requests);
             why.extend(short.map(Reason::Insufficient));
         })
     }

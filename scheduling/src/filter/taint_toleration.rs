@@ -1,10 +1,13 @@
 //! Taints with effect `NoSchedule` or `NoExecute`, against the pod's tolerations.
 
+use std::sync::Arc;
+
 use super::{Filter, Verdict};
 use crate::cluster::{Change, Cluster};
 use crate::explanation::Reason;
+use crate::node::Node;
 use crate::pod::Pod;
-use crate::taint::tolerated;
+use crate::taint::{Taint, tolerated};
 
 pub struct TaintToleration;
 
@@ -19,10 +22,14 @@ impl Filter for TaintToleration {
 
     fn prepare<'a>(&self, pod: &'a Pod, _: &'a Cluster) -> Verdict<'a> {
         Verdict::ask(|node, why| {
-            let mut repelling = node.taints.iter().filter(|taint| taint.repels());
-            if repelling.any(|taint| !tolerated(&pod.tolerations, taint)) {
-                why.push(Reason::UntoleratedTaint);
+            if let Some(taint) = untolerated(pod, node) {
+                why.push(Reason::UntoleratedTaint(taint.clone()));
             }
         })
     }
+}
+
+/// The first taint that keeps the pod away.
+pub(super) fn untolerated<'a>(pod: &Pod, node: &'a Node) -> Option<&'a Arc<Taint>> {
+    node.taints.iter().find(|taint| taint.repels() && !tolerated(&pod.tolerations, taint))
 }

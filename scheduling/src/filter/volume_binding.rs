@@ -8,6 +8,7 @@ use crate::cluster::{Change, Cluster};
 use crate::explanation::Reason;
 use crate::node::Node;
 use crate::pod::Pod;
+use crate::site::Site;
 use crate::volume::{Bindings, Claim, Given, Volumes};
 
 pub struct VolumeBinding;
@@ -110,7 +111,7 @@ impl<'a> Claims<'a> {
 }
 
 impl Judge for Claims<'_> {
-    fn refuse(&self, node: &Node, why: &mut Vec<Reason>) {
+    fn refuse(&self, node: &Site<'_>, why: &mut Vec<Reason>) {
         let known: Vec<_> = self.bound.iter().map(|claim| self.volumes.volume(claim.volume.as_deref()?)).collect();
         if known.iter().flatten().any(|volume| !volume.reaches(node)) {
             why.push(Reason::VolumeNodeAffinity);

@@ -7,11 +7,11 @@ use crate::pod::Pod;
 pub struct LeastAllocated;
 
 impl Score for LeastAllocated {
-    fn weight(&self) -> i64 {
-        1
+    fn name(&self) -> &'static str {
+        "NodeResourcesFit"
     }
 
-    fn prepare<'a>(&self, pod: &'a Pod, _: &'a Cluster) -> Option<Ranking<'a>> {
+    fn prepare<'a>(&self, pod: &'a Pod, _: &'a Cluster, _: &[usize]) -> Option<Ranking<'a>> {
         Some(Ranking {
             rank: Box::new(|node| {
                 let free = use_with(pod, node).map(|(used, have)| {

@@ -15,20 +15,22 @@ use crate::pod::Pod;
 /// The most that a score gives a node, before its weight.
 pub const MOST: i64 = 100;
 
-pub const SCORES: &[&dyn Score] = &[
-    &taint_toleration::TaintToleration,
-    &node_affinity::NodeAffinity,
-    &spreading::Spreading,
-    &least_allocated::LeastAllocated,
-    &balanced_allocation::BalancedAllocation,
+/// With their weights, which are Kubernetes'.
+pub const SCORES: &[(&dyn Score, i64)] = &[
+    (&taint_toleration::TaintToleration, 3),
+    (&node_affinity::NodeAffinity, 2),
+    (&spreading::Spreading, 2),
+    (&least_allocated::LeastAllocated, 1),
+    (&balanced_allocation::BalancedAllocation, 1),
 ];
 
 pub trait Score: Sync {
-    /// Multiplies its points. The weights are Kubernetes'.
-    fn weight(&self) -> i64;
+    /// Kubernetes' name for it.
+    fn name(&self) -> &'static str;
 
-    /// Looks at the pod once before all nodes; `None` when it makes no difference between them.
-    fn prepare<'a>(&self, pod: &'a Pod, cluster: &'a Cluster) -> Option<Ranking<'a>>;
+    /// Looks at the pod once before all nodes that would do, given by position; `None` when it makes no difference
+    /// between them.
+    fn prepare<'a>(&self, pod: &'a Pod, cluster: &'a Cluster, feasible: &[usize]) -> Option<Ranking<'a>>;
 }
 
 /// A score that knows its pod.
@@ -69,18 +71,28 @@ fn use_with(pod: &Pod, node: &Node) -> [(i64, i64); 2] {
     ]
 }
 
+/// The points of nodes, 0 to [`MOST`] each; `None` when the score makes no difference between them.
+pub fn points(score: &dyn Score, pod: &Pod, cluster: &Cluster, feasible: &[usize]) -> Option<Vec<i64>> {
+    let ranking = score.prepare(pod, cluster, feasible)?;
+    let mut points: Vec<i64> = feasible.iter().map(|&at| (ranking.rank)(&cluster.nodes()[at])).collect();
+    ranking.scale.apply(&mut points);
+    Some(points)
+}
+
 /// The one with most points among several nodes, given and returned as positions in the cluster; of equals, the dice
 /// choose.
-pub fn best(scores: &[&dyn Score], pod: &Pod, cluster: &Cluster, feasible: &[usize], dice: &mut impl Rng) -> usize {
+pub fn best(
+    scores: &[(&dyn Score, i64)],
+    pod: &Pod,
+    cluster: &Cluster,
+    feasible: &[usize],
+    dice: &mut impl Rng,
+) -> usize {
     let mut totals = vec![0i64; feasible.len()];
-    let mut raw = Vec::with_capacity(feasible.len());
-    for score in scores {
-        let Some(ranking) = score.prepare(pod, cluster) else { continue };
-        raw.clear();
-        raw.extend(feasible.iter().map(|&at| (ranking.rank)(&cluster.nodes()[at])));
-        ranking.scale.apply(&mut raw);
-        for (total, points) in totals.iter_mut().zip(&raw) {
-            *total += score.weight() * points;
+    for (score, weight) in scores {
+        let Some(points) = points(*score, pod, cluster, feasible) else { continue };
+        for (total, points) in totals.iter_mut().zip(&points) {
+            *total += weight * points;
         }
     }
     let mut best = 0;

@@ -7,11 +7,11 @@ use crate::pod::Pod;
 pub struct NodeAffinity;
 
 impl Score for NodeAffinity {
-    fn weight(&self) -> i64 {
-        2
+    fn name(&self) -> &'static str {
+        "NodeAffinity"
     }
 
-    fn prepare<'a>(&self, pod: &'a Pod, _: &'a Cluster) -> Option<Ranking<'a>> {
+    fn prepare<'a>(&self, pod: &'a Pod, _: &'a Cluster, _: &[usize]) -> Option<Ranking<'a>> {
         if pod.node_preferences.is_empty() {
             return None;
         }

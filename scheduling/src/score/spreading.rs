@@ -9,11 +9,11 @@ use crate::pod::Pod;
 pub struct Spreading;
 
 impl Score for Spreading {
-    fn weight(&self) -> i64 {
-        2
+    fn name(&self) -> &'static str {
+        "PodTopologySpread"
     }
 
-    fn prepare<'a>(&self, pod: &'a Pod, cluster: &'a Cluster) -> Option<Ranking<'a>> {
+    fn prepare<'a>(&self, pod: &'a Pod, cluster: &'a Cluster, _: &[usize]) -> Option<Ranking<'a>> {
         let controller = pod.controller.as_deref()?;
         let zones = cluster.zones().of(controller);
         Some(Ranking {

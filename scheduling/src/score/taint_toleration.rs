@@ -8,11 +8,11 @@ use crate::taint::tolerated;
 pub struct TaintToleration;
 
 impl Score for TaintToleration {
-    fn weight(&self) -> i64 {
-        3
+    fn name(&self) -> &'static str {
+        "TaintToleration"
     }
 
-    fn prepare<'a>(&self, pod: &'a Pod, _: &'a Cluster) -> Option<Ranking<'a>> {
+    fn prepare<'a>(&self, pod: &'a Pod, _: &'a Cluster, _: &[usize]) -> Option<Ranking<'a>> {
         Some(Ranking {
             rank: Box::new(|node| {
                 let soft = node.taints.iter().filter(|taint| !taint.repels());
