@@ -34,8 +34,8 @@ pub mod zones;
 
 pub use cluster::{Change, Cluster};
 pub use explanation::{Explanation, Reason};
-pub use node::Node;
 pub use inquiry::Inquiry;
+pub use node::Node;
 pub use pipeline::{Decision, Profile, Scheduler, Unschedulable};
 pub use pod::Pod;
 pub use resource::Resources;

@@ -56,7 +56,13 @@ impl Node {
             zone: labels.get(ZONE).map(|zone| zone.as_str().into()),
             labels,
             unschedulable: spec.and_then(|spec| spec.unschedulable).unwrap_or_default(),
-            taints: spec.and_then(|spec| spec.taints.as_ref()).into_iter().flatten().filter_map(Taint::parse).map(Arc::new).collect(),
+            taints: spec
+                .and_then(|spec| spec.taints.as_ref())
+                .into_iter()
+                .flatten()
+                .filter_map(Taint::parse)
+                .map(Arc::new)
+                .collect(),
             allocatable: Resources::parse(allocatable, &field)?,
             max_pods,
             usage: Usage::default(),

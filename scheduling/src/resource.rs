@@ -122,9 +122,10 @@ impl Resources {
             (self.memory, used.memory, wanted.memory, ResourceName::Memory),
             (self.ephemeral_storage, used.ephemeral_storage, wanted.ephemeral_storage, ResourceName::EphemeralStorage),
         ];
-        let basic = basic.into_iter().filter(move |(have, used, want, _)| short(*have, *used, *want)).map(
-            |(allocatable, used, requested, resource)| Shortage { resource, requested, used, allocatable },
-        );
+        let basic = basic
+            .into_iter()
+            .filter(move |(have, used, want, _)| short(*have, *used, *want))
+            .map(|(allocatable, used, requested, resource)| Shortage { resource, requested, used, allocatable });
         let extended = wanted.extended.iter().filter_map(move |(name, want)| {
             let (allocatable, used) = (self.extended(name), used.extended(name));
             short(allocatable, used, *want).then(|| Shortage {

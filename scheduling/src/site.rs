@@ -34,7 +34,8 @@ impl<'a> Site<'a> {
 
     fn suppose(&mut self) -> &mut Supposed {
         let node = self.node;
-        self.supposed.get_or_insert_with(|| Supposed { requested: node.usage().requested().clone(), ..Supposed::default() })
+        self.supposed
+            .get_or_insert_with(|| Supposed { requested: node.usage().requested().clone(), ..Supposed::default() })
     }
 
     /// Supposes that a pod of the node is gone.
