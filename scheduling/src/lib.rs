@@ -28,6 +28,7 @@ pub mod resource;
 pub mod score;
 pub mod selector;
 pub mod site;
+pub mod stage;
 pub mod taint;
 pub mod volume;
 pub mod zones;
@@ -39,6 +40,7 @@ pub use node::Node;
 pub use pipeline::{Decision, Profile, Scheduler, Unschedulable};
 pub use pod::Pod;
 pub use resource::Resources;
+pub use stage::{DECIDED_AT, Stage};
 pub use taint::{Effect, Toleration};
 
 #[cfg(test)]

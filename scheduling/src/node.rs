@@ -73,6 +73,15 @@ impl Node {
         self.labels.get(key).map(String::as_str)
     }
 
+    /// Sets a label, or removes it.
+    pub fn set_label(&mut self, key: &str, value: Option<&str>) {
+        match value {
+            Some(value) => drop(self.labels.insert(key.into(), value.into())),
+            None => drop(self.labels.remove(key)),
+        }
+        self.zone = self.label(ZONE).map(Arc::from);
+    }
+
     pub fn usage(&self) -> &Usage {
         &self.usage
     }

@@ -41,6 +41,17 @@ pub struct Shortage {
     pub allocatable: i64,
 }
 
+impl From<&str> for ResourceName {
+    fn from(name: &str) -> ResourceName {
+        match name {
+            "cpu" => ResourceName::Cpu,
+            "memory" => ResourceName::Memory,
+            "ephemeral-storage" => ResourceName::EphemeralStorage,
+            other => ResourceName::Extended(other.into()),
+        }
+    }
+}
+
 impl fmt::Display for ResourceName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -80,6 +91,25 @@ impl Resources {
         match self.extended.binary_search_by(|(held, _)| (**held).cmp(name)) {
             Ok(at) => self.extended[at].1,
             Err(_) => 0,
+        }
+    }
+
+    /// Amount of any resource; CPU in thousandths.
+    pub fn amount(&self, name: &ResourceName) -> i64 {
+        match name {
+            ResourceName::Cpu => self.milli_cpu,
+            ResourceName::Memory => self.memory,
+            ResourceName::EphemeralStorage => self.ephemeral_storage,
+            ResourceName::Extended(name) => self.extended(name),
+        }
+    }
+
+    pub fn set_amount(&mut self, name: &ResourceName, amount: i64) {
+        match name {
+            ResourceName::Cpu => self.milli_cpu = amount,
+            ResourceName::Memory => self.memory = amount,
+            ResourceName::EphemeralStorage => self.ephemeral_storage = amount,
+            ResourceName::Extended(name) => self.set_extended(name, amount),
         }
     }
 

@@ -1,5 +1,7 @@
 //! Node selectors: terms over a node's labels and its name.
 
+use std::fmt;
+
 use k8s_openapi::api::core::v1 as core;
 
 use crate::node::Node;
@@ -20,8 +22,9 @@ pub struct Term {
     fields: Vec<Requirement>,
 }
 
+/// One requirement on a label or a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Requirement {
+pub struct Requirement {
     key: Box<str>,
     operator: Operator,
 }
@@ -45,6 +48,11 @@ impl NodeSelector {
 
     pub fn matches(&self, node: &Node) -> bool {
         self.terms.iter().any(|term| term.matches(node))
+    }
+
+    /// What is unmet of the term that lacks the least on the node; none when there are no terms.
+    pub fn nearest(&self, node: &Node) -> Option<Vec<&Requirement>> {
+        self.terms.iter().map(|term| term.unmet(node)).min_by_key(Vec::len)
     }
 
     /// The only node names that can match, when every term names some: a pod of a DaemonSet names
@@ -72,6 +80,12 @@ impl Term {
         !(self.labels.is_empty() && self.fields.is_empty())
             && self.labels.iter().all(|r| r.operator.accepts(node.label(&r.key)))
             && self.fields.iter().all(|r| r.operator.accepts((*r.key == *NAME_FIELD).then_some(&*node.name)))
+    }
+
+    fn unmet(&self, node: &Node) -> Vec<&Requirement> {
+        let name = |r: &Requirement| (*r.key == *NAME_FIELD).then_some(&*node.name);
+        let labels = self.labels.iter().filter(|r| !r.operator.accepts(node.label(&r.key)));
+        labels.chain(self.fields.iter().filter(|r| !r.operator.accepts(name(r)))).collect()
     }
 
     fn named_nodes(&self) -> Option<Vec<&str>> {
@@ -108,6 +122,41 @@ impl Requirement {
                 "Lt" => number(Operator::LessThan),
                 _ => Operator::Unreadable,
             },
+        }
+    }
+}
+
+impl Requirement {
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The value that a label must have to meet it, the inner `None` for no such label; `None` when no label does.
+    pub fn met_by(&self) -> Option<Option<String>> {
+        match &self.operator {
+            _ if *self.key == *NAME_FIELD => None,
+            Operator::In(values) => values.first().map(|value| Some(value.to_string())),
+            Operator::Exists => Some(Some(String::new())),
+            Operator::NotIn(_) | Operator::DoesNotExist => Some(None),
+            Operator::GreaterThan(bound) => bound.checked_add(1).map(|value| Some(value.to_string())),
+            Operator::LessThan(bound) => bound.checked_sub(1).map(|value| Some(value.to_string())),
+            Operator::Unreadable => None,
+        }
+    }
+}
+
+/// `disktype in (ssd,nvme)`, as `kubectl describe` writes it.
+impl fmt::Display for Requirement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let key = &self.key;
+        match &self.operator {
+            Operator::In(values) => write!(f, "{key} in ({})", values.join(",")),
+            Operator::NotIn(values) => write!(f, "{key} notin ({})", values.join(",")),
+            Operator::Exists => write!(f, "{key}"),
+            Operator::DoesNotExist => write!(f, "!{key}"),
+            Operator::GreaterThan(bound) => write!(f, "{key} > {bound}"),
+            Operator::LessThan(bound) => write!(f, "{key} < {bound}"),
+            Operator::Unreadable => write!(f, "{key} (unreadable)"),
         }
     }
 }

@@ -19,6 +19,14 @@ impl Effect {
             _ => return None,
         })
     }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Effect::NoSchedule => "NoSchedule",
+            Effect::PreferNoSchedule => "PreferNoSchedule",
+            Effect::NoExecute => "NoExecute",
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -69,6 +77,11 @@ impl Toleration {
             effect => Some(Effect::parse(effect)?),
         };
         Some(Toleration { key: toleration.key.as_deref().unwrap_or_default().into(), effect, value })
+    }
+
+    /// For one taint and no other.
+    pub fn of(taint: &Taint) -> Toleration {
+        Toleration { key: taint.key.clone(), effect: Some(taint.effect), value: Some(taint.value.clone()) }
     }
 
     pub fn tolerates(&self, key: &str, value: &str, effect: Effect) -> bool {

@@ -12,7 +12,7 @@ use timonier_client::events::{Recorder, Regarding};
 use timonier_client::object::Object;
 use timonier_client::watch::brief;
 use timonier_client::writer::Writer;
-use timonier_scheduling::Pod;
+use timonier_scheduling::{DECIDED_AT, Pod};
 use timonier_telemetry::span;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -73,7 +73,7 @@ enum Answer {
 
 impl Shared {
     async fn bind(&self, binding: &Binding) -> Outcome {
-        let Binding { pod, node, bindings } = binding;
+        let Binding { pod, node, bindings, seen } = binding;
         if !bindings.is_empty() {
             match bind_volumes(&self.writer, binding).await {
                 Ok(()) => {}
@@ -88,7 +88,8 @@ impl Shared {
         }
         let body = json!({
             "apiVersion": "v1", "kind": "Binding",
-            "metadata": {"namespace": pod.namespace, "name": pod.name, "uid": pod.uid},
+            "metadata": {"namespace": pod.namespace, "name": pod.name, "uid": pod.uid,
+                "annotations": {DECIDED_AT: seen.to_string()}},
             "target": {"apiVersion": "v1", "kind": "Node", "name": node},
         });
         let mut tries = 0;
@@ -118,13 +119,14 @@ impl Shared {
         }
     }
 
-    async fn say_why(&self, Refusal { pod, message, .. }: &Refusal) {
+    async fn say_why(&self, Refusal { pod, message, seen, .. }: &Refusal) {
         let condition = json!({
             "type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message,
             "lastTransitionTime": format!("{:.0}", Timestamp::now()),
         });
         // The uid makes it a conflict to tell this to a namesake.
-        let patch = json!({"metadata": {"uid": pod.uid}, "status": {"conditions": [condition]}});
+        let marks = json!({DECIDED_AT: seen.to_string()});
+        let patch = json!({"metadata": {"uid": pod.uid, "annotations": marks}, "status": {"conditions": [condition]}});
         let patched = self.writer.patch_status::<PodView>(&key(pod), &Patch::Strategic(patch)).await;
         match patched {
             Ok(_) => {}

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use timonier_client::object::ObjectKey;
+use timonier_client::object::{ObjectKey, Revision};
 use timonier_client::watch::Step;
 use timonier_scheduling::volume::Bindings;
 use timonier_scheduling::{Change, Cluster, Pod, Scheduler};
@@ -22,6 +22,8 @@ pub struct Binding {
     pub node: Arc<str>,
     /// What its claims need first.
     pub bindings: Bindings,
+    /// The newest revision that was seen when it was decided.
+    pub seen: Revision,
 }
 
 /// A pod that fits nowhere, and why.
@@ -31,6 +33,8 @@ pub struct Refusal {
     pub message: String,
     /// Whether the pod's condition says something else so far.
     pub is_news: bool,
+    /// The newest revision that was seen when it was decided.
+    pub seen: Revision,
 }
 
 #[derive(Debug)]
@@ -62,6 +66,8 @@ pub struct State {
     seen_pods: bool,
     seen_nodes: bool,
     seen_storage: Seen,
+    /// The newest revision of all that was seen.
+    seen: Revision,
 }
 
 impl State {
@@ -76,6 +82,7 @@ impl State {
             seen_pods: false,
             seen_nodes: false,
             seen_storage: Seen::default(),
+            seen: Revision::default(),
         }
     }
 
@@ -97,6 +104,7 @@ impl State {
     }
 
     pub fn pods(&mut self, step: Step<PodView>, now: Instant) {
+        self.seen = self.seen.max(step.revision());
         match step {
             Step::Reset { objects, .. } => {
                 let there: HashSet<_> = objects.iter().map(|view| view.meta.uid.clone()).collect();
@@ -155,6 +163,7 @@ impl State {
     }
 
     pub fn nodes(&mut self, step: Step<NodeView>) {
+        self.seen = self.seen.max(step.revision());
         match step {
             Step::Reset { objects, .. } => {
                 let there: HashSet<_> = objects.iter().map(|view| view.meta.name.clone()).collect();
@@ -182,6 +191,7 @@ impl State {
     }
 
     pub fn storage(&mut self, step: StorageStep) {
+        self.seen = self.seen.max(step.revision());
         self.changed = self.changed | self.seen_storage.take(&mut self.cluster, step);
     }
 
@@ -233,14 +243,14 @@ impl State {
                 self.cluster.set_pod(pod.clone(), &decision.node);
                 self.assumed.insert(pod.uid.clone(), pod.clone());
                 self.cluster.volumes_mut().assume(&pod.uid, &decision.node, &decision.bindings);
-                Some(Action::Bind(Binding { pod, node: decision.node, bindings: decision.bindings }))
+                Some(Action::Bind(Binding { pod, node: decision.node, bindings: decision.bindings, seen: self.seen }))
             }
             Err(refused) => {
                 self.queue.park(&pod.uid, refused.curable_by(), now);
                 let message = refused.to_string();
                 let is_news = self.told.get(&pod.uid).is_none_or(|told| **told != *message);
                 self.told.insert(pod.uid.clone(), message.as_str().into());
-                Some(Action::Report(Refusal { pod, message, is_news }))
+                Some(Action::Report(Refusal { pod, message, is_news, seen: self.seen }))
             }
         }
     }

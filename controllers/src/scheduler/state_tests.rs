@@ -157,3 +157,19 @@ fn what_a_new_list_does_not_show_is_gone() {
     state.pods(Step::Reset { objects, revision: Revision(9) }, now);
     assert_eq!(next(&mut state, now + Duration::from_secs(2)), "b to n1");
 }
+
+#[test]
+fn a_decision_carries_the_newest_revision_that_was_seen() {
+    let now = Instant::now();
+    let mut state = state(vec![web("a", json!({})), web("b", json!({}))], vec![node("n1")]);
+    state.nodes(Step::Progress { revision: Revision(7) });
+    state.pods(Step::Progress { revision: Revision(5) }, now);
+    let seen = |action| match action {
+        Some(Action::Bind(binding)) => ("bind", binding.seen.0),
+        Some(Action::Report(refusal)) => ("report", refusal.seen.0),
+        None => ("nothing", 0),
+    };
+    assert_eq!(seen(state.decide(now)), ("bind", 7));
+    state.nodes(changed(node("n1")));
+    assert_eq!(seen(state.decide(now)), ("report", 7));
+}

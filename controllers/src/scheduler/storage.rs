@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::{core::v1 as core, storage::v1 as storage};
 use serde::{Deserialize, Deserializer};
-use timonier_client::object::{Meta, Object, Resource};
+use timonier_client::object::{Meta, Object, Resource, Revision};
 use timonier_client::watch::Step;
 use timonier_scheduling::volume::{Claim, Class, Volume};
 use timonier_scheduling::{Change, Cluster};
@@ -77,6 +77,16 @@ pub enum StorageStep {
     Claims(Step<ClaimView>),
     Volumes(Step<VolumeView>),
     Classes(Step<ClassView>),
+}
+
+impl StorageStep {
+    pub fn revision(&self) -> Revision {
+        match self {
+            StorageStep::Claims(step) => step.revision(),
+            StorageStep::Volumes(step) => step.revision(),
+            StorageStep::Classes(step) => step.revision(),
+        }
+    }
 }
 
 /// Which of the watches have shown their lists.

@@ -6,21 +6,10 @@ use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::{Deserialize, Deserializer};
 use timonier_client::object::{Meta, Object, Resource, Revision};
+pub use timonier_scheduling::Stage;
 use timonier_scheduling::{Node, Pod, QuantityError};
 
 use super::SCHEDULER_NAME;
-
-/// What a pod is to the scheduler.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Stage {
-    /// Waits for a node from us.
-    Unscheduled,
-    /// Takes its share of this node.
-    Assigned(Arc<str>),
-    /// Nothing to do and nothing to count: ended, going away without ever having had a node, gated, or
-    /// another scheduler's.
-    Ignored,
-}
 
 #[derive(Debug, Clone)]
 pub struct PodView {
@@ -43,28 +32,13 @@ impl PodView {
         let refusal = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
         PodView {
             meta: meta(&pod.metadata),
-            stage: stage(pod),
+            stage: Stage::of(pod, |name| name == SCHEDULER_NAME),
             refusal: refusal
                 .filter(|condition| condition.type_ == "PodScheduled" && condition.status == "False")
                 .find_map(|condition| condition.message.as_deref().map(Box::from)),
             pod: Pod::parse(pod).map(Arc::new),
         }
     }
-}
-
-fn stage(pod: &core::Pod) -> Stage {
-    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
-    let spec = pod.spec.as_ref();
-    if matches!(phase, Some("Succeeded" | "Failed")) {
-        return Stage::Ignored;
-    }
-    match spec.and_then(|spec| spec.node_name.as_deref()) {
-        Some(node) if !node.is_empty() => return Stage::Assigned(node.into()),
-        _ => {}
-    }
-    let ours = spec.is_some_and(|spec| spec.scheduler_name.as_deref().unwrap_or(SCHEDULER_NAME) == SCHEDULER_NAME);
-    let gated = spec.is_some_and(|spec| spec.scheduling_gates.iter().flatten().next().is_some());
-    if ours && !gated && pod.metadata.deletion_timestamp.is_none() { Stage::Unscheduled } else { Stage::Ignored }
 }
 
 pub fn meta(meta: &ObjectMeta) -> Meta {

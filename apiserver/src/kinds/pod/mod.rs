@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use timonier_api::field::{FieldError, Path};
+use timonier_scheduling::DECIDED_AT;
 
 use super::{Column, Hooks, Subresource, json, metadata};
 
@@ -53,7 +54,12 @@ impl Hooks for Pod {
     }
 
     fn prepare_status_update(&self, new: &mut Value, old: &Value) {
+        let decided_at = json::at(new, &["metadata", "annotations", DECIDED_AT]).clone();
         metadata::keep_all_but_status(new, old);
+        // It says which state a condition rests on, so both are written at once.
+        if decided_at.is_string() {
+            new["metadata"]["annotations"][DECIDED_AT] = decided_at;
+        }
         let class = json::text(json::get(old, "status"), "qosClass");
         if !class.is_empty()
             && let Some(status) = json::object_mut(new, "status")

@@ -277,3 +277,16 @@ fn what_has_no_effect_yet_is_said_and_nothing_else() {
         ]
     );
 }
+
+#[test]
+fn with_the_status_comes_the_state_that_it_rests_on_and_nothing_else() {
+    let mut old = created(pod(json!({})));
+    old["metadata"]["annotations"] = json!({"a": "1"});
+    let mut new = old.clone();
+    new["metadata"]["annotations"] = json!({"a": "2", "b": "3", DECIDED_AT: "17"});
+    POD.prepare_status_update(&mut new, &old);
+    assert_eq!(new["metadata"]["annotations"], json!({"a": "1", DECIDED_AT: "17"}));
+    let mut without = old.clone();
+    POD.prepare_status_update(&mut without, &new);
+    assert_eq!(without["metadata"]["annotations"], new["metadata"]["annotations"]);
+}
