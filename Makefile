@@ -40,7 +40,7 @@ test: ## install what is missing and run every test: unit, store, API, end to en
 	cd viewer && npm test --silent -- --e2e
 
 test-viewer: ## the tests of the viewer alone, in a browser against a cluster of simulated nodes
-	@tools/setup browser build viewer
+	@tools/setup browser build etcd viewer
 	@tools/viewer
 	$(CARGO) build --locked -p timonier-ctl --bin kctl
 	cd viewer && npm test --silent -- --e2e

@@ -3,6 +3,9 @@
 use timonier_api::protobuf::envelope;
 use timonier_api::status::Status;
 
+/// The group of shapes that are not Kubernetes'.
+const EXTENSIONS: &str = "timonier.dev";
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
     Json,
@@ -26,6 +29,8 @@ pub enum Shape {
     Object,
     Table,
     Metadata,
+    /// The fields that the query names: an extension of ours.
+    Partial,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +79,11 @@ fn clause(text: &str) -> Option<Accept> {
     }
     let shape = match wanted {
         None => Shape::Object,
+        Some("PartialObject") if group == Some(EXTENSIONS) && version == Some("v1") => match encoding {
+            // Of an object with holes there is no protobuf.
+            Encoding::Protobuf => return None,
+            Encoding::Json | Encoding::Yaml => Shape::Partial,
+        },
         Some(wanted) => {
             if group != Some("meta.k8s.io") || version != Some("v1") {
                 return None;
@@ -118,6 +128,9 @@ mod tests {
             ("application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json", json(Shape::Object)),
             ("application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1", json(Shape::Metadata)),
             ("text/html,*/*;q=0.8", json(Shape::Object)),
+            ("application/json;as=PartialObject;g=timonier.dev;v=v1,application/json", json(Shape::Partial)),
+            ("application/json;as=PartialObject;g=timonier.dev;v=v2,application/json", json(Shape::Object)),
+            ("application/vnd.kubernetes.protobuf;as=PartialObject;g=timonier.dev;v=v1", None),
         ];
         for (header, expected) in cases {
             assert_eq!(Accept::parse(Some(header), true).ok(), expected, "{header}");

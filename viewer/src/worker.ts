@@ -1,11 +1,12 @@
 // Lists, watches and keeps the state, away from the thread that draws.
-import { Api, ApiError, paths } from "./api/client.ts";
+import { Api, ApiError } from "./api/client.ts";
 import type { Event, Node, Pod } from "./api/types.ts";
 import { difference } from "./model/changes.ts";
 import { happened, type Happened } from "./model/happened.ts";
 import { Live, same } from "./model/live.ts";
 import type { LinkState, Order, Report } from "./model/messages.ts";
 import { moment, pictureAt, type Picture } from "./model/past.ts";
+import { sources } from "./model/sources.ts";
 import { keyOf, Slimmer, type SlimNode, type SlimPod } from "./model/slim.ts";
 
 /** Changes go to the page together, at most that often. */
@@ -20,9 +21,9 @@ let past: Picture | null = null;
 let timer: ReturnType<typeof setTimeout> | null = null;
 let said = "";
 
-const nodes = new Live<Node, SlimNode>(paths.nodes, (node) => node.metadata?.name ?? "", (node) => slimmer.node(node), soon);
-const pods = new Live<Pod, SlimPod>(paths.pods, (pod) => keyOf(pod.metadata), (pod) => slimmer.pod(pod), soon);
-const events = new Live<Event, Happened>(paths.events, (event) => event.metadata.uid ?? "", happened, soon);
+const nodes = new Live<Node, SlimNode>(sources.nodes, (node) => node.metadata?.name ?? "", (node) => slimmer.node(node), soon);
+const pods = new Live<Pod, SlimPod>(sources.pods, (pod) => keyOf(pod.metadata), (pod) => slimmer.pod(pod), soon);
+const events = new Live<Event, Happened>(sources.events, (event) => event.metadata.uid ?? "", happened, soon);
 
 function report(message: Report): void {
   postMessage(message);

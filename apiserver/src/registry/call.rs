@@ -14,7 +14,8 @@ use timonier_store::{Entry, Key, ReadError, Revision, Snapshot};
 use tokio_util::sync::CancellationToken;
 
 use super::keys;
-use crate::accept::Accept;
+use super::projection::Projection;
+use crate::accept::{Accept, Shape};
 use crate::app::App;
 use crate::identity::Identity;
 use crate::kinds::{Row, Table};
@@ -29,6 +30,8 @@ pub struct Call {
     pub query: Query,
     pub headers: HeaderMap,
     pub accept: Accept,
+    /// Which fields are sent, where not all are.
+    pub projection: Option<Arc<Projection>>,
     /// The kind as it is served here.
     pub row: Arc<Row>,
     /// The kind as it is stored; another one only for kinds with two faces.
@@ -47,7 +50,7 @@ impl Call {
             .extensions
             .remove::<Arc<Identity>>()
             .ok_or_else(|| Status::internal("the request was not authenticated"))?;
-        let query = parts.extensions.remove().unwrap_or_default();
+        let query: Query = parts.extensions.remove().unwrap_or_default();
         let table = app.kinds.current();
         let row = table
             .by_plural(&info.group, &info.version, &info.resource)
@@ -64,7 +67,12 @@ impl Call {
                 Accept::parse(header, Message::of(&row.kind.definition).is_some())?
             }
         };
-        Ok(Call { app, identity, info, query, headers: parts.headers, accept, row, storage, warnings: vec![], upgrade })
+        let projection = match accept.shape {
+            Shape::Partial => Some(Arc::new(Projection::parse(query.get("fields"))?)),
+            _ => None,
+        };
+        let headers = parts.headers;
+        Ok(Call { app, identity, info, query, headers, accept, projection, row, storage, warnings: vec![], upgrade })
     }
 
     /// The resource as errors name it.

@@ -39,6 +39,7 @@ fn call(app: &Arc<App>, by: Identity, row: &Arc<Row>, verb: &'static str, namesp
         query,
         headers: HeaderMap::new(),
         accept: Accept::JSON,
+        projection: None,
         row: row.clone(),
         storage: row.clone(),
         warnings: vec![],

@@ -22,6 +22,7 @@ mod log;
 mod options;
 mod past;
 mod patch;
+mod projection;
 mod protobuf;
 mod proxy;
 mod review;

@@ -1,4 +1,4 @@
-//! Objects in the shape that a client asked for: whole, as a Table, or metadata alone.
+//! Objects in the shape that a client asked for: whole, as a Table, some fields, or metadata alone.
 
 use axum::response::Response;
 use bytes::Bytes;
@@ -32,6 +32,7 @@ pub fn bytes(call: &Call, object: &Object, revision: Revision, header: bool) -> 
     match call.accept.shape {
         Shape::Object if !call.row.converts() => Ok(object.at_revision(revision)),
         Shape::Object => Ok(served_value(call, object, revision)?.to_string().into()),
+        Shape::Partial => Ok(partial(call, served_value(call, object, revision)?).to_string().into()),
         Shape::Metadata => Ok(metadata_only(&served_value(call, object, revision)?).to_string().into()),
         Shape::Table => {
             let row = table::row(call, object, revision)?;
@@ -48,6 +49,13 @@ pub fn served_value(call: &Call, object: &Object, revision: Revision) -> Result<
         call.row.hooks.to_served(&mut value);
     }
     Ok(value)
+}
+
+fn partial(call: &Call, object: Value) -> Value {
+    match &call.projection {
+        Some(projection) => projection.of(object),
+        None => object,
+    }
 }
 
 /// A `PartialObjectMetadata`.

@@ -50,3 +50,35 @@ async fn metadata_can_be_had_alone() {
     let event = watch.next().await.expect("an event");
     assert_eq!(event["object"]["kind"], "PartialObjectMetadata");
 }
+
+#[tokio::test]
+async fn chosen_fields_can_be_had_alone() {
+    const PARTIAL: (&str, &str) = ("accept", "application/json;as=PartialObject;g=timonier.dev;v=v1,application/json");
+    let cluster = Cluster::start().await;
+    let admin = cluster.admin();
+    admin.post(CONFIG_MAPS, &config_map("c")).await.ok();
+    let labelled = json!({"metadata": {"labels": {"app": "web"}, "annotations": {"long": "text"}}, "data": {"z": "26"}});
+    admin.merge(&format!("{CONFIG_MAPS}/c"), &labelled).await.ok();
+    let query = "fields=metadata.labels,data.a";
+    let list = admin.send(Method::GET, &format!("{CONFIG_MAPS}?{query}"), &[PARTIAL], "").await.ok();
+    assert_eq!(list["kind"], "ConfigMapList");
+    let object = &list["items"][0];
+    assert_eq!((&object["metadata"]["name"], &object["metadata"]["labels"]["app"]), (&json!("c"), &json!("web")));
+    assert_eq!(object["data"], json!({"a": "1"}));
+    assert_eq!((object["metadata"].get("annotations"), object["metadata"].get("managedFields")), (None, None));
+    let one = admin.send(Method::GET, &format!("{CONFIG_MAPS}/c?{query}"), &[PARTIAL], "").await.ok();
+    assert_eq!(one["data"], object["data"]);
+
+    let mut watch = admin.watch_as(&format!("{CONFIG_MAPS}?watch=1&{query}"), &[PARTIAL]).await;
+    assert_eq!(watch.next().await.expect("an event")["object"]["data"], json!({"a": "1"}));
+    // Others who ask for other fields see these.
+    let mut other = admin.watch_as(&format!("{CONFIG_MAPS}?watch=1&fields=data.z"), &[PARTIAL]).await;
+    assert_eq!(other.next().await.expect("an event")["object"]["data"], json!({"z": "26"}));
+    admin.merge(&format!("{CONFIG_MAPS}/c"), &json!({"data": {"a": "2"}})).await.ok();
+    let changed = watch.next().await.expect("an event");
+    assert_eq!((&changed["type"], &changed["object"]["data"]), (&json!("MODIFIED"), &json!({"a": "2"})));
+    assert_eq!(other.next().await.expect("an event")["object"]["data"], json!({"z": "26"}));
+
+    let (code, _, message) = admin.send(Method::GET, CONFIG_MAPS, &[PARTIAL], "").await.refused();
+    assert!(code == 400 && message.contains("fields: Required value"), "{code} {message}");
+}

@@ -19,8 +19,10 @@ export class Api {
     throw await refusal(response);
   }
 
-  async get<T>(path: string, signal?: AbortSignal): Promise<T> {
-    const response = await this.fetch(path, signal ? { signal } : {});
+  async get<T>(path: string, signal?: AbortSignal, accept?: string): Promise<T> {
+    const init: RequestInit = signal ? { signal } : {};
+    if (accept) init.headers = { accept };
+    const response = await this.fetch(path, init);
     return (await response.json()) as T;
   }
 
@@ -42,6 +44,19 @@ async function refusal(response: Response): Promise<ApiError> {
   } catch {
     return new ApiError(response.status, text.trim() || response.statusText);
   }
+}
+
+/** A collection, and which fields of its objects are needed; all of them if none are named. */
+export interface Source {
+  path: string;
+  fields?: readonly string[];
+}
+
+/** Asks for a collection with more in its query; whole objects come from servers that can't leave fields out. */
+export function asked(source: Source, query: string): { url: string; accept: string } {
+  const fields = source.fields ? `fields=${source.fields.join(",")}&` : "";
+  const url = `${source.path}${source.path.includes("?") ? "&" : "?"}${fields}${query}`;
+  return { url, accept: source.fields ? "application/json;as=PartialObject;g=timonier.dev;v=v1,application/json" : "application/json" };
 }
 
 /** Where objects of a kind live. */

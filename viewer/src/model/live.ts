@@ -1,4 +1,4 @@
-import type { Api } from "../api/client.ts";
+import type { Api, Source } from "../api/client.ts";
 import { follow, type Link } from "../watch/follow.ts";
 import { Tracked } from "./changes.ts";
 
@@ -11,14 +11,14 @@ export class Live<Whole, Slim> {
   complete = false;
 
   constructor(
-    private readonly path: string,
+    private readonly source: Source,
     private readonly key: (whole: Whole) => string,
     private readonly slim: (whole: Whole) => Slim | null,
     private readonly changed: () => void,
   ) {}
 
   run(api: Api, stop: AbortSignal): Promise<void> {
-    return follow<Whole>(api, this.path, {
+    return follow<Whole>(api, this.source, {
       page: (items, first, last) => {
         if (first) this.listed = new Map();
         for (const item of items) {

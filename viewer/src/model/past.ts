@@ -1,5 +1,6 @@
-import { Api, paths } from "../api/client.ts";
+import { asked, type Api, type Source } from "../api/client.ts";
 import type { Node, Pod } from "../api/types.ts";
+import { sources } from "./sources.ts";
 import { Slimmer, type SlimNode, type SlimPod } from "./slim.ts";
 
 export interface Picture {
@@ -21,8 +22,8 @@ export function moment(api: Api, time: number | null, signal?: AbortSignal): Pro
 /** Nodes and pods exactly as they were at a revision. */
 export async function pictureAt(api: Api, revision: string, slimmer: Slimmer, signal: AbortSignal): Promise<Picture> {
   const [nodes, pods] = await Promise.all([
-    all<Node>(api, paths.nodes, revision, signal),
-    all<Pod>(api, paths.pods, revision, signal),
+    all<Node>(api, sources.nodes, revision, signal),
+    all<Pod>(api, sources.pods, revision, signal),
   ]);
   return {
     nodes: new Map(nodes.map(slimmer.node, slimmer).map((node) => [node.name, node])),
@@ -30,11 +31,12 @@ export async function pictureAt(api: Api, revision: string, slimmer: Slimmer, si
   };
 }
 
-async function all<T>(api: Api, path: string, revision: string, signal: AbortSignal): Promise<T[]> {
+async function all<T>(api: Api, source: Source, revision: string, signal: AbortSignal): Promise<T[]> {
   const items: T[] = [];
   let query = `limit=1000&resourceVersion=${revision}&resourceVersionMatch=Exact`;
   for (;;) {
-    const page = await api.get<{ items: T[]; metadata: { continue?: string } }>(`${path}?${query}`, signal);
+    const { url, accept } = asked(source, query);
+    const page = await api.get<{ items: T[]; metadata: { continue?: string } }>(url, signal, accept);
     items.push(...page.items);
     if (!page.metadata.continue) return items;
     query = `limit=1000&continue=${encodeURIComponent(page.metadata.continue)}`;

@@ -25,7 +25,7 @@ export function events(api: Api, of: Reference, uid: string, stop: AbortSignal):
     if (!about || !uid || about === uid || about === of.name) known.set(event.metadata.uid ?? "", event);
   };
   const selector = `involvedObject.kind=${of.kind},involvedObject.name=${of.name}`;
-  follow<Event>(api, `${paths.eventsOf(of.namespace)}?fieldSelector=${encodeURIComponent(selector)}`, {
+  follow<Event>(api, { path: `${paths.eventsOf(of.namespace)}?fieldSelector=${encodeURIComponent(selector)}` }, {
     page: (items, first) => {
       if (first) known.clear();
       items.forEach(keep);

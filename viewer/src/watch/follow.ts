@@ -1,4 +1,4 @@
-import { ApiError, type Api } from "../api/client.ts";
+import { ApiError, asked, type Api, type Source } from "../api/client.ts";
 import { Lines } from "./lines.ts";
 import { start, step, type State } from "./machine.ts";
 
@@ -28,7 +28,7 @@ const PAGE = 1000;
 const SILENCE = 150_000;
 
 /** Follows a collection, whose path may have a selector, until `stop` is aborted. It ends early only when the server refuses it for good. */
-export async function follow<T>(api: Api, path: string, follower: Follower<T>, stop: AbortSignal): Promise<void> {
+export async function follow<T>(api: Api, source: Source, follower: Follower<T>, stop: AbortSignal): Promise<void> {
   let state: State = start;
   while (!stop.aborted) {
     if (state.at === "pause") {
@@ -37,7 +37,7 @@ export async function follow<T>(api: Api, path: string, follower: Follower<T>, s
       continue;
     }
     try {
-      state = state.at === "list" ? await list(api, path, follower, stop, state) : await watch(api, path, follower, stop, state);
+      state = state.at === "list" ? await list(api, source, follower, stop, state) : await watch(api, source, follower, stop, state);
     } catch (error) {
       if (stop.aborted) return;
       if (error instanceof ApiError && error.code === 410) {
@@ -52,17 +52,18 @@ export async function follow<T>(api: Api, path: string, follower: Follower<T>, s
   }
 }
 
-async function list<T>(api: Api, path: string, follower: Follower<T>, stop: AbortSignal, state: State & { at: "list" }): Promise<State> {
+async function list<T>(api: Api, source: Source, follower: Follower<T>, stop: AbortSignal, state: State & { at: "list" }): Promise<State> {
   const first = state.next === "";
   if (first) follower.link({ state: "listing" });
   const query = `limit=${PAGE}${first ? "" : `&continue=${encodeURIComponent(state.next)}`}`;
-  const page = await api.get<Page<T>>(asked(path, query), stop);
+  const { url, accept } = asked(source, query);
+  const page = await api.get<Page<T>>(url, stop, accept);
   const next = page.metadata?.continue ?? "";
   follower.page(page.items, first, next === "");
   return step(state, { type: "page", revision: page.metadata?.resourceVersion ?? "", next });
 }
 
-async function watch<T>(api: Api, path: string, follower: Follower<T>, stop: AbortSignal, from: State & { at: "watch" }): Promise<State> {
+async function watch<T>(api: Api, source: Source, follower: Follower<T>, stop: AbortSignal, from: State & { at: "watch" }): Promise<State> {
   let state: State = from;
   const cut = new AbortController();
   const whenStopped = (): void => cut.abort();
@@ -70,7 +71,8 @@ async function watch<T>(api: Api, path: string, follower: Follower<T>, stop: Abo
   let timer = setTimeout(whenStopped, SILENCE);
   try {
     const query = `watch=true&allowWatchBookmarks=true&resourceVersion=${from.revision}`;
-    const response = await api.fetch(asked(path, query), { signal: cut.signal });
+    const { url, accept } = asked(source, query);
+    const response = await api.fetch(url, { signal: cut.signal, headers: { accept } });
     follower.link({ state: "live" });
     const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
     const lines = new Lines();
@@ -99,8 +101,6 @@ async function watch<T>(api: Api, path: string, follower: Follower<T>, stop: Abo
     cut.abort();
   }
 }
-
-const asked = (path: string, query: string): string => `${path}${path.includes("?") ? "&" : "?"}${query}`;
 
 function sleep(milliseconds: number, stop: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

@@ -9,14 +9,15 @@ import { promisify } from "node:util";
 
 const run = promisify(execFile);
 const target = process.env.CARGO_TARGET_DIR ?? fileURLToPath(new URL("../../../target", import.meta.url));
+const etcdTool = fileURLToPath(new URL("../../../tools/etcd", import.meta.url));
 const kctl = process.env.TIMONIER_KCTL ?? join(target, "debug/kctl");
 
 export class Cluster {
-  static async up(nodes = 3) {
+  /** Nodes that are written by hand have no agent that would send heartbeats: by default they are let be. */
+  static async up(nodes = 3, flags = ["--node-monitor-grace-period", "1h"]) {
     const dir = mkdtempSync(join(tmpdir(), "timonier-viewer-e2e-"));
     const cluster = new Cluster(dir);
-    // Nodes that are written by hand have no agent that would send heartbeats.
-    await run(kctl, ["up", "--detach", "--port", "0", "--runtime", "hollow", "--nodes", String(nodes), "--node-monitor-grace-period", "1h", "--state-dir", dir]);
+    await run(kctl, ["up", "--detach", "--port", "0", "--runtime", "hollow", "--nodes", String(nodes), "--state-dir", dir, ...flags]);
     const kubeconfig = readFileSync(join(dir, "kubeconfig"), "utf8");
     cluster.server = new URL(/server: (\S+)/.exec(kubeconfig)[1]);
     cluster.token = /token: (\S+)/.exec(kubeconfig)[1];
@@ -43,6 +44,22 @@ export class Cluster {
 
   async down() {
     await run(kctl, ["down", "--purge", "--state-dir", this.dir]).catch((error) => console.error(error.stderr));
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+}
+
+/** An etcd, whose history ends when it is told to: the embedded store drops it only by whole files. */
+export class Etcd {
+  static async up() {
+    const etcd = new Etcd();
+    etcd.dir = mkdtempSync(join(tmpdir(), "timonier-viewer-etcd-"));
+    const { stdout } = await run(etcdTool, ["start", etcd.dir]);
+    etcd.url = `${stdout.trim()}/viewer`;
+    return etcd;
+  }
+
+  async down() {
+    await run(etcdTool, ["stop", this.dir]);
     rmSync(this.dir, { recursive: true, force: true });
   }
 }

@@ -6,7 +6,7 @@ import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { blank, launch } from "./browsing.mjs";
-import { Cluster, deployment, pod, Wire } from "./cluster.mjs";
+import { Cluster, deployment, Etcd, pod, Wire } from "./cluster.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -269,6 +269,54 @@ test("who may not do something is told so", async () => {
   await guest.evaluate(() => (location.hash = "open=Node//hollow-1"));
   await guest.waitForSelector(".deeds button[disabled][title]:not([title=''])");
   await guest.context().close();
+});
+
+test("history that is gone means a new list, and failing nodes and evictions are bands", async () => {
+  const etcd = await Etcd.up();
+  const other = await Cluster.up(2, ["--store", etcd.url, "--history", "*=1s", "--node-monitor-grace-period", "3s"]);
+  const line = await Wire.to(Number(other.server.port));
+  const tab = await open();
+  const before = complaints;
+  try {
+    await tab.goto(`https://127.0.0.1:${line.port}/ui/`);
+    await tab.fill("#token", other.token);
+    await tab.click("button[type=submit]");
+    await tab.waitForSelector(".link.live");
+    const shows = (name, there) => tab.waitForFunction(
+      ([key, there]) => globalThis.timonier.scene.pods.has(key) === there, [`default/${name}`, there], { polling: "raf" });
+    await other.apply(pod("early"));
+    await shows("early", true);
+
+    requests = [];
+    line.cut();
+    await tab.waitForSelector(".link.disconnected");
+    const seen = await other.kctl("get", "pod", "early", "-o", "jsonpath={.metadata.resourceVersion}");
+    await other.kctl("delete", "pod", "early", "--grace-period=0", "--force");
+    await other.apply(pod("late"));
+    const stillThere = () => other.kctl("get", "pod", "early", "--at", seen).then(() => true, () => false);
+    while (await stillThere()) await new Promise((resolve) => setTimeout(resolve, 100));
+    line.mend();
+    await tab.waitForSelector(".link.live");
+    await shows("late", true);
+    await shows("early", false);
+    const lists = requests.map((url) => new URL(url)).filter(({ pathname, searchParams }) => pathname === "/api/v1/pods" && !searchParams.has("watch"));
+    assert.ok(lists.length > 0, "the pods were listed again");
+
+    await other.apply({ apiVersion: "v1", kind: "Node", metadata: { name: "silent" } });
+    await other.kctl("patch", "node", "silent", "--subresource=status", "--type=merge", "-p",
+      JSON.stringify({ status: { conditions: [{ type: "Ready", status: "True", reason: "KubeletReady", lastHeartbeatTime: new Date().toISOString() }] } }));
+    await other.kctl("taint", "node", "hollow-1", "hollow-2", "away=yes:NoExecute");
+    await shows("late", false);
+    await tab.waitForSelector(".band.evictions", { state: "attached" });
+    await tab.waitForSelector(".band.nodes", { state: "attached", timeout: 60_000 });
+    assert.match(await tab.textContent(".band.nodes title"), /Node silent: NodeNotReady/);
+  } finally {
+    complaints = before.filter((text) => !text.includes("net::ERR"));
+    line.close();
+    await tab.context().close();
+    await other.down();
+    await etcd.down();
+  }
 });
 
 test("2,000 pods come and go", async (t) => {

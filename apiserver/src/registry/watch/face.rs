@@ -24,6 +24,7 @@ struct Asked {
     name: String,
     labels: String,
     fields: String,
+    projection: String,
 }
 
 /// So many are kept of a batch; who asks otherwise has it written for itself.
@@ -45,6 +46,7 @@ impl Face {
             name: call.info.name.clone(),
             labels: text("labelSelector"),
             fields: text("fieldSelector"),
+            projection: text("fields"),
         };
         (call.accept.shape != Shape::Table).then(|| Face(Arc::new(asked())))
     }

@@ -95,7 +95,7 @@ pub fn bookmark(out: &mut BytesMut, call: &Call, revision: Revision, initial_eve
         metadata["annotations"] = json!({"k8s.io/initial-events-end": "true"});
     }
     let object = match call.accept.shape {
-        Shape::Object => {
+        Shape::Object | Shape::Partial => {
             let kind = &call.row.kind;
             json!({"kind": kind.kind, "apiVersion": kind.api_version(), "metadata": metadata})
         }
