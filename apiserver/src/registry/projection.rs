@@ -121,7 +121,10 @@ mod tests {
             // The whole wins over its parts, in either order.
             ("status,status.phase", with(json!({"status": {"phase": "Running", "podIP": "10.0.0.1"}}))),
             ("status.phase,status", with(json!({"status": {"phase": "Running", "podIP": "10.0.0.1"}}))),
-            ("metadata.labels.example\\.com/tier", with(json!({"metadata": {"labels": {"example.com/tier": "front"}}}))),
+            (
+                "metadata.labels.example\\.com/tier",
+                with(json!({"metadata": {"labels": {"example.com/tier": "front"}}})),
+            ),
             ("spec.nothing", with(json!({"spec": {}}))),
             ("spec.nodeName.more", with(json!({"spec": {"nodeName": null}}))),
         ];

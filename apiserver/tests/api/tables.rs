@@ -57,7 +57,8 @@ async fn chosen_fields_can_be_had_alone() {
     let cluster = Cluster::start().await;
     let admin = cluster.admin();
     admin.post(CONFIG_MAPS, &config_map("c")).await.ok();
-    let labelled = json!({"metadata": {"labels": {"app": "web"}, "annotations": {"long": "text"}}, "data": {"z": "26"}});
+    let labelled =
+        json!({"metadata": {"labels": {"app": "web"}, "annotations": {"long": "text"}}, "data": {"z": "26"}});
     admin.merge(&format!("{CONFIG_MAPS}/c"), &labelled).await.ok();
     let query = "fields=metadata.labels,data.a";
     let list = admin.send(Method::GET, &format!("{CONFIG_MAPS}?{query}"), &[PARTIAL], "").await.ok();
