@@ -7,8 +7,8 @@ use timonier_client::{Informer, Object, watch::Scope};
 use tokio_util::sync::CancellationToken;
 
 use crate::objects::{
-    Budget, Claim, Deployment, Namespace, Node, Pod, Quota, ReplicaSet, ReplicationController, ServiceAccount,
-    StorageClass, Volume,
+    Budget, Claim, CronJob, Deployment, Job, Namespace, Node, Pod, Quota, ReplicaSet, ReplicationController,
+    ServiceAccount, StorageClass, Volume,
 };
 
 pub struct Copies {
@@ -17,6 +17,8 @@ pub struct Copies {
     deployments: OnceLock<Informer<Deployment>>,
     sets: OnceLock<Informer<ReplicaSet>>,
     replication_controllers: OnceLock<Informer<ReplicationController>>,
+    jobs: OnceLock<Informer<Job>>,
+    cron_jobs: OnceLock<Informer<CronJob>>,
     pods: OnceLock<Informer<Pod>>,
     nodes: OnceLock<Informer<Node>>,
     namespaces: OnceLock<Informer<Namespace>>,
@@ -36,6 +38,8 @@ impl Copies {
             deployments: OnceLock::new(),
             sets: OnceLock::new(),
             replication_controllers: OnceLock::new(),
+            jobs: OnceLock::new(),
+            cron_jobs: OnceLock::new(),
             pods: OnceLock::new(),
             nodes: OnceLock::new(),
             namespaces: OnceLock::new(),
@@ -71,6 +75,14 @@ impl Copies {
 
     pub fn sets(&self) -> Informer<ReplicaSet> {
         self.copy(&self.sets)
+    }
+
+    pub fn cron_jobs(&self) -> Informer<CronJob> {
+        self.copy(&self.cron_jobs)
+    }
+
+    pub fn jobs(&self) -> Informer<Job> {
+        self.copy(&self.jobs)
     }
 
     pub fn replication_controllers(&self) -> Informer<ReplicationController> {

@@ -7,7 +7,7 @@
 //! - A key is not planned again before the watches have shown what its last step wrote.
 //!
 //! Reading order: [`config`], this file, `start` (what each controller watches), then `pods` (what all that make
-//! pods share), then a folder a controller: `deployment`, `replicaset`, `garbage`, `namespace`, `serviceaccount`, `nodeipam`, [`scheduler`]; for nodes that fail,
+//! pods share), then a folder a controller: `deployment`, `replicaset`, `job`, `cronjob`, `garbage`, `namespace`, `serviceaccount`, `nodeipam`, [`scheduler`]; for nodes that fail,
 //! `vigil`, `nodelifecycle`, `tainteviction`, `podgc`; for what is limited, `resourcequota` and `disruption`.
 
 mod authority;
@@ -15,11 +15,13 @@ mod certificates;
 mod clusterrole;
 pub mod config;
 mod copies;
+mod cronjob;
 mod deployment;
 mod discovery;
 mod disruption;
 pub mod flags;
 mod garbage;
+mod job;
 mod namespace;
 mod nodeipam;
 mod nodelifecycle;
@@ -104,6 +106,9 @@ async fn work(
                     "deployment" => start::deployment(ground, stop).await,
                     "replicaset" => replicaset::replicaset(ground, stop).await,
                     "replicationcontroller" => replicaset::replicationcontroller(ground, stop).await,
+                    "job" => job::start(ground, stop).await,
+                    "cronjob" => cronjob::start(ground, stop).await,
+                    "ttl-after-finished" => job::ttl::start(ground, stop).await,
                     "garbage-collector" => start::garbage_collector(ground, stop).await,
                     "namespace" => start::namespace(ground, stop).await,
                     "serviceaccount" => start::serviceaccount(ground, stop).await,

@@ -49,13 +49,54 @@ fn only_claims<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(from = "WholeStatus")]
 pub struct PodStatus {
     pub phase: Phase,
-    #[serde(deserialize_with = "only_ready")]
+    /// Ready; all of them when the pod has failed, since a policy may ask for any.
+    pub conditions: Vec<Condition>,
+    /// Of the container that restarted most, and of all together, init containers included.
+    restarts: (i32, i32),
+    /// Its containers that have ended: first those that run side by side, then those that ran before.
+    pub ended: Vec<Ended>,
+}
+
+/// How a container ended.
+#[derive(Debug, Clone, Default)]
+pub struct Ended {
+    pub container: Arc<str>,
+    pub exit_code: i32,
+    pub finished_at: Option<Timestamp>,
+    /// It ran before the others.
+    pub init: bool,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct WholeStatus {
+    phase: Phase,
+    #[serde(deserialize_with = "null_as_default")]
     conditions: Vec<Condition>,
     #[serde(deserialize_with = "null_as_default")]
     container_statuses: Vec<ContainerStatus>,
+    #[serde(deserialize_with = "null_as_default")]
+    init_container_statuses: Vec<ContainerStatus>,
+}
+
+/// There are many pods, so what nobody asks for is not kept.
+impl From<WholeStatus> for PodStatus {
+    fn from(whole: WholeStatus) -> PodStatus {
+        let mut conditions = whole.conditions;
+        if whole.phase != Phase::Failed {
+            conditions.retain(|condition| &*condition.kind == "Ready");
+            conditions.shrink_to_fit();
+        }
+        let (main, init) = (whole.container_statuses, whole.init_container_statuses);
+        let most = main.iter().map(|status| status.restart_count).max().unwrap_or(0);
+        let all = main.iter().chain(&init).fold(0_i32, |sum, status| sum.saturating_add(status.restart_count));
+        let main = main.into_iter().filter_map(|status| status.ended(false));
+        let ended = main.chain(init.into_iter().filter_map(|status| status.ended(true))).collect();
+        PodStatus { phase: whole.phase, conditions, restarts: (most, all), ended }
+    }
 }
 
 /// Declared in the order in which Kubernetes would rather delete.
@@ -69,18 +110,33 @@ pub enum Phase {
     Failed,
 }
 
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct ContainerStatus {
+    name: Arc<str>,
     restart_count: i32,
+    #[serde(deserialize_with = "null_as_default")]
+    state: ContainerState,
 }
 
-/// The other conditions are nobody's business here, and there are many pods.
-fn only_ready<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Condition>, D::Error> {
-    let mut conditions: Vec<Condition> = null_as_default(deserializer)?;
-    conditions.retain(|condition| &*condition.kind == "Ready");
-    conditions.shrink_to_fit();
-    Ok(conditions)
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct ContainerState {
+    terminated: Option<Terminated>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct Terminated {
+    exit_code: i32,
+    finished_at: Option<Timestamp>,
+}
+
+impl ContainerStatus {
+    fn ended(self, init: bool) -> Option<Ended> {
+        let Terminated { exit_code, finished_at } = self.state.terminated?;
+        Some(Ended { container: self.name, exit_code, finished_at, init })
+    }
 }
 
 impl Object for Pod {
@@ -135,8 +191,14 @@ impl Pod {
         Some(until.duration_since(now).max(SignedDuration::ZERO))
     }
 
+    /// Restarts of the container that restarted most.
     pub fn restarts(&self) -> i32 {
-        self.status.container_statuses.iter().map(|status| status.restart_count).max().unwrap_or(0)
+        self.status.restarts.0
+    }
+
+    /// Restarts of all its containers together.
+    pub fn all_restarts(&self) -> i32 {
+        self.status.restarts.1
     }
 
     /// What deleting it costs, by `controller.kubernetes.io/pod-deletion-cost`; what is no number counts as 0.

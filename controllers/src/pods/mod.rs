@@ -1,9 +1,11 @@
 //! What all controllers share that make pods from a template.
 //!
-//! [`claim`] says whose pods are whose, [`template`] what a new pod looks like, [`batches`] creates and deletes them.
+//! [`claim`] says whose pods are whose, [`template`] what a new pod looks like, [`batches`] creates and deletes
+//! them, [`preference`] says which rather.
 
 pub mod batches;
 pub mod claim;
+pub mod preference;
 pub mod template;
 
 use serde_json::Value;

@@ -1,9 +1,8 @@
 //! ReplicaSets and ReplicationControllers: as many pods as asked for.
 //!
-//! [`plan`] counts and decides, [`preference`] orders deletions, [`status`] reports; this file acts.
+//! [`plan`] counts and decides, [`status`] reports; this file acts.
 
 mod plan;
-mod preference;
 mod start;
 mod status;
 #[cfg(test)]
@@ -17,11 +16,12 @@ use crate::{
     objects::{Pod, Replicated},
     pods::{
         batches::{self, Failure},
-        claim, template,
+        claim,
+        preference::NodeCrowd,
+        template,
     },
 };
 use plan::{Observed, Plan, plan};
-use preference::NodeCrowd;
 pub use start::{replicaset, replicationcontroller};
 pub use status::REPLICA_FAILURE;
 

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use timonier_client::Object;
 
-use super::preference::{NodeCrowd, prefer_to_delete};
 use crate::{
     objects::{Pod, Replicated},
-    pods::claim::{Claimed, claim},
+    pods::{
+        claim::{Claimed, claim},
+        preference::{NodeCrowd, prefer_to_delete},
+    },
 };
 
 pub struct Observed<'a, T> {

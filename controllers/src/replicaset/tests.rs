@@ -7,12 +7,14 @@ use serde_json::{Value, json};
 
 use super::{
     plan::{Observed, Plan, plan},
-    preference::{NodeCrowd, prefer_to_delete},
     status::{patch, status},
 };
 use crate::{
     objects::{Pod, ReplicaSet},
-    pods::batches::Failure,
+    pods::{
+        batches::Failure,
+        preference::{NodeCrowd, prefer_to_delete},
+    },
 };
 
 fn now() -> Timestamp {

@@ -161,7 +161,10 @@ pub async fn list(client: &Client, resource: &Resource, namespace: Option<&str>)
     list["items"].as_array().cloned().unwrap_or_default()
 }
 
-/// Moves pods on: a new one becomes ready on node `n`, one that is deleted ends.
+/// On a pod: it ends as soon as it runs, with this code; or with one for each completion index: `0,1,0`.
+pub const EXIT_CODES: &str = "test/exit-codes";
+
+/// Moves pods on: a new one becomes ready on node `n`, one that is deleted ends, and so does one that says how.
 pub struct Kubelet(JoinHandle<()>);
 
 impl Drop for Kubelet {
@@ -182,13 +185,21 @@ impl Kubelet {
                     let path = PODS.path(namespace);
                     let request = if !meta["deletionTimestamp"].is_null() {
                         http::Request::delete(format!("{path}/{name}?gracePeriodSeconds=0")).body(Vec::new())
+                    } else if let Some(code) = exit_code(&pod) {
+                        if matches!(status["phase"].as_str(), Some("Succeeded" | "Failed")) {
+                            continue;
+                        }
+                        let phase = if code == 0 { "Succeeded" } else { "Failed" };
+                        let state = json!({"terminated": {"exitCode": code, "finishedAt": "2026-01-01T00:00:00Z"}});
+                        let container = json!({"name": "c", "image": "i", "imageID": "", "ready": false,
+                            "restartCount": 0, "state": state});
+                        let patch = json!({"status": {"phase": phase, "containerStatuses": [container]}});
+                        status_patch(&path, name, &patch)
                     } else if status["phase"] != "Running" {
                         let ready = json!({"type": "Ready", "status": "True",
                             "lastTransitionTime": "2026-01-01T00:00:00Z"});
                         let patch = json!({"status": {"phase": "Running", "conditions": [ready]}});
-                        http::Request::patch(format!("{path}/{name}/status"))
-                            .header("content-type", "application/merge-patch+json")
-                            .body(patch.to_string().into_bytes())
+                        status_patch(&path, name, &patch)
                     } else {
                         continue;
                     };
@@ -199,6 +210,19 @@ impl Kubelet {
             }
         }))
     }
+}
+
+fn status_patch(path: &str, name: &str, patch: &Value) -> Result<http::Request<Vec<u8>>, http::Error> {
+    http::Request::patch(format!("{path}/{name}/status"))
+        .header("content-type", "application/merge-patch+json")
+        .body(patch.to_string().into_bytes())
+}
+
+fn exit_code(pod: &Value) -> Option<i32> {
+    let annotations = &pod["metadata"]["annotations"];
+    let codes = annotations[EXIT_CODES].as_str()?;
+    let index = annotations["batch.kubernetes.io/job-completion-index"].as_str().and_then(|index| index.parse().ok());
+    codes.split(',').nth(index.unwrap_or(0))?.parse().ok()
 }
 
 /// One self-signed certificate plays every part; nobody connects over TLS here.

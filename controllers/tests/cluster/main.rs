@@ -5,6 +5,7 @@ mod deployments;
 mod elections;
 mod garbage;
 mod harness;
+mod jobs;
 mod limited;
 mod namespaces;
 mod nodes;

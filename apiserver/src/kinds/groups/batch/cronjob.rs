@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use timonier_api::field::{FieldError, Path};
+use timonier_api::schedule::{Schedule, time_zone as known_zone};
 
-use super::{columns, job, schedule};
+use super::{columns, job};
 use crate::kinds::pod::validate::{choice, not_negative};
 use crate::kinds::{Hooks, json, metadata, pod, workload};
 
@@ -54,7 +55,7 @@ impl Hooks for CronJob {
         } else if text.contains("TZ") {
             let detail = "cannot use TZ or CRON_TZ in schedule, use timeZone field instead";
             errors.push(FieldError::invalid(&schedule_path, text, detail));
-        } else if let Err(fault) = schedule::check(text) {
+        } else if let Err(fault) = Schedule::parse(text) {
             errors.push(FieldError::invalid(&schedule_path, text, fault));
         }
         not_negative(spec, &["startingDeadlineSeconds"], &path, &mut errors);
@@ -97,8 +98,7 @@ fn time_zone(spec: &Value, path: &Path, errors: &mut Vec<FieldError>) {
             let detail = "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones";
             errors.push(FieldError::invalid(path, zone, detail));
         }
-        // A machine without a database of zones can say nothing against a name.
-        zone if !jiff::tz::db().is_definitively_empty() && jiff::tz::db().get(zone).is_err() => {
+        zone if known_zone(zone).is_none() => {
             errors.push(FieldError::invalid(path, zone, format!("unknown time zone {zone}")));
         }
         _ => {}

@@ -8,7 +8,6 @@ mod cronjob;
 mod failure_policy;
 mod job;
 mod job_update;
-mod schedule;
 mod success_policy;
 
 pub fn specs() -> Vec<Spec> {
@@ -18,7 +17,6 @@ pub fn specs() -> Vec<Spec> {
         categories: &["all"],
         subresources: &[Status],
         generations: true,
-        enforced: false,
         ..spec
     };
     vec![
