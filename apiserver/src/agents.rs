@@ -42,7 +42,12 @@ impl Agents {
 
     /// Any request; an answer 101 has the connection to itself.
     pub async fn send(&self, request: Request<Body>) -> Result<Response<Incoming>, Status> {
-        let (method, uri) = (if request.method() == Method::POST { "Post" } else { "Get" }, request.uri().clone());
+        self.try_send(request).await.map_err(Status::internal)
+    }
+
+    /// The same; the error is why there is no answer.
+    pub async fn try_send(&self, request: Request<Body>) -> Result<Response<Incoming>, String> {
+        let (method, uri) = (request.method().clone(), request.uri().clone());
         self.0.request(request).await.map_err(|error| {
             let mut text = error.to_string();
             let mut source = std::error::Error::source(&error);
@@ -50,9 +55,15 @@ impl Agents {
                 text = format!("{text}: {inner}");
                 source = inner.source();
             }
-            Status::internal(format!("{method} {:?}: {text}", uri.to_string()))
+            format!("{} {:?}: {text}", titled(&method), uri.to_string())
         })
     }
+}
+
+/// As Go's client names a method: `Get`.
+fn titled(method: &Method) -> String {
+    let (first, rest) = method.as_str().split_at(1);
+    format!("{first}{}", rest.to_lowercase())
 }
 
 /// Address and port of a node's agent, as the node itself tells them.

@@ -1,6 +1,6 @@
 //! The query of a URL: names to values, decoded, with Kubernetes' reading of booleans.
 
-use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::percent_decode_str;
 use timonier_api::status::Status;
 
 #[derive(Clone, Debug, Default)]
@@ -33,13 +33,6 @@ impl Query {
     pub fn set(&mut self, name: &str, value: &str) {
         self.0.retain(|(n, _)| n != name);
         self.0.push((name.to_string(), value.to_string()));
-    }
-
-    /// The query as it stands in a URL, with its question mark; nothing if it is empty.
-    pub fn to_text(&self) -> String {
-        let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-        let pairs: Vec<_> = self.0.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
-        if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) }
     }
 
     /// A flag: `true`, `1` and a bare name are true, `false` and `0` false.

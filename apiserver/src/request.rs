@@ -77,7 +77,8 @@ impl RequestInfo {
             info.name = rest.get(1).cloned().unwrap_or_default();
             info.subresource = rest.get(2).cloned().unwrap_or_default();
         }
-        info.verb = resource_verb(method, info.name.is_empty(), watch);
+        // What is asked of a part of an object is its own business.
+        info.verb = resource_verb(method, info.name.is_empty(), watch && info.subresource.is_empty());
         info
     }
 }
@@ -152,6 +153,8 @@ mod tests {
                 "deletecollection true apps/v1 ns=a deployments/ ",
             ),
             (Method::POST, "/api/v1/namespaces/a/pods/p/binding", "create true /v1 ns=a pods/p binding"),
+            (Method::GET, "/api/v1/nodes/n/proxy/a?watch=1", "get true /v1 ns= nodes/n proxy"),
+            (Method::OPTIONS, "/api/v1/nodes/n/proxy/a", " true /v1 ns= nodes/n proxy"),
             (Method::GET, "/apis/apps/v1", "get false / ns= / "),
             (Method::GET, "/healthz", "get false / ns= / "),
         ];

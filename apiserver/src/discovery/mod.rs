@@ -188,7 +188,9 @@ pub fn subresource(row: &Row, subresource: Subresource) -> ((String, String, Str
         Subresource::Exec => (options("PodExecOptions"), &["create", "get"]),
         Subresource::Attach => (options("PodAttachOptions"), &["create", "get"]),
         Subresource::PortForward => (options("PodPortForwardOptions"), &["create", "get"]),
-        Subresource::Proxy => (("".into(), "v1".into(), "NodeProxyOptions".into()), &["get"]),
+        Subresource::Proxy => {
+            (options(&format!("{}ProxyOptions", row.kind.kind)), &["create", "delete", "get", "patch", "update"])
+        }
         Subresource::Scale => (("autoscaling".into(), "v1".into(), "Scale".into()), &["get", "patch", "update"]),
         Subresource::Token => (("authentication.k8s.io".into(), "v1".into(), "TokenRequest".into()), &["create"]),
         Subresource::Eviction => (("policy".into(), "v1".into(), "Eviction".into()), &["create"]),

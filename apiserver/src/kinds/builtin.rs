@@ -59,7 +59,18 @@ pub fn rows(patience: pod::Patience) -> Vec<Row> {
             short_names: &["po"],
             categories: all,
             columns: pod::COLUMNS,
-            subresources: &[Status, Binding, Eviction, Log, Exec, Attach, PortForward, EphemeralContainers, Resize],
+            subresources: &[
+                Status,
+                Binding,
+                Eviction,
+                Log,
+                Exec,
+                Attach,
+                PortForward,
+                Proxy,
+                EphemeralContainers,
+                Resize,
+            ],
             ..Spec::core("Pod", "pods", pod::Pod { patience })
         },
         Spec {
@@ -72,7 +83,7 @@ pub fn rows(patience: pod::Patience) -> Vec<Row> {
             short_names: &["svc"],
             categories: all,
             columns: service::COLUMNS,
-            subresources: &[Status],
+            subresources: &[Status, Proxy],
             enforced: false,
             ..Spec::core("Service", "services", service::Service)
         },

@@ -79,7 +79,7 @@ pub enum Subresource {
     Exec,
     Attach,
     PortForward,
-    /// What a node's agent serves.
+    /// What a pod, a service or a node's agent serves over HTTP.
     Proxy,
     /// A service account's tokens.
     Token,

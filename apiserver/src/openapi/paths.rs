@@ -47,6 +47,8 @@ pub fn root(group: &str, version: &str) -> String {
     if group.is_empty() { format!("api/{version}") } else { format!("apis/{group}/{version}") }
 }
 
+const METHODS: [&str; 7] = ["delete", "get", "head", "options", "patch", "post", "put"];
+
 /// All paths of a kind.
 pub fn of(row: &Row) -> Vec<Path> {
     let kind = &row.kind;
@@ -95,6 +97,10 @@ pub fn of(row: &Row) -> Vec<Path> {
     }
     paths.extend(watched(row, &namer));
     for part in row.subresources.iter() {
+        if *part == Subresource::Proxy {
+            paths.extend(proxied(row, &namer, &format!("{collection}/{{name}}"), &parameters));
+            continue;
+        }
         paths.push(Path {
             path: format!("{collection}/{{name}}/{}", part.name()),
             parameters: parameters.clone(),
@@ -102,6 +108,22 @@ pub fn of(row: &Row) -> Vec<Path> {
         });
     }
     paths
+}
+
+/// What is proxied to takes every method, at its root and below.
+fn proxied(row: &Row, namer: &Namer, object: &str, parameters: &[&'static str]) -> [Path; 2] {
+    let (kind, _) = discovery::subresource(row, Subresource::Proxy);
+    let operation = |method: &'static str, suffix| Operation {
+        kind: kind.clone(),
+        answer: None,
+        ..namer.sub(method, "connect", &format!("connect{}", capital(method)), suffix, None, None)
+    };
+    let all = |suffix| METHODS.map(|method| operation(method, suffix)).into();
+    let below = [parameters, &["path"]].concat();
+    [
+        Path { path: format!("{object}/proxy"), parameters: parameters.to_vec(), operations: all("Proxy") },
+        Path { path: format!("{object}/proxy/{{path}}"), parameters: below, operations: all("ProxyWithPath") },
+    ]
 }
 
 /// The old spelling of `?watch=true`: of all namespaces, of one, and of one object.
@@ -149,8 +171,7 @@ fn operations_of(row: &Row, part: Subresource, namer: &Namer) -> Vec<Operation> 
         _ => row.kind.definition.clone(),
     };
     let whole = || Some(definition.clone());
-    let connects =
-        matches!(part, Subresource::Exec | Subresource::Attach | Subresource::PortForward | Subresource::Proxy);
+    let connects = matches!(part, Subresource::Exec | Subresource::Attach | Subresource::PortForward);
     let operation = |verb: &&'static str| {
         let (method, action, word, body, answer) = match *verb {
             "get" if connects => ("get", "connect", "connectGet", None, None),
@@ -208,8 +229,7 @@ impl Namer {
     ) -> Operation {
         let prefix = match word {
             "deleteCollection" => format!("delete{}Collection", self.group),
-            "connectGet" => format!("connect{}Get", self.group),
-            "connectPost" => format!("connect{}Post", self.group),
+            word if word.starts_with("connect") => word.replacen("connect", &format!("connect{}", self.group), 1),
             word => format!("{word}{}", self.group),
         };
         let id = format!("{prefix}{}{suffix}", self.object);

@@ -63,7 +63,7 @@ fn describe(row: &Row, operation: &Operation) -> Value {
     }
     let consumes = if operation.action == "patch" { json!(media_types_of_patches(row)) } else { json!(["*/*"]) };
     let answer = operation.answer.as_deref().map_or_else(|| json!({"type": "string"}), schema);
-    let code = if operation.method == "post" { "201" } else { "200" };
+    let code = if operation.action == "post" { "201" } else { "200" };
     json!({
         "operationId": operation.id,
         "tags": [tag(row)],

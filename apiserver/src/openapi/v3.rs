@@ -63,7 +63,7 @@ fn shared(names: Vec<String>) -> Map<String, Value> {
 fn describe(row: &Row, operation: &Operation) -> Value {
     let (group, version, kind) = &operation.kind;
     let schema = |definition: &str| json!({"schema": {"$ref": format!("#/components/schemas/{definition}")}});
-    let code = if operation.method == "post" { "201" } else { "200" };
+    let code = if operation.action == "post" { "201" } else { "200" };
     let answer = match &operation.answer {
         Some(definition) => answers(schema(definition)),
         None => json!({"*/*": {"schema": {"type": "string"}}}),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::request::Parts;
-use http::{HeaderMap, header};
+use http::{HeaderMap, Method, Uri, header};
 use hyper::upgrade::OnUpgrade;
 use timonier_api::kind::GroupResource;
 use timonier_api::protobuf::Message;
@@ -27,6 +27,8 @@ pub struct Call {
     pub app: Arc<App>,
     pub identity: Arc<Identity>,
     pub info: RequestInfo,
+    pub method: Method,
+    pub uri: Uri,
     pub query: Query,
     pub headers: HeaderMap,
     pub accept: Accept,
@@ -60,8 +62,9 @@ impl Call {
         let upgrade = parts.extensions.remove();
         let storage = storage_row(&table, &row)?;
         let accept = match info.subresource.as_str() {
-            // A log is text whatever was asked for, and an upgraded connection what it was upgraded to.
-            "log" | "exec" | "attach" | "portforward" => Accept::JSON,
+            // A log is text whatever was asked for, an upgraded connection what it was upgraded to, and what is proxied
+            // to settles it with the client.
+            "log" | "exec" | "attach" | "portforward" | "proxy" => Accept::JSON,
             _ => {
                 let header = parts.headers.get(header::ACCEPT).and_then(|v| v.to_str().ok());
                 Accept::parse(header, Message::of(&row.kind.definition).is_some())?
@@ -71,8 +74,22 @@ impl Call {
             Shape::Partial => Some(Arc::new(Projection::parse(query.get("fields"))?)),
             _ => None,
         };
-        let headers = parts.headers;
-        Ok(Call { app, identity, info, query, headers, accept, projection, row, storage, warnings: vec![], upgrade })
+        let Parts { method, uri, headers, .. } = parts;
+        Ok(Call {
+            app,
+            identity,
+            info,
+            method,
+            uri,
+            query,
+            headers,
+            accept,
+            projection,
+            row,
+            storage,
+            warnings: vec![],
+            upgrade,
+        })
     }
 
     /// The resource as errors name it.

@@ -126,7 +126,7 @@ fn query(call: &Call, part: Subresource) -> Result<String, Status> {
     Ok(pairs.join("&"))
 }
 
-async fn refusal(answer: Response<hyper::body::Incoming>) -> Status {
+pub(super) async fn refusal(answer: Response<hyper::body::Incoming>) -> Status {
     let code = answer.status();
     let body = Limited::new(answer.into_body(), REFUSAL_LIMIT).collect().await;
     let text = body.map(|body| String::from_utf8_lossy(&body.to_bytes()).trim().to_string()).unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::HeaderMap;
+use http::{HeaderMap, Method, Uri};
 use serde_json::Value;
 use timonier_api::status::Status;
 
@@ -36,6 +36,8 @@ fn call(app: &Arc<App>, by: Identity, row: &Arc<Row>, verb: &'static str, namesp
             name: name.to_owned(),
             ..RequestInfo::default()
         },
+        method: Method::default(),
+        uri: Uri::default(),
         query,
         headers: HeaderMap::new(),
         accept: Accept::JSON,

@@ -76,6 +76,9 @@ pub async fn dispatch(State(app): State<Arc<App>>, request: Request) -> Response
         call.app.authorizer.rbac.refresh(&call.app.store.snapshot());
     }
     respond::warn(&mut response, &call.warnings);
+    if call.info.subresource == Subresource::Proxy.name() {
+        return response;
+    }
     compress::large(&call.headers, response)
 }
 
@@ -90,6 +93,9 @@ async fn await_kind(app: &App, parts: &Parts) {
 }
 
 async fn answer(call: &mut Call, body: Body) -> Result<Response, Status> {
+    if call.info.subresource == Subresource::Proxy.name() && call.row.has(Subresource::Proxy) {
+        return proxy::proxy(call, body).await;
+    }
     let verb = call.info.verb;
     options::check(verb, &call.query, body::media_type(&call.headers) == patch::APPLY)?;
     if verb == "create" && call.row.hooks.custom().is_some_and(Custom::is_ending) {
@@ -147,7 +153,6 @@ async fn answer(call: &mut Call, body: Body) -> Result<Response, Status> {
         (part @ (Subresource::Exec | Subresource::Attach | Subresource::PortForward), "get" | "create") => {
             connect::connect(call, part).await
         }
-        (Subresource::Proxy, "get") => proxy::get(call).await,
         _ => Err(unsupported(call)),
     }
 }

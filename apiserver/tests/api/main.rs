@@ -21,6 +21,7 @@ mod owning;
 mod past;
 mod protobuf;
 mod protocols;
+mod proxying;
 mod quotas;
 mod reviews;
 mod roles;

@@ -283,7 +283,7 @@ impl Runtime for HollowRuntime {
         Err(simulated("nothing can be attached to"))
     }
 
-    async fn connect(&self, sandbox: &str, _: u16) -> Result<TcpStream, RuntimeError> {
+    async fn connect(&self, sandbox: &str, _: Option<IpAddr>, _: u16) -> Result<TcpStream, RuntimeError> {
         self.change(sandbox, |_| {})?;
         Err(simulated("no port of it can be reached"))
     }
@@ -329,7 +329,7 @@ mod tests {
         let refusals = [
             runtime.exec(&id, &request).await.err(),
             runtime.attach(&id, &AttachRequest::default()).await.err(),
-            runtime.connect(&sandbox, 80).await.err(),
+            runtime.connect(&sandbox, None, 80).await.err(),
         ];
         for refusal in refusals {
             let refusal = refusal.expect("a refusal").to_string();

@@ -231,8 +231,14 @@ pub trait Runtime: Send + Sync + 'static {
     }
     /// Joins a running container's own streams, from now on.
     fn attach(&self, id: &str, request: &AttachRequest) -> impl Future<Output = Result<Session, RuntimeError>> + Send;
-    /// Connects to a port as the pod's own processes would: on localhost in the network namespace of this sandbox.
-    fn connect(&self, sandbox: &str, port: u16) -> impl Future<Output = Result<TcpStream, RuntimeError>> + Send;
+    /// Connects to a port as the pod's own processes would, in the network namespace of this sandbox: at an address, or
+    /// on localhost.
+    fn connect(
+        &self,
+        sandbox: &str,
+        address: Option<IpAddr>,
+        port: u16,
+    ) -> impl Future<Output = Result<TcpStream, RuntimeError>> + Send;
     /// Never ends; says [`Change::Everything`] whenever it may have missed something.
     fn changes(&self) -> BoxStream<'static, Change>;
 

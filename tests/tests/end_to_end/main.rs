@@ -8,6 +8,7 @@ mod joining;
 mod kubectl;
 mod logs;
 mod neighbours;
+mod proxying;
 mod restarts;
 mod separate;
 mod serving;

@@ -403,8 +403,8 @@ impl Runtime for DockerRuntime {
         attach::attach(&self.docker, &self.host, id, request).await
     }
 
-    async fn connect(&self, sandbox: &str, port: u16) -> Result<TcpStream, RuntimeError> {
-        namespace::connect(&self.docker, sandbox, port).await
+    async fn connect(&self, sandbox: &str, address: Option<IpAddr>, port: u16) -> Result<TcpStream, RuntimeError> {
+        namespace::connect(&self.docker, sandbox, address, port).await
     }
 
     fn changes(&self) -> BoxStream<'static, Change> {

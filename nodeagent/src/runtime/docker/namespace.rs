@@ -1,4 +1,5 @@
-//! Connections made from inside a pod's network namespace, where its processes' localhost is.
+//! Connections made from inside a pod's network namespace, where its processes' localhost is, and where its address is
+//! reached whatever the machine routes.
 
 use std::{
     fs::File,
@@ -18,17 +19,27 @@ use crate::{observed::ObservedPod, runtime::RuntimeError};
 const TIMEOUT: Duration = Duration::from_secs(10);
 const LOCALHOST: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 
-pub async fn connect(docker: &Docker, sandbox: &str, port: u16) -> Result<TcpStream, RuntimeError> {
+/// `address`: localhost, if none is given.
+pub async fn connect(
+    docker: &Docker,
+    sandbox: &str,
+    address: Option<IpAddr>,
+    port: u16,
+) -> Result<TcpStream, RuntimeError> {
+    let named = address.map_or_else(|| format!("localhost:{port}"), |ip| SocketAddr::new(ip, port).to_string());
+    let addresses: Vec<IpAddr> = address.map_or_else(|| LOCALHOST.to_vec(), |ip| vec![ip]);
+    let addresses: Vec<SocketAddr> = addresses.into_iter().map(|ip| SocketAddr::new(ip, port)).collect();
     let inspected = docker.inspect_container(sandbox, None::<InspectContainerOptions>).await.map_err(convert::error)?;
     let pid = inspected.state.as_ref().and_then(|state| state.pid).unwrap_or(0);
     let host = inspected.host_config.as_ref().and_then(|config| config.network_mode.as_deref()) == Some("host");
-    let failed = |error: io::Error| RuntimeError::Failed(format!("failed to connect to localhost:{port}: {error}"));
+    let failed = |error: io::Error| RuntimeError::Failed(format!("failed to connect to {named}: {error}"));
     if host {
-        return TcpStream::connect(LOCALHOST.map(|ip| SocketAddr::new(ip, port)).as_slice()).await.map_err(failed);
+        let connecting = tokio::time::timeout(TIMEOUT, TcpStream::connect(addresses.as_slice()));
+        return connecting.await.unwrap_or_else(|late| Err(late.into())).map_err(failed);
     }
     let container = inspected.id.clone().unwrap_or_default();
     if let Some(namespace) = namespace(pid, &container) {
-        match inside(namespace, port).await {
+        match inside(namespace, addresses).await {
             Ok(stream) => return Ok(stream),
             Err(Refused::Connection(error)) => return Err(failed(error)),
             Err(Refused::Namespace(error)) => tracing::debug!(%error, sandbox, "network namespace not entered"),
@@ -54,15 +65,15 @@ enum Refused {
 }
 
 /// On a thread of its own, which ends with it: a thread that has moved cannot serve anybody else.
-async fn inside(namespace: File, port: u16) -> Result<TcpStream, Refused> {
+async fn inside(namespace: File, addresses: Vec<SocketAddr>) -> Result<TcpStream, Refused> {
     let (sender, receiver) = oneshot::channel();
     let thread = std::thread::Builder::new().name("port-forward".to_owned());
     let connect = move || {
         move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))
             .map_err(|error| Refused::Namespace(error.into()))?;
         let mut outcome = Err(Refused::Connection(io::ErrorKind::AddrNotAvailable.into()));
-        for ip in LOCALHOST {
-            outcome = StdTcpStream::connect_timeout(&SocketAddr::new(ip, port), TIMEOUT).map_err(Refused::Connection);
+        for address in addresses {
+            outcome = StdTcpStream::connect_timeout(&address, TIMEOUT).map_err(Refused::Connection);
             if outcome.is_ok() {
                 break;
             }

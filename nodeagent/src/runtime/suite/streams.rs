@@ -156,7 +156,7 @@ async fn what_does_not_run_is_refused<R: Runtime>(runtime: &R) {
 async fn localhost_is_the_pods<R: Runtime>(runtime: &R, sandbox: &str) {
     let deadline = tokio::time::Instant::now() + PLENTY;
     let mut stream = loop {
-        match runtime.connect(sandbox, 7007).await {
+        match runtime.connect(sandbox, None, 7007).await {
             Ok(stream) => break stream,
             Err(error) => assert!(tokio::time::Instant::now() < deadline, "{error}"),
         }
@@ -167,8 +167,8 @@ async fn localhost_is_the_pods<R: Runtime>(runtime: &R, sandbox: &str) {
     stream.read_to_end(&mut answer).await.expect("read");
     assert_eq!(answer, b"hello");
     // Nobody outside the pod could reach this one.
-    runtime.connect(sandbox, 7009).await.expect("a port that only localhost has");
-    let refused = runtime.connect(sandbox, 7008).await.expect_err("nobody listens").to_string();
+    runtime.connect(sandbox, None, 7009).await.expect("a port that only localhost has");
+    let refused = runtime.connect(sandbox, None, 7008).await.expect_err("nobody listens").to_string();
     assert!(refused.contains("failed to connect to localhost:7008"), "{refused}");
 }
 

@@ -1,8 +1,9 @@
-//! `/exec`, `/attach` and `/portForward`: connections that are taken over, over WebSocket or SPDY/3.1.
+//! `/exec`, `/attach` and `/portForward`: connections that are taken over, over WebSocket or SPDY/3.1, or as they are.
 
 mod client;
 mod options;
 mod outcome;
+mod plain;
 mod port_forward;
 mod session;
 mod spdy;
@@ -73,6 +74,10 @@ pub async fn port_forward<R: Runtime>(
     request: Request,
 ) -> Response {
     let headers = request.headers().clone();
+    if plain::is_requested(&headers) {
+        let opened = plain::open(&server, &namespace, &pod, query.as_deref().unwrap_or_default()).await;
+        return opened.map_or_else(Refusal::into_response, |stream| plain::answer(request, stream));
+    }
     let opened = async {
         let upgrade = Upgrade::port_forward(&headers, query.as_deref().unwrap_or_default())?;
         let target = Target::find(&server, &namespace, &pod).await?;

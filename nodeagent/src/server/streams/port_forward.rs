@@ -54,7 +54,7 @@ impl<R> Clone for Pod<R> {
 impl<R: Runtime> Pod<R> {
     /// The error is what the client is told.
     async fn connect(&self, port: u16) -> Result<TcpStream, String> {
-        let connected = self.runtime.connect(&self.sandbox, port).await;
+        let connected = self.runtime.connect(&self.sandbox, None, port).await;
         connected.map_err(|error| format!("error forwarding port {port} to {}: {error}", self.name))
     }
 }
