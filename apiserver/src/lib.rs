@@ -42,6 +42,7 @@ mod retention;
 mod serve;
 mod sweeper;
 mod viewer;
+mod why;
 
 pub use backup::PATH as BACKUP_PATH;
 pub use config::{Config, Limits, Patience, PkiPaths, StartError};

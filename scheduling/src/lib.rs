@@ -31,6 +31,7 @@ pub mod site;
 pub mod stage;
 pub mod taint;
 pub mod volume;
+pub mod why;
 pub mod zones;
 
 pub use cluster::{Change, Cluster};

@@ -32,7 +32,7 @@ use crate::limits::{Fairness, Watches};
 use crate::metrics::{self, Metrics};
 use crate::{
     apiservices, backup, bootstrap, definitions, discovery, health, history, openapi, registry, request, respond,
-    sweeper, viewer,
+    sweeper, viewer, why,
 };
 
 /// How long requests in flight may take to finish once a server drains.
@@ -138,6 +138,7 @@ fn router(app: Arc<App>) -> Router {
         .merge(backup::routes())
         .merge(history::routes())
         .merge(viewer::routes())
+        .merge(why::routes())
         .fallback(registry::dispatch)
         .layer(layers)
         .with_state(app)

@@ -10,6 +10,7 @@ mod deleting;
 mod discovery;
 mod every_kind;
 mod evicting;
+mod explaining;
 mod fixture;
 mod fuzzing;
 mod kube_client;

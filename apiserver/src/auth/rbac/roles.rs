@@ -1,6 +1,7 @@
 //! The roles and bindings that every cluster has, under Kubernetes' names.
 
 use crate::identity::{AUTHENTICATED, BOOTSTRAPPERS, CONTROLLER_MANAGER, MASTERS, SCHEDULER, UNAUTHENTICATED};
+use crate::why;
 
 /// What a role allows; lists are separated by spaces. The core group is `core`.
 pub enum Allows {
@@ -109,6 +110,7 @@ pub const ROLES: &[Role] = &[
                  replicationcontrollers/scale replicationcontrollers/status resourcequotas resourcequotas/status \
                  serviceaccounts services services/status",
             ),
+            Resources("get", why::GROUP, "pods/why"),
             Resources(READ, "discovery.k8s.io", "endpointslices"),
             Resources(
                 READ,

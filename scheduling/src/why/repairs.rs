@@ -1,0 +1,152 @@
+//! For one refusal of one node: the steps of which each might undo it.
+
+use std::sync::Arc;
+
+use super::document::{Fact, Refusal, Step};
+use super::facts::full_name;
+use super::{PriorityClass, Question};
+use crate::cluster::Cluster;
+use crate::node::Node;
+use crate::pod::Pod;
+use crate::resource::ResourceName;
+use crate::selector::Requirement;
+use crate::taint::Taint;
+
+/// Whether a whole unit less is worth a rounder number.
+const MEBI: i64 = 1 << 20;
+
+pub fn of(refusal: &Refusal, asked: &Question<'_>, node: &Node, cluster: &Cluster) -> Vec<Step> {
+    let pod = asked.pod;
+    let name = || node.name.to_string();
+    match &refusal.fact {
+        Fact::Cordoned => vec![Step::Uncordon { node: name() }],
+        Fact::NodeName { .. } => vec![Step::DropNodeName],
+        Fact::Taint { key, .. } if key == Taint::UNSCHEDULABLE && node.unschedulable => {
+            vec![Step::Uncordon { node: name() }]
+        }
+        Fact::Taint { key, value, effect } => vec![
+            Step::Tolerate { key: key.clone(), value: value.clone(), effect: effect.clone() },
+            Step::Untaint { node: name(), key: key.clone(), value: value.clone(), effect: effect.clone() },
+        ],
+        Fact::NodeSelector { key, value, .. } => vec![
+            Step::LabelNode { node: name(), key: key.clone(), value: value.clone() },
+            Step::DropNodeSelector { key: key.clone(), value: value.clone() },
+        ],
+        Fact::NodeAffinity { .. } => {
+            let nearest = pod.node_affinity.as_ref().and_then(|affinity| affinity.nearest(node)).unwrap_or_default();
+            let mut steps = relabel(&nearest, node);
+            steps.push(Step::DropNodeAffinity);
+            steps
+        }
+        Fact::HostPort { port, protocol, .. } => {
+            let mut steps = vec![Step::DropHostPort { port: *port, protocol: protocol.clone() }];
+            let in_the_way = |other: &Pod| {
+                let same = |held: &crate::host_port::HostPort| held.port == *port && held.protocol.as_str() == protocol;
+                other.host_ports.iter().any(same)
+            };
+            let holders: Vec<_> = node.usage().pods().filter(|other| in_the_way(other)).collect();
+            steps.extend(without(&holders, asked, node));
+            steps
+        }
+        Fact::TooManyPods { pods, .. } => {
+            let mut steps = vec![Step::RaiseMaxPods { node: name(), to: pods + 1 }];
+            steps.extend(without(&cheapest(node, asked).into_iter().take(1).collect::<Vec<_>>(), asked, node));
+            steps
+        }
+        Fact::Resource { resource, wanted, used, allocatable } => {
+            let free = allocatable - used;
+            let resource_name = ResourceName::from(&**resource);
+            let mut steps = vec![];
+            let to = if resource == "memory" && free > MEBI { free - free % MEBI } else { free };
+            if to > 0 && to < *wanted {
+                steps.push(Step::LowerRequest { resource: resource.clone(), from: *wanted, to });
+            }
+            let enough = making_room(node, asked, &resource_name, wanted - free);
+            steps.extend(without(&enough, asked, node));
+            steps
+        }
+        Fact::Volume { claim, .. } => {
+            let claim = cluster.volumes().claim(&pod.namespace, &Arc::from(claim.as_str()));
+            let volume = claim.and_then(|claim| cluster.volumes().volume(claim.volume.as_deref()?));
+            let affinity = volume.and_then(|volume| volume.affinity.as_ref());
+            relabel(&affinity.and_then(|affinity| affinity.nearest(node)).unwrap_or_default(), node)
+        }
+        Fact::Volumes { .. }
+        | Fact::NoTopologyLabel { .. }
+        | Fact::Spread { .. }
+        | Fact::PodAffinity { .. }
+        | Fact::PodAntiAffinity { .. }
+        | Fact::ExistingAntiAffinity { .. }
+        | Fact::Other => vec![],
+    }
+}
+
+/// Labels by which the node would meet the requirements, as far as one step does it.
+fn relabel(unmet: &[&Requirement], node: &Node) -> Vec<Step> {
+    let [one] = unmet else { return vec![] };
+    match one.met_by() {
+        // Zones and names of machines are where they are.
+        Some(Some(value)) => {
+            vec![Step::LabelNode { node: node.name.to_string(), key: one.key().to_string(), value }]
+        }
+        Some(None) => vec![Step::UnlabelNode { node: node.name.to_string(), key: one.key().to_string() }],
+        None => vec![],
+    }
+}
+
+/// The pods taken away, by hand or by preemption. Not those of the pod's own controller, which would only make them anew.
+fn without(pods: &[&Arc<Pod>], asked: &Question<'_>, node: &Node) -> Vec<Step> {
+    let ours = asked.pod.controller.as_ref();
+    if pods.is_empty() || pods.iter().any(|other| ours.is_some() && other.controller.as_ref() == ours) {
+        return vec![];
+    }
+    let mut names: Vec<String> = pods.iter().map(|pod| full_name(pod)).collect();
+    names.sort_unstable();
+    let highest = pods.iter().map(|pod| pod.priority).max().unwrap_or_default();
+    let mut steps = vec![Step::RemovePods { node: node.name.to_string(), pods: names.clone() }];
+    if highest >= asked.pod.priority
+        && let Some(PriorityClass { name, value }) = class_above(asked.classes, highest)
+    {
+        let (node, class, value) = (node.name.to_string(), name.clone(), *value);
+        steps.push(Step::UsePriorityClass { class, value, node, preempts: names });
+    }
+    steps
+}
+
+/// The lowest class whose pods may preempt pods of that priority.
+fn class_above(classes: &[PriorityClass], priority: i32) -> Option<&PriorityClass> {
+    let above = classes.iter().filter(|class| class.value > priority && !class.name.starts_with("system-"));
+    above.min_by(|a, b| (a.value, &a.name).cmp(&(b.value, &b.name)))
+}
+
+/// Pods of the node, those first whose end costs least.
+fn cheapest<'a>(node: &'a Node, asked: &Question<'_>) -> Vec<&'a Arc<Pod>> {
+    let ours = asked.pod.controller.as_ref();
+    let foreign = |other: &&Arc<Pod>| ours.is_none() || other.controller.as_ref() != ours;
+    let mut pods: Vec<_> = node.usage().pods().filter(foreign).collect();
+    pods.sort_by(|a, b| (a.priority, &a.namespace, &a.name).cmp(&(b.priority, &b.namespace, &b.name)));
+    pods
+}
+
+/// A few pods that together give back so much: the smallest that is enough by itself, of the lowest priority that has
+/// one; else the largest, one after the other.
+fn making_room<'a>(node: &'a Node, asked: &Question<'_>, resource: &ResourceName, missing: i64) -> Vec<&'a Arc<Pod>> {
+    let has = |pod: &Arc<Pod>| pod.requests.amount(resource);
+    let mut pods = cheapest(node, asked);
+    pods.retain(|pod| has(pod) > 0);
+    let enough = pods.iter().filter(|pod| has(pod) >= missing).min_by_key(|pod| (pod.priority, has(pod)));
+    if let Some(one) = enough {
+        return vec![one];
+    }
+    pods.sort_by_key(|pod| (pod.priority, -has(pod)));
+    let mut sum = 0;
+    let mut chosen = vec![];
+    for pod in pods {
+        sum += has(pod);
+        chosen.push(pod);
+        if sum >= missing {
+            return chosen;
+        }
+    }
+    vec![]
+}

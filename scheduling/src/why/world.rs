@@ -1,0 +1,90 @@
+//! A cluster from the objects that it consists of, as JSON.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1 as core;
+use k8s_openapi::api::scheduling::v1 as priorities;
+use k8s_openapi::api::storage::v1 as storage;
+use serde_json::from_slice;
+
+use super::{PriorityClass, Subject};
+use crate::cluster::Cluster;
+use crate::node::Node;
+use crate::pod::Pod;
+use crate::stage::Stage;
+use crate::volume::{Claim, Class, Volume};
+
+/// What is asked about, and everything around it.
+#[derive(Default)]
+pub struct World {
+    pub cluster: Cluster,
+    pub classes: Vec<PriorityClass>,
+}
+
+/// What a kind of object is to scheduling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Node,
+    Pod,
+    Claim,
+    Volume,
+    StorageClass,
+    PriorityClass,
+}
+
+/// All of them with their resources, by API group and plural.
+pub const KINDS: &[(Kind, &str, &str)] = &[
+    (Kind::Node, "", "nodes"),
+    (Kind::Pod, "", "pods"),
+    (Kind::Claim, "", "persistentvolumeclaims"),
+    (Kind::Volume, "", "persistentvolumes"),
+    (Kind::StorageClass, "storage.k8s.io", "storageclasses"),
+    (Kind::PriorityClass, "scheduling.k8s.io", "priorityclasses"),
+];
+
+impl World {
+    /// Takes an object in. What does not parse takes no pods and counts nowhere, as for the scheduler.
+    pub fn take(&mut self, kind: Kind, json: &[u8]) {
+        match kind {
+            Kind::Node => {
+                let node = from_slice::<core::Node>(json).ok().and_then(|node| Node::parse(&node).ok());
+                if let Some(node) = node {
+                    self.cluster.set_node(node);
+                }
+            }
+            Kind::Pod => {
+                let Ok(pod) = from_slice::<core::Pod>(json) else { return };
+                if let (Stage::Assigned(node), Ok(pod)) = (Stage::of(&pod, |_| true), Pod::parse(&pod)) {
+                    self.cluster.set_pod(Arc::new(pod), &node);
+                }
+            }
+            Kind::Claim => {
+                let claim = from_slice::<core::PersistentVolumeClaim>(json);
+                claim.into_iter().for_each(|claim| self.cluster.volumes_mut().set_claim(Claim::parse(&claim)));
+            }
+            Kind::Volume => {
+                let volume = from_slice::<core::PersistentVolume>(json);
+                volume.into_iter().for_each(|volume| self.cluster.volumes_mut().set_volume(Volume::parse(&volume)));
+            }
+            Kind::StorageClass => {
+                let class = from_slice::<storage::StorageClass>(json);
+                class.into_iter().for_each(|class| self.cluster.volumes_mut().set_class(Class::parse(&class)));
+            }
+            Kind::PriorityClass => {
+                let class = from_slice::<priorities::PriorityClass>(json).ok();
+                // A pod of a class that does not preempt takes nobody's place.
+                let class = class.filter(|class| class.preemption_policy.as_deref() != Some("Never"));
+                self.classes.extend(class.map(|class| PriorityClass {
+                    name: class.metadata.name.unwrap_or_default(),
+                    value: class.value.unwrap_or_default(),
+                }));
+            }
+        }
+    }
+}
+
+/// The pod that is asked about; `ours` knows the names of our scheduler's profiles. An error: why it can't be read.
+pub fn subject(json: &[u8], ours: impl Fn(&str) -> bool) -> Result<Subject, String> {
+    let pod: core::Pod = from_slice(json).map_err(|error| error.to_string())?;
+    Subject::of(&pod, ours).map_err(|error| error.to_string())
+}
