@@ -12,6 +12,8 @@ pub const NAMES: &[&str] = &[
     "job",
     "cronjob",
     "ttl-after-finished",
+    "statefulset",
+    "daemonset",
     "garbage-collector",
     "namespace",
     "serviceaccount",

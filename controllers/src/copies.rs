@@ -7,8 +7,8 @@ use timonier_client::{Informer, Object, watch::Scope};
 use tokio_util::sync::CancellationToken;
 
 use crate::objects::{
-    Budget, Claim, CronJob, Deployment, Job, Namespace, Node, Pod, Quota, ReplicaSet, ReplicationController,
-    ServiceAccount, StorageClass, Volume,
+    Budget, Claim, ControllerRevision, CronJob, DaemonSet, Deployment, Job, Namespace, Node, Pod, Quota, ReplicaSet,
+    ReplicationController, ServiceAccount, StatefulSet, StorageClass, Volume,
 };
 
 pub struct Copies {
@@ -19,6 +19,9 @@ pub struct Copies {
     replication_controllers: OnceLock<Informer<ReplicationController>>,
     jobs: OnceLock<Informer<Job>>,
     cron_jobs: OnceLock<Informer<CronJob>>,
+    stateful_sets: OnceLock<Informer<StatefulSet>>,
+    daemon_sets: OnceLock<Informer<DaemonSet>>,
+    revisions: OnceLock<Informer<ControllerRevision>>,
     pods: OnceLock<Informer<Pod>>,
     nodes: OnceLock<Informer<Node>>,
     namespaces: OnceLock<Informer<Namespace>>,
@@ -40,6 +43,9 @@ impl Copies {
             replication_controllers: OnceLock::new(),
             jobs: OnceLock::new(),
             cron_jobs: OnceLock::new(),
+            stateful_sets: OnceLock::new(),
+            daemon_sets: OnceLock::new(),
+            revisions: OnceLock::new(),
             pods: OnceLock::new(),
             nodes: OnceLock::new(),
             namespaces: OnceLock::new(),
@@ -87,6 +93,18 @@ impl Copies {
 
     pub fn replication_controllers(&self) -> Informer<ReplicationController> {
         self.copy(&self.replication_controllers)
+    }
+
+    pub fn stateful_sets(&self) -> Informer<StatefulSet> {
+        self.copy(&self.stateful_sets)
+    }
+
+    pub fn daemon_sets(&self) -> Informer<DaemonSet> {
+        self.copy(&self.daemon_sets)
+    }
+
+    pub fn revisions(&self) -> Informer<ControllerRevision> {
+        self.copy(&self.revisions)
     }
 
     pub fn pods(&self) -> Informer<Pod> {

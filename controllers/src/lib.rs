@@ -6,9 +6,10 @@
 //! - Each range of state has one writer: controllers create and delete pods, the scheduler alone binds them.
 //! - A key is not planned again before the watches have shown what its last step wrote.
 //!
-//! Reading order: [`config`], this file, `start` (what each controller watches), then `pods` (what all that make
-//! pods share), then a folder a controller: `deployment`, `replicaset`, `job`, `cronjob`, `garbage`, `namespace`, `serviceaccount`, `nodeipam`, [`scheduler`]; for nodes that fail,
-//! `vigil`, `nodelifecycle`, `tainteviction`, `podgc`; for what is limited, `resourcequota` and `disruption`.
+//! Reading order: [`config`], this file, `start` (what each controller watches), `pods` and `history` (what all that make
+//! pods, and all that roll back, share), then a folder a controller: `deployment`, `replicaset`, `statefulset`,
+//! `daemonset`, `job`, `cronjob`, `garbage`, `namespace`, `serviceaccount`, `nodeipam`, [`scheduler`]; for nodes that fail, `vigil`,
+//! `nodelifecycle`, `tainteviction`, `podgc`; for what is limited, `resourcequota` and `disruption`.
 
 mod authority;
 mod certificates;
@@ -16,11 +17,13 @@ mod clusterrole;
 pub mod config;
 mod copies;
 mod cronjob;
+mod daemonset;
 mod deployment;
 mod discovery;
 mod disruption;
 pub mod flags;
 mod garbage;
+mod history;
 mod job;
 mod namespace;
 mod nodeipam;
@@ -36,6 +39,7 @@ mod resourcequota;
 pub mod scheduler;
 mod serviceaccount;
 mod start;
+mod statefulset;
 mod storage;
 mod supervise;
 mod tainteviction;
@@ -105,6 +109,8 @@ async fn work(
                 match name {
                     "deployment" => start::deployment(ground, stop).await,
                     "replicaset" => replicaset::replicaset(ground, stop).await,
+                    "daemonset" => daemonset::daemonset(ground, stop).await,
+                    "statefulset" => statefulset::statefulset(ground, stop).await,
                     "replicationcontroller" => replicaset::replicationcontroller(ground, stop).await,
                     "job" => job::start(ground, stop).await,
                     "cronjob" => cronjob::start(ground, stop).await,

@@ -1,7 +1,7 @@
 //! How many pods a rolling update may have too many or too few. Percentages are of the wanted replicas: surge
 //! rounds up, unavailability down, and both never are zero together, or nothing could move.
 
-use crate::objects::{Deployment, IntOrPercent};
+use crate::objects::{Deployment, IntOrPercent, Round};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
@@ -16,32 +16,10 @@ pub fn bounds(deployment: &Deployment) -> Bounds {
     }
     let rolling = &spec.strategy.rolling_update;
     let quarter = IntOrPercent::Percent("25%".into());
-    let surge = amount(rolling.max_surge.as_ref().unwrap_or(&quarter), spec.replicas, Round::Up);
-    let unavailable = amount(rolling.max_unavailable.as_ref().unwrap_or(&quarter), spec.replicas, Round::Down);
+    let surge = rolling.max_surge.as_ref().unwrap_or(&quarter).of(spec.replicas, Round::Up);
+    let unavailable = rolling.max_unavailable.as_ref().unwrap_or(&quarter).of(spec.replicas, Round::Down);
     let unavailable = if surge == 0 && unavailable == 0 { 1 } else { unavailable };
     Bounds { surge, unavailable: unavailable.min(spec.replicas) }
-}
-
-#[derive(Clone, Copy)]
-enum Round {
-    Up,
-    Down,
-}
-
-fn amount(given: &IntOrPercent, of: i32, round: Round) -> i32 {
-    match given {
-        IntOrPercent::Int(count) => (*count).max(0),
-        IntOrPercent::Percent(text) => {
-            // The server has validated it; what still is no percentage moves nothing.
-            let percent: i64 = text.trim_end_matches('%').parse().unwrap_or(0);
-            let hundredfold = percent.max(0) * i64::from(of);
-            let count = match round {
-                Round::Up => (hundredfold + 99) / 100,
-                Round::Down => hundredfold / 100,
-            };
-            i32::try_from(count).unwrap_or(i32::MAX)
-        }
-    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@
 //! proportion), [`revision`] (which set is new, numbers, history) and [`status`]; this file acts.
 
 mod bounds;
-mod hash;
 mod plan;
 mod revision;
 mod rollout;

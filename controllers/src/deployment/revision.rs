@@ -9,15 +9,16 @@ use serde_json::{Value, json};
 
 use super::{
     bounds::bounds,
-    hash::{self, template_hash},
     plan::Action,
     sets::{NewSet, Set},
 };
 use crate::{
     objects::{Deployment, ReplicaSet},
     owners,
+    pods::template_hash::template_hash,
 };
 
+pub const TEMPLATE_HASH: &str = "pod-template-hash";
 pub const REVISION: &str = "deployment.kubernetes.io/revision";
 /// Earlier numbers of a set that was returned to, separated by commas.
 pub const HISTORY: &str = "deployment.kubernetes.io/revision-history";
@@ -68,7 +69,7 @@ fn without_noise(template: &Value, of_set: bool) -> Value {
     }
     let mut template = template.clone();
     if of_set && let Some(labels) = template.pointer_mut("/metadata/labels").and_then(Value::as_object_mut) {
-        labels.remove(hash::LABEL);
+        labels.remove(TEMPLATE_HASH);
     }
     strip(&mut template);
     if let Some(metadata) = template.get_mut("metadata").and_then(Value::as_object_mut) {
@@ -127,9 +128,9 @@ pub fn new_set(deployment: &Deployment, replicas: i32, next: i64) -> NewSet {
     let hash = template_hash(template, deployment.status.collision_count.unwrap_or(0));
     let name = format!("{}-{hash}", deployment.metadata.name);
     let mut template = (**template).clone();
-    template["metadata"]["labels"][hash::LABEL] = json!(hash);
+    template["metadata"]["labels"][TEMPLATE_HASH] = json!(hash);
     let mut selector = json!(deployment.spec.selector.given);
-    selector["matchLabels"][hash::LABEL] = json!(hash);
+    selector["matchLabels"][TEMPLATE_HASH] = json!(hash);
     let mut annotations = BTreeMap::new();
     annotate(deployment, &mut annotations, next, false);
     let wanted = deployment.spec.replicas;

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::{
     bounds::bounds,
-    hash::LABEL,
     plan::{Action, Observed, Plan, plan},
+    revision::TEMPLATE_HASH,
     status,
 };
 use crate::objects::{Condition, Deployment, ReplicaSet, condition};
@@ -190,10 +190,10 @@ fn the_first_set_is_made_with_all_replicas_and_the_hash_in_name_labels_and_selec
     world.step();
     assert_eq!(world.said, ["create 3"]);
     let set = &world.sets[0];
-    let hash = set["metadata"]["labels"][LABEL].as_str().expect("a label");
+    let hash = set["metadata"]["labels"][TEMPLATE_HASH].as_str().expect("a label");
     assert_eq!(set["metadata"]["name"], json!(format!("web-{hash}")));
-    assert_eq!(set["spec"]["selector"]["matchLabels"], json!({"app": "web", LABEL: hash}));
-    assert_eq!(set["spec"]["template"]["metadata"]["labels"][LABEL], json!(hash));
+    assert_eq!(set["spec"]["selector"]["matchLabels"], json!({"app": "web", TEMPLATE_HASH: hash}));
+    assert_eq!(set["spec"]["template"]["metadata"]["labels"][TEMPLATE_HASH], json!(hash));
     assert_eq!(set["metadata"]["ownerReferences"][0]["uid"], json!("d"));
     assert_eq!(world.annotation(0, "deployment.kubernetes.io/revision"), json!("1"));
     assert_eq!(world.annotation(0, "deployment.kubernetes.io/desired-replicas"), json!("3"));

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use timonier_client::{Meta, Object, Resource, object::null_as_default};
 
-use super::{condition::Condition, selector::Selector};
+use super::{IntOrPercent, condition::Condition, selector::Selector};
 
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct Deployment {
@@ -62,14 +62,6 @@ pub struct Strategy {
 pub struct RollingUpdate {
     pub max_surge: Option<IntOrPercent>,
     pub max_unavailable: Option<IntOrPercent>,
-}
-
-/// `3` or `"25%"`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(untagged)]
-pub enum IntOrPercent {
-    Int(i32),
-    Percent(String),
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]

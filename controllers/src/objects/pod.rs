@@ -21,6 +21,9 @@ pub struct Pod {
 #[serde(rename_all = "camelCase", default)]
 pub struct PodSpec {
     pub node_name: Option<Arc<str>>,
+    /// The one node that its affinity names, as that of a DaemonSet's pod does.
+    #[serde(rename = "affinity", deserialize_with = "only_pin")]
+    pub pinned_to: Option<Arc<str>>,
     #[serde(deserialize_with = "only_claims")]
     volumes: Vec<PodVolume>,
 }
@@ -38,6 +41,47 @@ struct PodVolume {
 #[serde(rename_all = "camelCase", default)]
 struct NamedClaim {
     claim_name: Arc<str>,
+}
+
+/// The rest of an affinity is nobody's business here.
+fn only_pin<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Arc<str>>, D::Error> {
+    #[derive(Default, Deserialize)]
+    #[serde(rename_all = "camelCase", default)]
+    struct Affinity {
+        #[serde(deserialize_with = "null_as_default")]
+        node_affinity: NodeAffinity,
+    }
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct NodeAffinity {
+        #[serde(rename = "requiredDuringSchedulingIgnoredDuringExecution", deserialize_with = "null_as_default")]
+        required: Terms,
+    }
+    #[derive(Default, Deserialize)]
+    #[serde(rename_all = "camelCase", default)]
+    struct Terms {
+        #[serde(deserialize_with = "null_as_default")]
+        node_selector_terms: Vec<Term>,
+    }
+    #[derive(Default, Deserialize)]
+    #[serde(rename_all = "camelCase", default)]
+    struct Term {
+        #[serde(deserialize_with = "null_as_default")]
+        match_fields: Vec<Requirement>,
+    }
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Requirement {
+        key: String,
+        operator: String,
+        #[serde(deserialize_with = "null_as_default")]
+        values: Vec<Arc<str>>,
+    }
+    let affinity: Affinity = null_as_default(deserializer)?;
+    let terms = affinity.node_affinity.required.node_selector_terms.into_iter();
+    let mut fields = terms.flat_map(|term| term.match_fields);
+    let pin = fields.find(|field| field.key == "metadata.name" && field.operator == "In" && field.values.len() == 1);
+    Ok(pin.and_then(|pin| pin.values.into_iter().next()))
 }
 
 /// The other volumes are nobody's business here.
@@ -158,6 +202,18 @@ impl Pod {
     pub fn ephemeral_claims(&self) -> impl Iterator<Item = (Arc<str>, String)> {
         let volumes = self.spec.volumes.iter().filter(|volume| volume.ephemeral.is_some());
         volumes.map(|volume| (volume.name.clone(), format!("{}-{}", self.metadata.name, volume.name)))
+    }
+
+    pub fn is_pending(&self) -> bool {
+        self.status.phase == Phase::Pending
+    }
+
+    pub fn is_running(&self) -> bool {
+        self.status.phase == Phase::Running
+    }
+
+    pub fn has_failed(&self) -> bool {
+        self.status.phase == Phase::Failed
     }
 
     /// It has run to its end.

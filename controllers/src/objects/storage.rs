@@ -2,9 +2,9 @@
 
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::api::storage::v1 as storage;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{self as meta_v1, ObjectMeta};
 use serde::{Deserialize, Deserializer};
-use timonier_client::{Meta, Object, Resource, Revision};
+use timonier_client::{Meta, Object, Resource, Revision, object::OwnerReference};
 use timonier_scheduling::volume;
 
 /// Who makes the volume of a claim, or made a volume.
@@ -39,6 +39,17 @@ pub struct Class {
     pub reclaim_policy: String,
 }
 
+fn owner(of: meta_v1::OwnerReference) -> OwnerReference {
+    OwnerReference {
+        api_version: of.api_version.into(),
+        kind: of.kind.into(),
+        name: of.name.into(),
+        uid: of.uid.into(),
+        controller: of.controller.unwrap_or(false),
+        block_owner_deletion: of.block_owner_deletion.unwrap_or(false),
+    }
+}
+
 fn meta(of: ObjectMeta) -> Meta {
     let revision = of.resource_version.as_deref().and_then(|version| version.parse().ok());
     Meta {
@@ -48,6 +59,7 @@ fn meta(of: ObjectMeta) -> Meta {
         resource_version: Revision(revision.unwrap_or_default()),
         labels: of.labels.unwrap_or_default(),
         annotations: of.annotations.unwrap_or_default(),
+        owner_references: of.owner_references.unwrap_or_default().into_iter().map(owner).collect(),
         finalizers: of.finalizers.unwrap_or_default(),
         creation_timestamp: of.creation_timestamp.map(|time| time.0),
         deletion_timestamp: of.deletion_timestamp.map(|time| time.0),

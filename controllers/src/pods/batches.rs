@@ -26,8 +26,28 @@ pub struct Failure {
     pub error: kube::Error,
 }
 
-/// Creates `count` pods in batches that double, so that what must fail (a quota, a webhook) fails a few times only.
-/// `body` gives the nth. The first error is returned; what others did stands.
+/// Does it `count` times in batches that double, so that what must fail (a quota, a webhook) fails a few times only.
+/// Answers are returned in no order; the batch that has the first error is the last.
+pub async fn slow_start<F: Future>(
+    count: usize,
+    act: impl Fn(usize) -> F,
+    ends: impl Fn(&F::Output) -> bool,
+) -> Vec<F::Output> {
+    let mut answers = Vec::with_capacity(count);
+    let mut batch = 1;
+    while answers.len() < count {
+        let (from, until) = (answers.len(), count.min(answers.len() + batch));
+        let requests: Vec<F> = (from..until).map(&act).collect();
+        answers.extend(stream::iter(requests).buffer_unordered(IN_FLIGHT).collect::<Vec<_>>().await);
+        if answers[from..].iter().any(&ends) {
+            break;
+        }
+        batch *= 2;
+    }
+    answers
+}
+
+/// Creates `count` pods, slowly at first; `body` gives the nth. The first error is returned; what others did stands.
 pub async fn create<T: PodOwner, B: Serialize>(
     owner: &T,
     count: usize,
@@ -36,37 +56,31 @@ pub async fn create<T: PodOwner, B: Serialize>(
     events: &Recorder,
 ) -> Result<(), Failure> {
     let namespace = owner.meta().namespace.as_deref();
-    let mut done = 0;
-    let mut batch = 1;
-    while done < count {
-        let until = count.min(done + batch);
-        let requests: Vec<_> = (done..until).map(&body).map(|body| request(namespace, body, writer)).collect();
-        let created = stream::iter(requests).buffer_unordered(IN_FLIGHT).collect::<Vec<_>>().await;
-        let mut first_error = None;
-        for result in created {
-            match result {
-                Ok(pod) => events.normal(
-                    Regarding::object(owner),
-                    "SuccessfulCreate",
-                    format!("Created pod: {}", pod.metadata.name),
-                ),
-                // Its end is near; nothing is wrong with us.
-                Err(error) if namespace_ends(&error) => return Ok(()),
-                Err(error) => {
-                    let message = format!("Error creating: {}", brief(&error));
-                    events.warning(Regarding::object(owner), "FailedCreate", message);
-                    first_error.get_or_insert(error);
-                }
+    let answers = slow_start(count, |n| request(namespace, body(n), writer), Result::is_err).await;
+    let mut first_error = None;
+    for answer in answers {
+        match answer {
+            Ok(pod) => events.normal(
+                Regarding::object(owner),
+                "SuccessfulCreate",
+                format!("Created pod: {}", pod.metadata.name),
+            ),
+            // Its end is near; nothing is wrong with us.
+            Err(error) if namespace_ends(&error) => return Ok(()),
+            Err(error) => {
+                let message = format!("Error creating: {}", brief(&error));
+                events.warning(Regarding::object(owner), "FailedCreate", message);
+                first_error.get_or_insert(error);
             }
         }
-        if let Some(error) = first_error {
-            let message = brief(&error).to_string();
-            return Err(Failure { reason: "FailedCreate", message, error });
-        }
-        done = until;
-        batch *= 2;
     }
-    Ok(())
+    match first_error {
+        None => Ok(()),
+        Some(error) => {
+            let message = brief(&error).to_string();
+            Err(Failure { reason: "FailedCreate", message, error })
+        }
+    }
 }
 
 async fn request<B: Serialize>(namespace: Option<&str>, body: B, writer: &Writer) -> Result<Pod, kube::Error> {

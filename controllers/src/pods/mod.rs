@@ -7,6 +7,7 @@ pub mod batches;
 pub mod claim;
 pub mod preference;
 pub mod template;
+pub mod template_hash;
 
 use serde_json::Value;
 use timonier_client::Object;

@@ -5,10 +5,9 @@ use serde_json::{Value, json};
 use super::PodOwner;
 use crate::owners;
 
-/// What a pod of this owner is made of, without a name: `metadata` has the template's labels, annotations and
+/// A pod of this owner by a template, without a name: `metadata` has the template's labels, annotations and
 /// finalizers, and the owner as controller.
-pub fn pod_of<T: PodOwner>(owner: &T) -> Value {
-    let template = owner.template();
+pub fn pod_from<T: PodOwner>(owner: &T, template: &Value) -> Value {
     let mut metadata = json!({ "ownerReferences": [owners::reference::<T>(owner.meta())] });
     for field in ["labels", "annotations", "finalizers"] {
         match template.pointer(&format!("/metadata/{field}")) {
@@ -18,6 +17,11 @@ pub fn pod_of<T: PodOwner>(owner: &T) -> Value {
     }
     let spec = template.get("spec").cloned().unwrap_or_default();
     json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+}
+
+/// A pod of the owner's own template, without a name.
+pub fn pod_of<T: PodOwner>(owner: &T) -> Value {
+    pod_from(owner, owner.template())
 }
 
 /// The same, to be named by the server: `OWNER-xxxxx`.

@@ -21,6 +21,11 @@ pub const NAMESPACES: Resource = Resource::of("", "v1", "namespaces");
 pub const NODES: Resource = Resource::of("", "v1", "nodes");
 pub const SETS: Resource = Resource::of("apps", "v1", "replicasets");
 pub const DEPLOYMENTS: Resource = Resource::of("apps", "v1", "deployments");
+pub const STATEFUL_SETS: Resource = Resource::of("apps", "v1", "statefulsets");
+pub const DAEMON_SETS: Resource = Resource::of("apps", "v1", "daemonsets");
+pub const REVISIONS: Resource = Resource::of("apps", "v1", "controllerrevisions");
+pub const CLAIMS: Resource = Resource::of("", "v1", "persistentvolumeclaims");
+pub const REPLICATION_CONTROLLERS: Resource = Resource::of("", "v1", "replicationcontrollers");
 pub const LEASES: Resource = Resource::of("coordination.k8s.io", "v1", "leases");
 
 pub struct Cluster {
@@ -109,8 +114,20 @@ impl Cluster {
     }
 
     pub async fn patch(&self, resource: &Resource, namespace: Option<&str>, name: &str, patch: Value) {
-        let request = kube::core::Request::new(resource.path(namespace));
-        let request = request.patch(name, &Default::default(), &kube::api::Patch::Merge(patch)).expect("a request");
+        self.patch_as(resource, namespace, name, "application/merge-patch+json", patch).await;
+    }
+
+    pub async fn strategic_patch(&self, resource: &Resource, namespace: Option<&str>, name: &str, patch: Value) {
+        self.patch_as(resource, namespace, name, "application/strategic-merge-patch+json", patch).await;
+    }
+
+    pub async fn patch_status(&self, resource: &Resource, namespace: Option<&str>, name: &str, patch: Value) {
+        self.patch_as(resource, namespace, &format!("{name}/status"), "application/merge-patch+json", patch).await;
+    }
+
+    async fn patch_as(&self, resource: &Resource, namespace: Option<&str>, path: &str, kind: &str, patch: Value) {
+        let request = http::Request::patch(format!("{}/{path}", resource.path(namespace))).header("content-type", kind);
+        let request = request.body(patch.to_string().into_bytes()).expect("a request");
         let _patched: Value = self.admin.request(request).await.expect("patched");
     }
 

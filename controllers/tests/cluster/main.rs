@@ -1,6 +1,7 @@
 //! The controllers against a real API server in the same process, on the store in memory. Pods are moved on by
 //! [`harness::Kubelet`], which does what an agent would report.
 
+mod daemons;
 mod deployments;
 mod elections;
 mod garbage;
@@ -10,3 +11,4 @@ mod limited;
 mod namespaces;
 mod nodes;
 mod roles;
+mod stateful;

@@ -16,7 +16,6 @@ pub fn specs() -> Vec<Spec> {
             categories: all,
             columns: statefulset::COLUMNS,
             subresources: &[Status, Scale],
-            enforced: false,
             ..Spec::core("StatefulSet", "statefulsets", statefulset::StatefulSet)
         }),
         apps(Spec {
@@ -25,7 +24,6 @@ pub fn specs() -> Vec<Spec> {
             columns: daemonset::COLUMNS,
             subresources: &[Status],
             generations: true,
-            enforced: false,
             ..Spec::core("DaemonSet", "daemonsets", daemonset::DaemonSet)
         }),
         apps(Spec {

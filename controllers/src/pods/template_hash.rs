@@ -1,9 +1,7 @@
-//! The `pod-template-hash`: a short name for a template.
+//! A short name for a template: the `pod-template-hash`, and what revisions are called by.
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-
-pub const LABEL: &str = "pod-template-hash";
 
 /// No vowels and nothing that looks like another, as in generated names: no bad words, no misreading.
 const LETTERS: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
