@@ -10,14 +10,14 @@ use crate::admission::turns::Turns;
 use crate::agents::Agents;
 use crate::auth::service_account::ServiceAccounts;
 use crate::auth::{Authorizer, Tokens};
-use crate::definitions::Definitions;
-use crate::discovery;
+use crate::definitions::held::Definitions;
+use crate::discovery::cache::Cache as DiscoveryCache;
 use crate::identity::Identity;
 use crate::kinds::Kinds;
 use crate::limits::{Fairness, Limits, Watches};
-use crate::metrics::Metrics;
-use crate::openapi;
-use crate::viewer;
+use crate::metrics::counts::Metrics;
+use crate::openapi::cache::Cache as OpenApiCache;
+use crate::viewer::codes::Codes;
 
 pub struct App {
     pub store: Store,
@@ -34,9 +34,9 @@ pub struct App {
     pub agents: Agents,
     /// Of writers that quotas count.
     pub turns: Turns,
-    pub discovery: discovery::Cache,
-    pub openapi: openapi::Cache,
-    pub viewer_codes: viewer::Codes,
+    pub discovery: DiscoveryCache,
+    pub openapi: OpenApiCache,
+    pub viewer_codes: Codes,
     /// What discovery tells clients to connect to.
     pub advertise: SocketAddr,
     /// Cancelled when the server drains: long answers end.

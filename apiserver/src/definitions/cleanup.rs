@@ -54,7 +54,7 @@ async fn end(app: &Arc<App>, name: &str) {
 
 /// Deletes the objects that are left, or waits for one of them to go. True: all are gone, and the definition with them.
 async fn step(app: &Arc<App>, name: &str) -> Result<bool, Status> {
-    let definitions = app.definitions.row.clone();
+    let definitions = app.definitions.row().clone();
     if let Some(row) = app.definitions.storage(name) {
         let remaining = remaining(app, &row).await?;
         if remaining > 0 {

@@ -1,65 +1,25 @@
 //! Discovery: which groups, versions and resources are served. In one document for new clients, in many for old ones.
 
 mod aggregated;
+pub mod cache;
 mod legacy;
 mod openid;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use axum::routing::get;
-use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use parking_lot::Mutex;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use timonier_api::status::Status;
 
 use crate::accept::Accept;
 use crate::app::App;
-use crate::kinds::{Row, Subresource, Table};
+use crate::kinds::{Row, Subresource};
 use crate::respond;
-
-/// The aggregated documents of the table in force, by path and version.
-#[derive(Default)]
-pub struct Cache(Mutex<Made>);
-
-#[derive(Default)]
-struct Made {
-    /// Kept alive, so that its address is what it is.
-    table: Option<Arc<Table>>,
-    documents: HashMap<(&'static str, &'static str), Document>,
-}
-
-#[derive(Clone)]
-struct Document {
-    body: Bytes,
-    etag: String,
-}
-
-impl Cache {
-    fn get(
-        &self,
-        table: &Arc<Table>,
-        path: &'static str,
-        version: &'static str,
-        build: impl FnOnce() -> Value,
-    ) -> Document {
-        let mut made = self.0.lock();
-        if !made.table.as_ref().is_some_and(|known| Arc::ptr_eq(known, table)) {
-            *made = Made { table: Some(table.clone()), documents: HashMap::new() };
-        }
-        let document = made.documents.entry((path, version)).or_insert_with(|| {
-            let body = Bytes::from(build().to_string());
-            let etag = format!("\"{}\"", hex::encode_upper(Sha256::digest(&body)));
-            Document { body, etag }
-        });
-        document.clone()
-    }
-}
+use cache::Document;
 
 pub fn routes() -> Router<Arc<App>> {
     Router::new()

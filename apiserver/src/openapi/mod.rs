@@ -1,6 +1,7 @@
 //! OpenAPI v2 and v3: built when first asked for, kept compressed. `paths` says what may be done, `walk` goes through it, `v2`
 //! and `v3` write it down.
 
+pub mod cache;
 mod custom;
 mod found;
 mod paths;
@@ -8,8 +9,8 @@ mod v2;
 mod v3;
 mod walk;
 
-use std::collections::{HashMap, HashSet};
-use std::io::{Read, Write};
+use std::collections::HashSet;
+use std::io::Read;
 use std::sync::Arc;
 
 use axum::Router;
@@ -17,12 +18,8 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::get;
-use bytes::Bytes;
-use flate2::Compression;
 use flate2::read::GzDecoder;
-use flate2::write::GzEncoder;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use timonier_api::status::Status;
 
@@ -30,6 +27,7 @@ use crate::app::App;
 use crate::kinds::table::{Group, GroupVersion};
 use crate::kinds::{Row, Table};
 use crate::respond;
+use cache::{Document, V3, compress};
 
 pub fn routes() -> Router<Arc<App>> {
     Router::new()
@@ -38,58 +36,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/openapi/v3/{*path}", get(serve_v3))
 }
 
-/// A finished document.
-#[derive(Clone)]
-struct Document {
-    gzip: Bytes,
-    /// Of the uncompressed form, upper-case hexadecimal.
-    hash: Arc<str>,
-    content_type: &'static str,
-}
-
-/// The documents made so far, each with the rows that it describes: kept alive, so that their addresses are what they are.
-/// A kind that comes, changes or goes has the documents made anew that show it, and no others.
-#[derive(Default)]
-pub struct Cache(Mutex<HashMap<String, Made>>);
-
-struct Made {
-    of: Vec<Arc<Row>>,
-    document: Document,
-}
-
-impl Cache {
-    fn get(&self, rows: &[Arc<Row>], name: &str, build: impl FnOnce() -> Option<Document>) -> Option<Document> {
-        let mut made = self.0.lock();
-        if let Some(Made { of, document }) = made.get(name)
-            && of.len() == rows.len()
-            && of.iter().zip(rows).all(|(a, b)| Arc::ptr_eq(a, b))
-        {
-            return Some(document.clone());
-        }
-        let document = build()?;
-        made.insert(name.to_string(), Made { of: rows.to_vec(), document: document.clone() });
-        Some(document)
-    }
-
-    /// Forgets the documents of groups that are gone.
-    fn retain(&self, names: &HashSet<String>) {
-        self.0.lock().retain(|name, _| !name.starts_with(V3) || names.contains(name));
-    }
-}
-
-fn compress(body: &[u8], content_type: &'static str) -> Option<Document> {
-    let mut encoder = GzEncoder::new(vec![], Compression::default());
-    encoder.write_all(body).ok()?;
-    Some(Document {
-        gzip: encoder.finish().ok()?.into(),
-        hash: hex::encode_upper(Sha256::digest(body)).into(),
-        content_type,
-    })
-}
-
 const JSON: &str = "application/json";
-/// Before the names of the documents of version 3.
-const V3: &str = "v3/";
 
 async fn serve_v2(State(app): State<Arc<App>>, request: Request) -> Response {
     let table = app.kinds.current();

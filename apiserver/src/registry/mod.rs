@@ -54,7 +54,7 @@ use crate::app::App;
 use crate::auth::rbac;
 use crate::body;
 use crate::compress;
-use crate::definitions::Definitions;
+use crate::definitions;
 use crate::kinds::{Custom, Origin, Subresource};
 use crate::request::RequestInfo;
 use crate::respond;
@@ -89,7 +89,7 @@ async fn await_kind(app: &App, parts: &Parts) {
         return;
     };
     if app.kinds.current().by_plural(&info.group, &info.version, &info.resource).is_none() {
-        Definitions::catch_up(app, &info.group, &info.resource).await;
+        definitions::catch_up(app, &info.group, &info.resource).await;
     }
 }
 

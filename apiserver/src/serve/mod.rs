@@ -25,11 +25,11 @@ use crate::app::App;
 use crate::auth::service_account::{ServiceAccounts, Signer};
 use crate::auth::{self, Authorizer, Tokens};
 use crate::config::{Config, StartError};
-use crate::definitions::Definitions;
+use crate::definitions::held::Definitions;
 use crate::identity::Identity;
 use crate::kinds::{Kinds, Table, customresourcedefinition};
 use crate::limits::{Fairness, Watches};
-use crate::metrics::{self, Metrics};
+use crate::metrics::{self, counts::Metrics};
 use crate::{
     apiservices, backup, bootstrap, definitions, discovery, health, history, openapi, registry, request, respond,
     sweeper, viewer, why,
@@ -82,9 +82,9 @@ impl Server {
             watches: Watches::new(config.limits.max_watches_per_user),
             agents,
             turns: Default::default(),
-            discovery: discovery::Cache::default(),
-            openapi: openapi::Cache::default(),
-            viewer_codes: viewer::Codes::default(),
+            discovery: Default::default(),
+            openapi: Default::default(),
+            viewer_codes: Default::default(),
             advertise: config.advertise.unwrap_or(address),
             stop,
             limits: config.limits,

@@ -17,7 +17,7 @@ use super::face::Face;
 use super::frame;
 use crate::accept::Shape;
 use crate::limits::WatchSeat;
-use crate::metrics::LongRunning;
+use crate::metrics::counts::LongRunning;
 use crate::object::Object;
 use crate::registry::Call;
 use crate::registry::select::Selection;
