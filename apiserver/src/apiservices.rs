@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use timonier_store::{Key, Store, Txn};
 
 use crate::app::App;
-use crate::bootstrap::{Wanted, see_to};
 use crate::kinds::{Table, json as fields, metadata};
 use crate::object::Object;
+use crate::wanted::{Wanted, see_to};
 
 const GROUP: &str = "apiregistration.k8s.io";
 const PREFIX: &str = "apiservices.apiregistration.k8s.io/";

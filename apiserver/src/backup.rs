@@ -15,7 +15,7 @@ use http::StatusCode;
 use timonier_store::dump::Dump;
 
 use crate::app::App;
-use crate::registry::read_error;
+use crate::reading::read_error;
 use crate::respond;
 
 /// Where clients ask for it.

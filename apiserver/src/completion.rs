@@ -3,13 +3,14 @@
 mod priority;
 mod service_account;
 
+use crate::kinds::claims;
 use serde_json::Value;
 use timonier_api::status::Status;
 use timonier_store::Snapshot;
 
 use crate::admission::limits;
 use crate::kinds::groups::networking::{ingress, ingress_class};
-use crate::kinds::{Row, json, metadata, persistentvolumeclaim, storageclass};
+use crate::kinds::{Row, json, metadata, storageclass};
 use crate::object::Object;
 
 /// Completes a new object of a namespace, or says why there can be none. `snapshot` has all that was written before.
@@ -29,7 +30,7 @@ pub fn complete(row: &Row, object: &mut Value, namespace: &str, snapshot: &Snaps
 
 /// A claim that names no class gets the default one.
 fn default_storage_class(claim: &mut Value, snapshot: &Snapshot) {
-    if persistentvolumeclaim::has_class(claim) {
+    if claims::has_class(claim) {
         return;
     }
     if let Some(class) = newest("storageclasses.storage.k8s.io/", storageclass::is_default, snapshot)

@@ -51,7 +51,7 @@ fn answer(app: &App, query: &Query) -> Result<Value, Status> {
                 first.revision
             )));
         }
-        Err(error) => return Err(crate::registry::read_error(error)),
+        Err(error) => return Err(crate::reading::read_error(error)),
     };
     Ok(json!({
         "resourceVersion": moment.revision.to_string(),

@@ -35,6 +35,7 @@ mod metrics;
 mod object;
 mod openapi;
 mod query;
+mod reading;
 mod registry;
 mod request;
 mod respond;
@@ -42,6 +43,7 @@ mod retention;
 mod serve;
 mod sweeper;
 mod viewer;
+mod wanted;
 mod why;
 
 pub use backup::PATH as BACKUP_PATH;

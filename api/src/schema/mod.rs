@@ -16,7 +16,8 @@ mod prune;
 mod roots;
 mod shape;
 
-pub use prune::{Pruned, TypeError};
+pub use path::TypeError;
+pub use prune::Pruned;
 pub use shape::{ANYTHING, Field, FieldsInOrder, Link, ListKind, PatchStrategy, Schema, Shape, StringFormat};
 
 /// Whether a text is standard base64 with padding.

@@ -1,11 +1,25 @@
 //! Where in an object a walk is, and how Kubernetes would name that place. Costs nothing until something is wrong.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 use serde_json::Value;
 
-use super::prune::TypeError;
 use super::shape::{Schema, Shape, StringFormat};
+
+/// A value of the wrong type, in the words that Kubernetes' users know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TypeError {
+    /// `spec.template.spec.containers[0].image`
+    pub path: String,
+    /// `json: cannot unmarshal number into Go struct field Container.spec.template.spec.containers.image of type string`
+    pub message: String,
+}
+
+impl fmt::Display for TypeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
 
 /// A place, linked to the one around it.
 pub(super) struct At<'a> {

@@ -1,12 +1,10 @@
 //! Bringing an object into the form in which Kubernetes would hold it after decoding.
 
-use std::fmt;
-
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::base64;
-use super::path::At;
+use super::path::{At, TypeError};
 use super::shape::{Schema, Shape, StringFormat};
 use crate::quantity::{Quantity, QuantityError};
 
@@ -18,21 +16,6 @@ pub struct Pruned {
     pub unknown: Vec<String>,
     /// Values of the wrong type. If there are any, the object must be refused.
     pub type_errors: Vec<TypeError>,
-}
-
-/// A value of the wrong type, in the words that Kubernetes' users know.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TypeError {
-    /// `spec.template.spec.containers[0].image`
-    pub path: String,
-    /// `json: cannot unmarshal number into Go struct field Container.spec.template.spec.containers.image of type string`
-    pub message: String,
-}
-
-impl fmt::Display for TypeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
 }
 
 impl Schema {

@@ -10,7 +10,7 @@ use crate::query::Query;
 /// An authorizer with the roles that every cluster has.
 async fn authorizer() -> Authorizer {
     let store = Store::open(&StoreUrl::Memory, Options::default()).await.expect("opens");
-    crate::bootstrap::see_to(&store, &Table::builtin(), rbac::bootstrap::wanted()).await.expect("are written");
+    crate::wanted::see_to(&store, &Table::builtin(), rbac::bootstrap::wanted()).await.expect("are written");
     let authorizer = Authorizer::default();
     authorizer.rbac.refresh(&store.snapshot());
     authorizer

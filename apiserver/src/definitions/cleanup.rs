@@ -77,7 +77,7 @@ async fn step(app: &Arc<App>, name: &str) -> Result<bool, Status> {
 /// How many objects are left after each was told to go, and those that could went.
 async fn remaining(app: &Arc<App>, row: &Arc<Row>) -> Result<usize, Status> {
     let prefix = keys::kind(row);
-    let snapshot = app.store.fresh().await.map_err(crate::registry::read_error)?;
+    let snapshot = app.store.fresh().await.map_err(crate::reading::read_error)?;
     let watch = app.store.watch(snapshot.revision(), Filter::prefix(&*prefix));
     let mut left = 0;
     for entry in snapshot.range(&prefix, None) {

@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use timonier_api::field::{FieldError, Path};
 
-use super::pod::validate::not_negative;
 use super::workload::{amount, at_most_all, number_or_percent};
 use super::{Column, Hooks, json, metadata, workload};
+use crate::kinds::checks::not_negative;
 
 pub struct Deployment;
 

@@ -16,8 +16,11 @@ use timonier_api::names;
 
 use crate::identity::Identity;
 
+pub mod amounts;
 mod builtin;
 pub mod certificatesigningrequest;
+pub mod checks;
+pub mod claims;
 pub mod configmap;
 pub mod custom;
 pub mod customresourcedefinition;
@@ -36,6 +39,7 @@ pub mod pod;
 pub mod replicaset;
 pub mod review;
 pub mod secret;
+pub mod selectors;
 pub mod service;
 pub mod serviceaccount;
 mod spec;

@@ -7,8 +7,8 @@ use serde_json::Value;
 use timonier_api::field::{FieldError, Path};
 use timonier_api::names;
 
-use super::pod::defaults::canonical_amounts;
 use super::{Column, Hooks, json, metadata};
+use crate::kinds::amounts::canonical_amounts;
 
 const ROLE_PREFIX: &str = "node-role.kubernetes.io/";
 const ROLE_LABEL: &str = "kubernetes.io/role";

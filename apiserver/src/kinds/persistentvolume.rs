@@ -1,14 +1,18 @@
 //! PersistentVolume: a piece of storage that outlives pods.
 
+use crate::kinds::claims::unset;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use timonier_api::field::{FieldError, Path};
 use timonier_api::names;
 
-use super::persistentvolumeclaim::{access_modes, amount, class_name, positive, short_modes};
-use super::pod::defaults::canonical_amounts;
-use super::pod::validate::{HOST_PATH_TYPES, grammar, no_step_back, node_selector, optional_choice, required_text};
+use super::pod::validate::HOST_PATH_TYPES;
 use super::{Column, Hooks, json, metadata};
+use crate::kinds::amounts::canonical_amounts;
+use crate::kinds::amounts::positive;
+use crate::kinds::checks::{grammar, no_step_back, optional_choice, required_text};
+use crate::kinds::claims::{access_modes, amount, class_name, short_modes};
+use crate::kinds::selectors::node_selector;
 
 /// Set on every volume: none vanishes while a claim is bound to it.
 pub const PROTECTION: &str = "kubernetes.io/pv-protection";
@@ -144,11 +148,6 @@ impl Hooks for PersistentVolume {
         }
         fields.into_iter().map(|field| format!("{field} is not enforced by this version")).collect()
     }
-}
-
-/// What kubectl shows for a field that may be absent.
-pub fn unset(text: &str) -> &str {
-    if text.is_empty() { "<unset>" } else { text }
 }
 
 fn source_names(spec: &Value) -> impl Iterator<Item = &str> + Clone {

@@ -1,23 +1,17 @@
 //! PersistentVolumeClaim: a wish for storage, and the volume that it was given.
 
+use crate::kinds::claims::{amount, class_name, default_spec, short_modes, validate_spec};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use timonier_api::field::{FieldError, Path};
-use timonier_api::names;
 use timonier_api::quantity::Quantity;
 
-use super::persistentvolume::unset;
-use super::pod::defaults::canonical_amounts;
-use super::pod::validate::{grammar, label_selector, optional_choice};
 use super::{Column, Hooks, json, metadata};
+use crate::kinds::amounts::canonical_amounts;
+use crate::kinds::claims::unset;
 
 /// Set on every claim: none vanishes while a pod uses it.
 pub const PROTECTION: &str = "kubernetes.io/pvc-protection";
-/// The name of a class before it was a field.
-const CLASS_ANNOTATION: &str = "volume.beta.kubernetes.io/storage-class";
-
-/// All access modes, as Kubernetes sorts them.
-pub const ACCESS_MODES: [&str; 4] = ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"];
 
 pub struct PersistentVolumeClaim;
 
@@ -98,69 +92,6 @@ impl Hooks for PersistentVolumeClaim {
     }
 }
 
-/// Defaults of a claim's spec, also in the template of a pod's volume.
-pub fn default_spec(spec: &mut Value) {
-    json::fill_text(spec, "volumeMode", "Filesystem");
-    if let Some(resources) = spec.get_mut("resources") {
-        for key in ["requests", "limits"] {
-            if let Some(amounts) = resources.get_mut(key) {
-                canonical_amounts(amounts);
-            }
-        }
-    }
-}
-
-/// Checks a claim's spec, also in the template of a pod's volume.
-pub fn validate_spec(spec: &Value, path: &Path, errors: &mut Vec<FieldError>) {
-    if json::has(spec, "selector") {
-        label_selector(json::get(spec, "selector"), &path.child("selector"), errors);
-    }
-    access_modes(spec, path, "at least 1 access mode is required", errors);
-    let requests = json::at(spec, &["resources", "requests"]);
-    if json::has(requests, "storage") {
-        positive(requests, "storage", &path.child("resources"), errors);
-    } else {
-        errors.push(FieldError::required(&path.child("resources").key("storage"), ""));
-    }
-    let class = json::text(spec, "storageClassName");
-    if !class.is_empty() {
-        grammar(class, names::dns1123_subdomain(class), &path.child("storageClassName"), errors);
-    }
-    optional_choice(spec, "volumeMode", &["Block", "Filesystem"], path, errors);
-}
-
-/// Access modes of a claim or a volume.
-pub fn access_modes(spec: &Value, path: &Path, none: &str, errors: &mut Vec<FieldError>) {
-    let modes: Vec<&str> = json::list(spec, "accessModes").iter().filter_map(Value::as_str).collect();
-    let path = path.child("accessModes");
-    if modes.is_empty() {
-        errors.push(FieldError::required(&path, none));
-    }
-    for mode in modes.iter().filter(|mode| !ACCESS_MODES.contains(mode)) {
-        errors.push(FieldError::not_supported(&path, *mode, &ACCESS_MODES));
-    }
-    if modes.contains(&"ReadWriteOncePod") && modes.iter().any(|mode| *mode != "ReadWriteOncePod") {
-        errors.push(FieldError::forbidden(&path, "may not use ReadWriteOncePod with other access modes"));
-    }
-}
-
-/// An amount that must be there to be used up.
-pub fn positive(amounts: &Value, name: &str, path: &Path, errors: &mut Vec<FieldError>) {
-    let text = match json::get(amounts, name) {
-        Value::Null => return,
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    let path = path.key(name);
-    match text.parse::<Quantity>() {
-        Ok(amount) if amount.is_negative() || amount.is_zero() => {
-            errors.push(FieldError::invalid(&path, text, "must be greater than zero"));
-        }
-        Ok(_) => {}
-        Err(error) => errors.push(FieldError::invalid(&path, text, error.to_string())),
-    }
-}
-
 /// What may change in a claim: hardly anything.
 fn unchanged(new: &Value, old: &Value) -> Vec<FieldError> {
     let path = Path::new("spec");
@@ -198,31 +129,6 @@ fn unchanged(new: &Value, old: &Value) -> Vec<FieldError> {
 /// How much a claim asks for.
 pub fn storage_request(o: &Value) -> Option<Quantity> {
     json::at(o, &["spec", "resources", "requests", "storage"]).as_str()?.parse().ok()
-}
-
-/// The storage of a list of amounts, as it is written there.
-pub fn amount(amounts: &Value) -> &str {
-    json::text(amounts, "storage")
-}
-
-/// The class of a claim or a volume; an old annotation overrules the field.
-pub fn class_name(o: &Value) -> &str {
-    let annotation = json::text(json::at(o, &["metadata", "annotations"]), CLASS_ANNOTATION);
-    if annotation.is_empty() { json::text(json::get(o, "spec"), "storageClassName") } else { annotation }
-}
-
-/// Whether a claim names a class, be it the empty one, which means none.
-pub fn has_class(o: &Value) -> bool {
-    json::has(json::get(o, "spec"), "storageClassName")
-        || json::has(json::at(o, &["metadata", "annotations"]), CLASS_ANNOTATION)
-}
-
-/// `RWO,ROX`: in a fixed order, each once.
-pub fn short_modes(modes: &[Value]) -> String {
-    let short =
-        [("ReadWriteOnce", "RWO"), ("ReadOnlyMany", "ROX"), ("ReadWriteMany", "RWX"), ("ReadWriteOncePod", "RWOP")];
-    let there = short.iter().filter(|(mode, _)| modes.iter().any(|given| given == mode));
-    there.map(|(_, short)| *short).collect::<Vec<_>>().join(",")
 }
 
 #[cfg(test)]

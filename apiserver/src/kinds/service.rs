@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use timonier_api::field::{FieldError, Path};
 use timonier_api::names;
 
-use super::pod::validate::{grammar, optional_choice, required_text};
 use super::{Column, Hooks, json, metadata};
+use crate::kinds::checks::{grammar, optional_choice, required_text};
 
 /// How long a client stays with its pod under `ClientIP` affinity, in seconds: by default, and at most.
 const AFFINITY_SECONDS: i64 = 10_800;

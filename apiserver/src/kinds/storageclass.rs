@@ -5,8 +5,8 @@ use serde_json::Value;
 use timonier_api::field::{FieldError, Path};
 use timonier_api::names;
 
-use super::pod::validate::{grammar, required_text};
 use super::{Column, Hooks, json, metadata};
+use crate::kinds::checks::{grammar, required_text};
 
 /// Annotations of the class of claims that name none; the second is older.
 const DEFAULT_ANNOTATIONS: [&str; 2] =

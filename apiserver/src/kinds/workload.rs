@@ -1,5 +1,7 @@
 //! What the kinds that make pods have in common: a selector, a pod template, counts of pods, and how they are shown.
 
+use crate::kinds::checks::not_negative;
+use crate::kinds::selectors::label_selector;
 use serde_json::Value;
 use timonier_api::field::{FieldError, Path};
 use timonier_api::names;
@@ -23,7 +25,7 @@ pub fn default_template(spec: &mut Value) {
 
 /// Checks replicas, selector and template of the spec at `path`. `whose` is what the selector's faults name.
 pub fn validate(spec: &Value, path: &Path, whose: &str, errors: &mut Vec<FieldError>) {
-    validate::not_negative(spec, &["replicas", "minReadySeconds"], path, errors);
+    not_negative(spec, &["replicas", "minReadySeconds"], path, errors);
     selector(spec, path, whose, errors);
     let (template, path) = (json::get(spec, "template"), path.child("template"));
     matches(template, json::get(spec, "selector"), &path, errors);
@@ -38,7 +40,7 @@ pub fn selector(spec: &Value, path: &Path, whose: &str, errors: &mut Vec<FieldEr
         errors.push(FieldError::required(&path, ""));
         return;
     }
-    validate::label_selector(selector, &path, errors);
+    label_selector(selector, &path, errors);
     if json::equivalent(selector, &Value::Null) {
         let detail = format!("empty selector is invalid for {whose}");
         errors.push(FieldError::invalid(&path, selector.clone(), detail));
@@ -103,8 +105,8 @@ pub fn validate_update(new: &Value, old: &Value) -> Vec<FieldError> {
 pub fn validate_status(o: &Value, counts: &[&'static str]) -> Vec<FieldError> {
     let (status, path) = (json::get(o, "status"), Path::new("status"));
     let mut errors = vec![];
-    validate::not_negative(status, &["replicas", "observedGeneration", "collisionCount"], &path, &mut errors);
-    validate::not_negative(status, counts, &path, &mut errors);
+    not_negative(status, &["replicas", "observedGeneration", "collisionCount"], &path, &mut errors);
+    not_negative(status, counts, &path, &mut errors);
     let replicas = json::int(status, "replicas").unwrap_or(0);
     for field in counts {
         if let Some(n) = json::int(status, field).filter(|n| *n > replicas) {

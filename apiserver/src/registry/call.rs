@@ -9,7 +9,7 @@ use timonier_api::kind::GroupResource;
 use timonier_api::protobuf::Message;
 use timonier_api::schema::Schema;
 use timonier_api::status::Status;
-use timonier_store::{Entry, Key, ReadError, Revision, Snapshot};
+use timonier_store::{Entry, Key, Revision, Snapshot};
 
 use tokio_util::sync::CancellationToken;
 
@@ -20,6 +20,7 @@ use crate::app::App;
 use crate::identity::Identity;
 use crate::kinds::{Row, Table};
 use crate::query::Query;
+use crate::reading::read_error;
 use crate::request::RequestInfo;
 
 #[derive(Clone)]
@@ -169,17 +170,6 @@ pub fn schema(row: &Row) -> Result<&Schema, Status> {
     }
     let definition = &row.kind.definition;
     Schema::of(definition).ok_or_else(|| Status::internal(format!("no schema is known for {definition}")))
-}
-
-/// What a failed read means to a client.
-pub fn read_error(error: ReadError) -> Status {
-    match error {
-        ReadError::Compacted { oldest } => Status::expired(format!("too old resource version, the oldest is {oldest}")),
-        ReadError::TooEarly { .. } => Status::expired(error.to_string()),
-        ReadError::Future { current } => Status::timeout(format!("Too large resource version, current: {current}"), 1),
-        ReadError::Unavailable(reason) => Status::service_unavailable(reason),
-        ReadError::Corrupt(reason) => Status::internal(reason),
-    }
 }
 
 /// A `resourceVersion` of a query: `None` for unset, `Some(0)` for any.

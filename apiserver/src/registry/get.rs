@@ -5,9 +5,10 @@ use http::StatusCode;
 use timonier_api::status::Status;
 use timonier_store::{Revision, Snapshot};
 
-use super::call::{Call, parse_revision, read_error};
+use super::call::{Call, parse_revision};
 use super::{past, shape};
 use crate::object::Object;
+use crate::reading::read_error;
 
 pub async fn get(call: &mut Call) -> Result<Response, Status> {
     let snapshot = moment(call).await?;

@@ -47,7 +47,7 @@ use timonier_api::status::Status;
 use timonier_telemetry::span;
 use tracing::Instrument;
 
-pub use call::{Call, parse_revision, read_error};
+pub use call::{Call, parse_revision};
 pub use past::at_error;
 
 use crate::app::App;

@@ -3,8 +3,9 @@
 use timonier_api::status::{Cause, Status};
 use timonier_store::{ReadError, Revision, Snapshot};
 
-use super::call::{Call, read_error};
+use super::call::Call;
 use crate::history;
+use crate::reading::read_error;
 
 /// The state at `revision`, as far as keys start with `prefix`.
 pub async fn at(call: &Call, revision: Revision, prefix: &str) -> Result<Snapshot, Status> {

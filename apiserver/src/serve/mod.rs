@@ -56,7 +56,7 @@ impl Server {
         let kinds = Kinds::new(Table::builtin_with(config.patience));
         bootstrap::first_namespaces(&config.store, &kinds.current()).await?;
         bootstrap::first_storage_class(&config.store, &kinds.current()).await?;
-        bootstrap::see_to(&config.store, &kinds.current(), bootstrap::wanted(&kinds.current())).await?;
+        crate::wanted::see_to(&config.store, &kinds.current(), bootstrap::wanted(&kinds.current())).await?;
         let authorizer = Authorizer::default();
         authorizer.rbac.refresh(&config.store.snapshot());
         let stop = CancellationToken::new();

@@ -25,7 +25,8 @@ use crate::app::App;
 use crate::identity::Identity;
 use crate::object::Object;
 use crate::query::Query;
-use crate::registry::{at_error, parse_revision, read_error};
+use crate::reading::read_error;
+use crate::registry::{at_error, parse_revision};
 use crate::{accept::Encoding, respond};
 
 use state::Asked;

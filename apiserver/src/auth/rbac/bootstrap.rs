@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::GROUP;
 use super::roles::{Allows, BINDINGS, Binding, ROLES, Role, Subject};
 use super::rule::{Rule, missing};
-use crate::bootstrap::Wanted;
 use crate::kinds::json as fields;
+use crate::wanted::Wanted;
 
 const AUTOUPDATE: &str = "rbac.authorization.kubernetes.io/autoupdate";
 

@@ -115,11 +115,11 @@ fn refused(reason: &'static str, message: String) -> Condition {
 
 /// Groups of Kubernetes itself say whether their API was approved.
 fn approval(o: &mut Value, now: Timestamp) {
-    if !super::validate::is_protected(json::text(json::get(o, "spec"), "group")) {
+    if !super::protected::is_protected(json::text(json::get(o, "spec"), "group")) {
         return;
     }
     let annotations = json::at(o, &["metadata", "annotations"]);
-    let approved = json::text(annotations, super::validate::APPROVAL).to_owned();
+    let approved = json::text(annotations, super::protected::APPROVAL).to_owned();
     let by_url = approved.starts_with("https://") || approved.starts_with("http://");
     let reason = if by_url { "ApprovedAnnotation" } else { "UnapprovedAnnotation" };
     let message = if by_url { format!("approved in {approved}") } else { format!("not approved: {approved:?}") };

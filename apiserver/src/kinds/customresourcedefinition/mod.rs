@@ -4,6 +4,7 @@
 //! `conditions` (whether its names are free: what the server writes into its status).
 
 pub mod conditions;
+mod protected;
 mod schema;
 mod validate;
 mod versions;

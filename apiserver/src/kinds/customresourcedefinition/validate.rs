@@ -5,11 +5,10 @@ use timonier_api::field::{FieldError, Path};
 use timonier_api::names;
 
 use super::conditions::full_name;
+use super::protected::{APPROVAL, is_protected};
 use super::{is, versions};
+use crate::kinds::checks::one_of;
 use crate::kinds::{json, metadata};
-
-/// The annotation with which a group of Kubernetes' own is approved.
-pub const APPROVAL: &str = "api-approved.kubernetes.io";
 
 pub fn definition(o: &Value) -> Vec<FieldError> {
     let (spec, path) = (json::get(o, "spec"), Path::new("spec"));
@@ -19,7 +18,7 @@ pub fn definition(o: &Value) -> Vec<FieldError> {
         errors.push(FieldError::invalid(&path, metadata::name(o), "must be spec.names.plural+\".\"+spec.group"));
     }
     group(o, json::text(spec, "group"), &path.child("group"), &mut errors);
-    choice(json::text(spec, "scope"), &["Cluster", "Namespaced"], &path.child("scope"), &mut errors);
+    one_of(json::text(spec, "scope"), &["Cluster", "Namespaced"], &path.child("scope"), &mut errors);
     if json::flag(spec, "preserveUnknownFields") {
         errors.push(FieldError::invalid(&path.child("preserveUnknownFields"), true, "must be false"));
     }
@@ -27,11 +26,6 @@ pub fn definition(o: &Value) -> Vec<FieldError> {
     of_names(json::get(spec, "names"), &path.child("names"), &mut errors);
     conversion(json::get(spec, "conversion"), &path.child("conversion"), &mut errors);
     errors
-}
-
-/// Whether a group is reserved for Kubernetes itself.
-pub fn is_protected(group: &str) -> bool {
-    ["k8s.io", "kubernetes.io"].iter().any(|root| group == *root || group.ends_with(&format!(".{root}")))
 }
 
 fn group(o: &Value, group: &str, path: &Path, errors: &mut Vec<FieldError>) {
@@ -49,15 +43,6 @@ fn group(o: &Value, group: &str, path: &Path, errors: &mut Vec<FieldError>) {
             "protected groups must have approval annotation {APPROVAL:?}, see https://github.com/kubernetes/enhancements/pull/1111"
         );
         errors.push(FieldError::required(&path, detail));
-    }
-}
-
-/// One of a few words.
-pub fn choice(given: &str, supported: &[&str], path: &Path, errors: &mut Vec<FieldError>) {
-    if given.is_empty() {
-        errors.push(FieldError::required(path, ""));
-    } else if !supported.contains(&given) {
-        errors.push(FieldError::not_supported(path, given, supported));
     }
 }
 
@@ -115,7 +100,7 @@ fn of_names(given: &Value, path: &Path, errors: &mut Vec<FieldError>) {
 }
 
 fn conversion(conversion: &Value, path: &Path, errors: &mut Vec<FieldError>) {
-    choice(json::text(conversion, "strategy"), &["None", "Webhook"], &path.child("strategy"), errors);
+    one_of(json::text(conversion, "strategy"), &["None", "Webhook"], &path.child("strategy"), errors);
     let webhook = json::get(conversion, "webhook");
     match json::text(conversion, "strategy") {
         "Webhook" => {

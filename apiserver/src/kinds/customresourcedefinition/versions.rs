@@ -4,7 +4,8 @@ use serde_json::Value;
 use timonier_api::field::{FieldError, Path};
 use timonier_api::jsonpath::Template;
 
-use super::{schema, validate};
+use super::schema;
+use crate::kinds::checks::one_of;
 use crate::kinds::json;
 
 /// Most fields that selectors may name.
@@ -31,7 +32,7 @@ fn column(column: &Value, path: &Path, errors: &mut Vec<FieldError>) {
     if json::text(column, "name").is_empty() {
         errors.push(FieldError::required(&path.child("name"), ""));
     }
-    validate::choice(json::text(column, "type"), TYPES, &path.child("type"), errors);
+    one_of(json::text(column, "type"), TYPES, &path.child("type"), errors);
     let format = json::text(column, "format");
     if !format.is_empty() && !FORMATS.contains(&format) {
         errors.push(FieldError::not_supported(&path.child("format"), format, FORMATS));

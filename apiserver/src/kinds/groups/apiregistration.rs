@@ -5,8 +5,8 @@ use serde_json::Value;
 use timonier_api::field::{FieldError, Path};
 use timonier_api::names;
 
+use crate::kinds::checks::{grammar, required_text};
 use crate::kinds::declared::Declared;
-use crate::kinds::pod::validate::{grammar, required_text};
 use crate::kinds::spec::Spec;
 use crate::kinds::{Column, Subresource, json, metadata};
 use crate::object::meta;

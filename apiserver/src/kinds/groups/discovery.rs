@@ -8,8 +8,8 @@ use timonier_api::field::{FieldError, Path};
 use timonier_api::names;
 
 use super::grammar::qualified_domain;
+use crate::kinds::checks::{choice, grammar};
 use crate::kinds::declared::{Declared, immutable};
-use crate::kinds::pod::validate::{choice, grammar};
 use crate::kinds::spec::Spec;
 use crate::kinds::{Column, json, metadata};
 

@@ -6,8 +6,8 @@ use serde_json::Value;
 use timonier_api::field::{FieldError, Path};
 use timonier_api::names;
 
+use crate::kinds::checks::{choice, grammar, not_negative, required_text};
 use crate::kinds::declared::Declared;
-use crate::kinds::pod::validate::{choice, grammar, not_negative, required_text};
 use crate::kinds::spec::Spec;
 use crate::kinds::{Column, Subresource, json, metadata};
 

@@ -6,8 +6,8 @@ use serde_json::Value;
 use timonier_api::field::{FieldError, Path};
 use timonier_api::names;
 
+use crate::kinds::checks::{grammar, required_text};
 use crate::kinds::json;
-use crate::kinds::pod::validate::{grammar, required_text};
 
 /// A block of addresses, as `10.9.8.0/24`: where it begins, and how many leading bits are common.
 pub fn parse_cidr(text: &str) -> Option<(IpAddr, u32)> {

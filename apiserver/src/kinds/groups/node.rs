@@ -4,8 +4,9 @@ use serde_json::Value;
 use timonier_api::field::{FieldError, Path};
 use timonier_api::names;
 
+use crate::kinds::checks::grammar;
 use crate::kinds::declared::{Declared, immutable};
-use crate::kinds::pod::validate::{grammar, resources, toleration};
+use crate::kinds::pod::validate::{resources, toleration};
 use crate::kinds::spec::Spec;
 use crate::kinds::{Column, json, metadata};
 

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use timonier_api::field::{FieldError, Path};
 
 use crate::kinds::Subresource::Status;
-use crate::kinds::pod::validate::{label_selector, not_negative, optional_choice};
+use crate::kinds::checks::{not_negative, optional_choice};
+use crate::kinds::selectors::label_selector;
 use crate::kinds::spec::Spec;
 use crate::kinds::workload::{at_most_all, number_or_percent};
 use crate::kinds::{Column, Hooks, json, metadata, workload};

@@ -5,8 +5,8 @@ use serde_json::Value;
 use timonier_api::field::{FieldError, Path};
 use timonier_api::names;
 
+use crate::kinds::checks::{grammar, required_text};
 use crate::kinds::declared::Declared;
-use crate::kinds::pod::validate::{grammar, required_text};
 use crate::kinds::spec::Spec;
 use crate::kinds::{Column, json};
 
@@ -82,7 +82,7 @@ fn rules(o: &Value, namespaced: bool, errors: &mut Vec<FieldError>) {
             ));
         }
         for (i, selector) in selectors.iter().enumerate() {
-            crate::kinds::pod::validate::label_selector(selector, &path.index(i), errors);
+            crate::kinds::selectors::label_selector(selector, &path.index(i), errors);
         }
     }
 }

@@ -6,9 +6,10 @@ use serde_json::Value;
 use timonier_api::field::{FieldError, Path};
 use timonier_api::names;
 
+use crate::kinds::checks::{grammar, required_text};
 use crate::kinds::declared::Declared;
 use crate::kinds::metadata::age;
-use crate::kinds::pod::validate::{grammar, node_selector, required_text};
+use crate::kinds::selectors::node_selector;
 use crate::kinds::spec::Spec;
 use crate::kinds::{Column, Subresource, json, metadata};
 

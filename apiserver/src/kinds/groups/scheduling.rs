@@ -3,8 +3,8 @@
 use serde_json::Value;
 use timonier_api::field::{FieldError, Path};
 
+use crate::kinds::checks::optional_choice;
 use crate::kinds::declared::{Declared, immutable};
-use crate::kinds::pod::validate::optional_choice;
 use crate::kinds::spec::Spec;
 use crate::kinds::{Column, json, metadata};
 

@@ -7,10 +7,11 @@ use timonier_api::field::{FieldError, Path};
 use timonier_api::names;
 use timonier_api::quantity::Quantity;
 
+use crate::kinds::amounts::canonical_amounts;
+use crate::kinds::checks::{grammar, optional_choice, required_text};
 use crate::kinds::declared::{Declared, immutable};
 use crate::kinds::metadata::age;
-use crate::kinds::pod::defaults::canonical_amounts;
-use crate::kinds::pod::validate::{grammar, label_selector, optional_choice, required_text};
+use crate::kinds::selectors::label_selector;
 use crate::kinds::spec::Spec;
 use crate::kinds::{Column, Subresource, json, metadata};
 

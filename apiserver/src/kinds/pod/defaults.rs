@@ -1,9 +1,9 @@
 //! What Kubernetes fills into a pod, and into the pod template of a workload.
 
+use crate::kinds::amounts::{canonical_amount, canonical_amounts};
 use serde_json::{Map, Value};
-use timonier_api::quantity::Quantity;
 
-use crate::kinds::{json, persistentvolumeclaim};
+use crate::kinds::{claims, json};
 
 /// Permission bits of files in a volume: 0644.
 const FILE_MODE: i64 = 0o644;
@@ -94,28 +94,6 @@ fn default_container(container: &mut Value) {
     }
 }
 
-/// Writes amounts as Kubernetes answers with them: as text, in their canonical form, no finer than a thousandth.
-pub fn canonical_amounts(amounts: &mut Value) {
-    for amount in amounts.as_object_mut().into_iter().flatten().map(|(_, amount)| amount) {
-        canonical_amount(amount);
-    }
-}
-
-fn canonical_amount(amount: &mut Value) {
-    let text = match &*amount {
-        Value::String(text) => text.parse::<Quantity>(),
-        Value::Number(number) => number.to_string().parse(),
-        _ => return,
-    };
-    // What is no amount is left for validation to refuse.
-    if let Ok(mut quantity) = text {
-        if !quantity.is_milli() {
-            quantity = Quantity::from_milli(quantity.milli());
-        }
-        *amount = quantity.to_string().into();
-    }
-}
-
 /// `Always` for `latest` (also when it is only implied), else `IfNotPresent`.
 fn pull_policy(image: &str) -> &'static str {
     let (name, digest) = match image.split_once('@') {
@@ -201,7 +179,7 @@ fn default_projected(value: &mut Value) {
 fn default_ephemeral(value: &mut Value) {
     let spec = value.get_mut("volumeClaimTemplate").and_then(|template| template.get_mut("spec"));
     if let Some(spec) = spec {
-        persistentvolumeclaim::default_spec(spec);
+        claims::default_spec(spec);
     }
 }
 

@@ -14,12 +14,13 @@ use serde_json::{Value, json};
 use timonier_api::status::Status;
 use timonier_store::{ReadError, Revision, Snapshot};
 
-use super::call::{Call, parse_revision, read_error};
+use super::call::{Call, parse_revision};
 use super::past::{at, at_error};
 use super::select::Selection;
 use super::{protobuf, shape, table};
 use crate::accept::{Encoding, Shape};
 use crate::object::Object;
+use crate::reading::read_error;
 use crate::respond;
 use page::{Page, Token};
 

@@ -14,9 +14,10 @@ use timonier_api::status::Status;
 use timonier_store::{ReadError, Revision, Snapshot};
 use tokio::time::Instant;
 
-use super::call::{Call, parse_revision, read_error};
+use super::call::{Call, parse_revision};
 use super::past::at_error;
 use super::select::Selection;
+use crate::reading::read_error;
 use crate::respond;
 use feed::{Feed, Initial};
 

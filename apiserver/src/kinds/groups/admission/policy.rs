@@ -9,8 +9,9 @@ use timonier_api::names;
 
 use super::FAILURE_POLICIES;
 use super::rules::{conditions, default_resources, resources};
+use crate::kinds::checks::{choice, grammar, optional_choice, required_text};
 use crate::kinds::declared::Declared;
-use crate::kinds::pod::validate::{choice, grammar, label_selector, optional_choice, required_text};
+use crate::kinds::selectors::label_selector;
 use crate::kinds::spec::Spec;
 use crate::kinds::{Column, Subresource, json, metadata};
 

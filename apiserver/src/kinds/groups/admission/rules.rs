@@ -7,8 +7,9 @@ use timonier_api::field::{FieldError, Path};
 use timonier_api::names;
 
 use super::MATCH_POLICIES;
+use crate::kinds::checks::{choice, grammar, required_text};
 use crate::kinds::json;
-use crate::kinds::pod::validate::{choice, grammar, label_selector, required_text};
+use crate::kinds::selectors::label_selector;
 
 const OPERATIONS: &[&str] = &["*", "CONNECT", "CREATE", "DELETE", "UPDATE"];
 const SCOPES: &[&str] = &["*", "Cluster", "Namespaced"];

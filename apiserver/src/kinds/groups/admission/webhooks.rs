@@ -8,9 +8,10 @@ use timonier_api::names;
 
 use super::rules::{conditions, default_rules, rule};
 use super::{FAILURE_POLICIES, MATCH_POLICIES};
+use crate::kinds::checks::{grammar, optional_choice};
 use crate::kinds::declared::Declared;
 use crate::kinds::groups::grammar::qualified_domain;
-use crate::kinds::pod::validate::{grammar, label_selector, optional_choice};
+use crate::kinds::selectors::label_selector;
 use crate::kinds::spec::Spec;
 use crate::kinds::{Column, json, metadata};
 

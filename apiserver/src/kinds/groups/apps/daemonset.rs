@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use timonier_api::field::{FieldError, Path};
 
-use crate::kinds::pod::validate::not_negative;
+use crate::kinds::checks::not_negative;
 use crate::kinds::workload::{amount, at_most_all, number_or_percent};
 use crate::kinds::{Column, Hooks, json, metadata, workload};
 

@@ -1,13 +1,14 @@
 //! StatefulSet: pods with a name and storage of their own each.
 
+use crate::kinds::claims;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use timonier_api::field::{FieldError, Path};
 use timonier_api::names;
 
-use crate::kinds::pod::validate::{self, grammar, not_negative, optional_choice};
+use crate::kinds::checks::{grammar, not_negative, optional_choice};
 use crate::kinds::workload::{at_most_all, number_or_percent};
-use crate::kinds::{Column, Hooks, json, metadata, persistentvolumeclaim, workload};
+use crate::kinds::{Column, Hooks, json, metadata, workload};
 
 pub struct StatefulSet;
 
@@ -47,7 +48,7 @@ impl Hooks for StatefulSet {
             json::set(claim, "apiVersion", "v1");
             json::set(claim, "kind", "PersistentVolumeClaim");
             if let Some(spec) = json::object_mut(claim, "spec") {
-                persistentvolumeclaim::default_spec(spec);
+                claims::default_spec(spec);
             }
             json::set(claim, "status", json!({"phase": "Pending"}));
         }
@@ -160,7 +161,7 @@ fn update_strategy(strategy: &Value, path: &Path, errors: &mut Vec<FieldError>) 
         }
         "OnDelete" => {}
         "RollingUpdate" => {
-            validate::not_negative(rolling, &["partition"], &rolling_path, errors);
+            not_negative(rolling, &["partition"], &rolling_path, errors);
             let unavailable = json::get(rolling, "maxUnavailable");
             let path = rolling_path.child("maxUnavailable");
             number_or_percent(unavailable, &path, errors);

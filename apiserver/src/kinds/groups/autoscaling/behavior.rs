@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use timonier_api::field::{FieldError, Path};
 
+use crate::kinds::checks::{choice, optional_choice};
 use crate::kinds::json;
-use crate::kinds::pod::validate::{choice, optional_choice};
 
 /// Longest that is looked back for a steadier value, in seconds.
 const MAX_WINDOW: i64 = 3600;

@@ -3,11 +3,10 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use timonier_api::field::{FieldError, Path};
-use timonier_api::kind::split_api_version;
-use timonier_api::names;
 
+use super::reference::reference;
 use super::{behavior, faces, metrics, targets};
-use crate::kinds::pod::validate::{grammar, not_negative};
+use crate::kinds::checks::not_negative;
 use crate::kinds::{Column, Hooks, json, metadata, workload};
 
 /// The version that clients see.
@@ -108,23 +107,6 @@ impl Hooks for HorizontalPodAutoscaler {
         if self.face == Face::V1 {
             faces::to_v1(o);
         }
-    }
-}
-
-/// A reference to an object of some version.
-pub fn reference(target: &Value, path: &Path, errors: &mut Vec<FieldError>) {
-    for field in ["kind", "name"] {
-        let value = json::text(target, field);
-        if value.is_empty() {
-            errors.push(FieldError::required(&path.child(field), ""));
-        } else {
-            grammar(value, names::path_segment(value), &path.child(field), errors);
-        }
-    }
-    let version = json::text(target, "apiVersion");
-    if !version.is_empty() && split_api_version(version).is_none() {
-        let detail = format!("unexpected GroupVersion string: {version}");
-        errors.push(FieldError::invalid(&path.child("apiVersion"), version, detail));
     }
 }
 

@@ -5,9 +5,10 @@ use timonier_api::field::{FieldError, Path};
 use timonier_api::names;
 use timonier_api::quantity::Quantity;
 
-use super::hpa::reference;
+use super::reference::reference;
+use crate::kinds::checks::grammar;
 use crate::kinds::json;
-use crate::kinds::pod::validate::{grammar, label_selector};
+use crate::kinds::selectors::label_selector;
 
 /// The types of metrics, and the field that each fills.
 pub const SOURCES: [(&str, &str); 5] = [

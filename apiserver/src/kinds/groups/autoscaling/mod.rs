@@ -7,6 +7,7 @@ mod behavior;
 mod faces;
 mod hpa;
 mod metrics;
+mod reference;
 mod targets;
 
 pub fn specs() -> Vec<Spec> {

@@ -6,7 +6,7 @@ use timonier_api::field::{FieldError, Path};
 use timonier_api::schedule::{Schedule, time_zone as known_zone};
 
 use super::{columns, job};
-use crate::kinds::pod::validate::{choice, not_negative};
+use crate::kinds::checks::{choice, not_negative};
 use crate::kinds::{Hooks, json, metadata, pod, workload};
 
 pub struct CronJob;

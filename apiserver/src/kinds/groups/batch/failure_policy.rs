@@ -4,8 +4,8 @@ use serde_json::Value;
 use timonier_api::field::{FieldError, Path};
 use timonier_api::names;
 
+use crate::kinds::checks::{choice, grammar};
 use crate::kinds::json;
-use crate::kinds::pod::validate::{choice, grammar};
 
 const MAX_RULES: usize = 20;
 const MAX_CODES: usize = 255;

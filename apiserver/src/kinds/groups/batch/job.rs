@@ -6,7 +6,8 @@ use timonier_api::field::{FieldError, Path};
 use timonier_api::names;
 
 use super::{columns, failure_policy, job_update, success_policy};
-use crate::kinds::pod::validate::{grammar, label_selector, not_negative, optional_choice};
+use crate::kinds::checks::{grammar, not_negative, optional_choice};
+use crate::kinds::selectors::label_selector;
 use crate::kinds::{Hooks, json, metadata, workload};
 
 pub struct Job;

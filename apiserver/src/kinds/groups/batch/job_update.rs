@@ -3,7 +3,7 @@
 use serde_json::Value;
 use timonier_api::field::{FieldError, Path};
 
-use crate::kinds::pod::validate::not_negative;
+use crate::kinds::checks::not_negative;
 use crate::kinds::{json, metadata, workload};
 
 /// Where a job's pods may go can still be said before any has started.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use timonier_api::field::{FieldError, Path};
 use timonier_api::names;
 
-use crate::kinds::pod::validate::{choice, grammar, required_text};
+use crate::kinds::checks::{choice, grammar, required_text};
 use crate::kinds::{Column, Hooks, json, metadata};
 
 pub struct Endpoints;

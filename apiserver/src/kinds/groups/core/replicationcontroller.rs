@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use timonier_api::field::{FieldError, Path};
 
-use crate::kinds::pod::validate::not_negative;
+use crate::kinds::checks::not_negative;
 pub use crate::kinds::replicaset::COLUMNS;
 use crate::kinds::replicaset::COUNTS;
 use crate::kinds::{Hooks, json, metadata, workload};

@@ -6,8 +6,8 @@ use timonier_api::field::{FieldError, Path};
 use timonier_api::names;
 use timonier_api::quantity::Quantity;
 
-use crate::kinds::pod::defaults::canonical_amounts;
-use crate::kinds::pod::validate::grammar;
+use crate::kinds::amounts::canonical_amounts;
+use crate::kinds::checks::grammar;
 use crate::kinds::{Column, Hooks, json, metadata};
 
 pub struct ResourceQuota;

@@ -5,8 +5,8 @@ use timonier_api::field::{FieldError, Path};
 use timonier_api::names;
 
 use super::super::grammar::{cidr, is_first, optional_subdomain, parse_cidr, required_segment};
+use crate::kinds::checks::grammar;
 use crate::kinds::declared::{Declared, immutable};
-use crate::kinds::pod::validate::grammar;
 use crate::kinds::spec::Spec;
 use crate::kinds::{Column, Subresource, json, metadata};
 

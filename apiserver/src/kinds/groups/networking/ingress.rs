@@ -7,8 +7,8 @@ use timonier_api::field::{FieldError, Path};
 use timonier_api::names;
 
 use super::super::grammar::{host, optional_subdomain, required_segment};
+use crate::kinds::checks::{grammar, required_text};
 use crate::kinds::declared::Declared;
-use crate::kinds::pod::validate::{grammar, required_text};
 use crate::kinds::spec::Spec;
 use crate::kinds::{Column, Subresource, json, metadata};
 

@@ -5,8 +5,8 @@ use timonier_api::field::{FieldError, Path};
 use timonier_api::names;
 
 use super::super::grammar::{domain_prefixed_path, optional_subdomain, required_segment};
+use crate::kinds::checks::{choice, grammar, required_text};
 use crate::kinds::declared::{Declared, immutable};
-use crate::kinds::pod::validate::{choice, grammar, required_text};
 use crate::kinds::spec::Spec;
 use crate::kinds::{Column, json, metadata};
 

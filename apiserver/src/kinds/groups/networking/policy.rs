@@ -5,8 +5,9 @@ use timonier_api::field::{FieldError, Path};
 use timonier_api::names;
 
 use super::super::grammar::{cidr, contains, parse_cidr};
+use crate::kinds::checks::{grammar, optional_choice, required_text};
 use crate::kinds::declared::Declared;
-use crate::kinds::pod::validate::{grammar, label_selector, optional_choice, required_text};
+use crate::kinds::selectors::label_selector;
 use crate::kinds::spec::Spec;
 use crate::kinds::{Column, json, metadata, workload};
 

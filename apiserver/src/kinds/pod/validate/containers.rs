@@ -1,15 +1,17 @@
 //! Containers of all three sorts: their names, images, ports and mounts.
 
+use crate::kinds::checks::port_number;
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 use timonier_api::field::{FieldError, Path};
 use timonier_api::names;
 
+use super::of::Errors;
+use super::of::Of;
 use super::volumes::Volumes;
-use super::{
-    Errors, Of, choice, env, grammar, local_path, optional_choice, probes, required_text, resources, restart, security,
-};
+use super::{env, probes, resources, restart, security};
+use crate::kinds::checks::{choice, grammar, local_path, optional_choice, required_text};
 use crate::kinds::json;
 
 /// Checks `containers`, `initContainers` and `ephemeralContainers` of the spec at `path`.
@@ -174,13 +176,6 @@ fn ports(container: &Value, list: &Path, errors: &mut Errors) {
             grammar(ip, names::ip_address(ip), &path.child("hostIP"), errors);
         }
         choice(port, "protocol", &["SCTP", "TCP", "UDP"], &path, errors);
-    }
-}
-
-/// A port's number, in range.
-pub fn port_number(number: i64, path: &Path, errors: &mut Errors) {
-    for message in names::port_number(number) {
-        errors.push(FieldError::invalid(path, number, message));
     }
 }
 

@@ -4,7 +4,8 @@ use serde_json::Value;
 use timonier_api::field::{FieldError, Path};
 use timonier_api::names;
 
-use super::{Errors, grammar, required_text};
+use super::of::Errors;
+use crate::kinds::checks::{grammar, required_text};
 use crate::kinds::json;
 
 /// Fields of a pod that a variable may show.

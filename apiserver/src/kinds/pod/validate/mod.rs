@@ -6,11 +6,13 @@ use serde_json::Value;
 use timonier_api::field::{FieldError, Path};
 use timonier_api::names;
 
+use crate::kinds::checks::{choice, grammar, optional_choice, required_text};
 use crate::kinds::{json, metadata};
 
 mod containers;
 mod env;
 mod network;
+mod of;
 mod probes;
 mod resources;
 mod restart;
@@ -18,18 +20,11 @@ mod scheduling;
 mod security;
 mod volumes;
 
+use of::Errors;
+pub use of::Of;
 pub use resources::resources;
-pub use scheduling::{label_selector, node_selector, toleration};
+pub use scheduling::toleration;
 pub use volumes::HOST_PATH_TYPES;
-
-/// Whose spec it is: a few rules hold for pods of their own only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Of {
-    Pod,
-    Template,
-}
-
-type Errors = Vec<FieldError>;
 
 /// Checks the pod spec at `path`.
 pub fn pod_spec(spec: &Value, path: &Path, of: Of, errors: &mut Errors) {
@@ -87,61 +82,5 @@ fn account_and_node(spec: &Value, path: &Path, errors: &mut Errors) {
     if !gates.is_empty() && !json::text(spec, "nodeName").is_empty() {
         let detail = "cannot be set until all schedulingGates have been cleared";
         errors.push(FieldError::forbidden(&path.child("nodeName"), detail));
-    }
-}
-
-/// A field that must hold one of `supported`.
-pub fn choice(o: &Value, field: &'static str, supported: &[&str], path: &Path, errors: &mut Errors) {
-    if json::text(o, field).is_empty() {
-        errors.push(FieldError::required(&path.child(field), ""));
-    } else {
-        optional_choice(o, field, supported, path, errors);
-    }
-}
-
-/// A field that is absent or holds one of `supported`.
-pub fn optional_choice(o: &Value, field: &'static str, supported: &[&str], path: &Path, errors: &mut Errors) {
-    let value = json::text(o, field);
-    if !value.is_empty() && !supported.contains(&value) {
-        errors.push(FieldError::not_supported(&path.child(field), value, supported));
-    }
-}
-
-/// A text field that may not be empty. Answers whether it is there.
-pub fn required_text(o: &Value, field: &'static str, path: &Path, errors: &mut Errors) -> bool {
-    let there = !json::text(o, field).is_empty();
-    if !there {
-        errors.push(FieldError::required(&path.child(field), ""));
-    }
-    there
-}
-
-/// Fields that hold numbers, where negative ones are wrong.
-pub fn not_negative(o: &Value, fields: &[&'static str], path: &Path, errors: &mut Errors) {
-    for field in fields {
-        if let Some(value) = json::int(o, field).filter(|n| *n < 0) {
-            let detail = "must be greater than or equal to 0";
-            errors.push(FieldError::invalid(&path.child(field), value, detail));
-        }
-    }
-}
-
-/// All messages of a grammar about one value.
-pub fn grammar(value: &str, found: Vec<String>, path: &Path, errors: &mut Errors) {
-    errors.extend(found.into_iter().map(|message| FieldError::invalid(path, value, message)));
-}
-
-/// A path inside a volume: relative, and never out of it.
-pub fn local_path(value: &str, path: &Path, errors: &mut Errors) {
-    if value.starts_with('/') {
-        errors.push(FieldError::invalid(path, value, "must be a relative path"));
-    }
-    no_step_back(value, path, errors);
-}
-
-/// Refuses `..` as a step of a path.
-pub fn no_step_back(value: &str, path: &Path, errors: &mut Errors) {
-    if value.split('/').any(|step| step == "..") {
-        errors.push(FieldError::invalid(path, value, "must not contain '..'"));
     }
 }

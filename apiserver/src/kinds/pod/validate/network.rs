@@ -4,7 +4,9 @@ use serde_json::Value;
 use timonier_api::field::{FieldError, Path};
 use timonier_api::names;
 
-use super::{Errors, Of, choice, grammar};
+use super::of::Errors;
+use super::of::Of;
+use crate::kinds::checks::{choice, grammar};
 use crate::kinds::json;
 
 /// Most name servers, most search paths, and the longest that those may be together, in characters.

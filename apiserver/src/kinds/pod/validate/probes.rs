@@ -4,8 +4,9 @@ use serde_json::Value;
 use timonier_api::field::{FieldError, Path};
 use timonier_api::names;
 
-use super::containers::port_number;
-use super::{Errors, choice, grammar, not_negative, required_text};
+use super::of::Errors;
+use crate::kinds::checks::port_number;
+use crate::kinds::checks::{choice, grammar, not_negative, required_text};
 use crate::kinds::json;
 
 const PROBE_HANDLERS: [&str; 4] = ["exec", "httpGet", "tcpSocket", "grpc"];

@@ -5,7 +5,8 @@ use timonier_api::field::{FieldError, Path};
 use timonier_api::names;
 use timonier_api::quantity::Quantity;
 
-use super::{Errors, choice, grammar};
+use super::of::Errors;
+use crate::kinds::checks::{choice, grammar};
 use crate::kinds::json;
 
 /// Checks a container's resources.

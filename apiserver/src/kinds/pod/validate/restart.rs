@@ -3,7 +3,8 @@
 use serde_json::Value;
 use timonier_api::field::{FieldError, Path};
 
-use super::{Errors, choice, optional_choice};
+use super::of::Errors;
+use crate::kinds::checks::{choice, optional_choice};
 use crate::kinds::json;
 
 /// How many rules a container may have, and exit codes a rule.

@@ -4,7 +4,8 @@ use serde_json::Value;
 use timonier_api::field::{FieldError, Path};
 use timonier_api::names;
 
-use super::{Errors, local_path, optional_choice, required_text};
+use super::of::Errors;
+use crate::kinds::checks::{local_path, optional_choice, required_text};
 use crate::kinds::json;
 
 /// Largest user and group id.

@@ -7,8 +7,10 @@ use timonier_api::field::{FieldError, Path};
 use timonier_api::names;
 use timonier_api::quantity::Quantity;
 
-use super::{Errors, env, grammar, local_path, no_step_back, optional_choice, required_text};
-use crate::kinds::{json, metadata, persistentvolumeclaim};
+use super::env;
+use super::of::Errors;
+use crate::kinds::checks::{grammar, local_path, no_step_back, optional_choice, required_text};
+use crate::kinds::{claims, json, metadata};
 
 /// Values of `hostPath.type`, besides none at all.
 pub const HOST_PATH_TYPES: [&str; 7] =
@@ -104,7 +106,7 @@ fn ephemeral(value: &Value, path: &Path, errors: &mut Errors) {
         }
     }
     errors.extend(metadata::validate_labels(json::get(template, "metadata"), "labels", &metadata));
-    persistentvolumeclaim::validate_spec(json::get(template, "spec"), &path.child("spec"), errors);
+    claims::validate_spec(json::get(template, "spec"), &path.child("spec"), errors);
 }
 
 fn size_limit(value: &Value, path: &Path, errors: &mut Errors) {
