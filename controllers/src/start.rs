@@ -107,8 +107,12 @@ pub async fn deployment(ground: Arc<Ground>, shutdown: CancellationToken) {
 pub async fn garbage_collector(ground: Arc<Ground>, shutdown: CancellationToken) {
     let graph = Arc::new(Mutex::default());
     let watches = Arc::new(Watches::default());
-    let reconciler =
-        Arc::new(Collector { graph: Arc::clone(&graph), watches: watches.clone(), queue: OnceLock::new() });
+    let reconciler = Arc::new(Collector {
+        graph: Arc::clone(&graph),
+        watches: watches.clone(),
+        queue: OnceLock::new(),
+        events: ground.recorder("garbage-collector-controller", &shutdown),
+    });
     let runner = Runner::new("garbage-collector", ground.client.clone(), reconciler.clone()).workers(24);
     let queue = runner.queue();
     reconciler.queue.get_or_init(|| queue.clone());

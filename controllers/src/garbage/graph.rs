@@ -75,6 +75,7 @@ struct Owner {
     seen: Revision,
     /// Where it was seen.
     resource: Option<Resource>,
+    namespace: Option<Arc<str>>,
     dependents: HashSet<Uid>,
 }
 
@@ -97,6 +98,38 @@ impl Graph {
     pub fn dependents(&self, owner: &Uid) -> Vec<(Uid, Node)> {
         let uids = self.owners.get(owner).into_iter().flat_map(|owner| &owner.dependents);
         uids.filter_map(|uid| Some((uid.clone(), self.nodes.get(uid)?.clone()))).collect()
+    }
+
+    /// The namespace in which an owner was seen; None: nowhere, or it is in none.
+    pub fn namespace_of(&self, owner: &Uid) -> Option<Arc<str>> {
+        self.owners.get(owner)?.namespace.clone()
+    }
+
+    /// Whether a foreground deletion has to wait: for dependents that block it, but not for those that in turn wait
+    /// for it, since a circle would never end.
+    pub fn is_blocked(&self, uid: &Uid) -> bool {
+        let dependents = self.dependents(uid);
+        dependents.iter().any(|(dependent, node)| node.blocks(uid) && !self.waits_for(dependent, uid))
+    }
+
+    /// Whether `waiting` is being deleted and waits for `other`, through whatever lies between.
+    fn waits_for(&self, waiting: &Uid, other: &Uid) -> bool {
+        let mut seen = HashSet::new();
+        let mut look = vec![waiting.clone()];
+        while let Some(uid) = look.pop() {
+            let waits = self.nodes.get(&uid).is_some_and(|node| node.deleting && node.waits_for_dependents);
+            if !waits || !seen.insert(uid.clone()) {
+                continue;
+            }
+            let blocking = self.dependents(&uid).into_iter().filter(|(_, node)| node.blocks(&uid));
+            for (dependent, _) in blocking {
+                if dependent == *other {
+                    return true;
+                }
+                look.push(dependent);
+            }
+        }
+        false
     }
 
     /// An object was added or changed. Returns whose case must be looked at.
@@ -124,6 +157,7 @@ impl Graph {
                     presence: Presence::Unknown,
                     seen: Revision(0),
                     resource: None,
+                    namespace: None,
                     dependents: HashSet::new(),
                 });
                 owner.dependents.insert(uid.clone());
@@ -148,6 +182,7 @@ impl Graph {
             entry.presence = Presence::Present { waits_for_dependents: waits };
             entry.seen = node.revision;
             entry.resource = Some(node.resource.clone());
+            entry.namespace = node.key.namespace.clone();
         }
     }
 
@@ -163,6 +198,7 @@ impl Graph {
                 owner.presence = Presence::Present { waits_for_dependents: waits };
                 owner.seen = meta.resource_version;
                 owner.resource = Some(resource.clone());
+                owner.namespace = meta.namespace.clone();
                 waits
             }
         }
@@ -294,6 +330,31 @@ mod tests {
         assert!(graph.dependents(&"s".into())[0].1.blocks(&"s".into()));
         assert_eq!(names(graph.forget(&"p".into())), ["s"]);
         assert!(graph.dependents(&"s".into()).is_empty());
+    }
+
+    #[test]
+    fn a_circle_of_waiting_objects_blocks_nobody_in_it() {
+        let mut graph = Graph::default();
+        let waiting = Some(FOREGROUND);
+        graph.observe(&PODS, &meta("a", &["b"], waiting));
+        graph.observe(&PODS, &meta("b", &["c"], None));
+        graph.observe(&PODS, &meta("c", &["a"], waiting));
+        // c waits for b, which is not being deleted, and a waits for c.
+        assert!(graph.is_blocked(&"c".into()) && graph.is_blocked(&"a".into()));
+        graph.observe(&PODS, &meta("b", &["c"], waiting));
+        assert!(!["a", "b", "c"].iter().any(|uid| graph.is_blocked(&(*uid).into())));
+        // Who stands outside still holds its owner back, and so all that wait for it.
+        graph.observe(&PODS, &meta("d", &["b"], None));
+        assert!(graph.is_blocked(&"b".into()));
+    }
+
+    #[test]
+    fn it_is_known_where_an_owner_was_seen() {
+        let mut graph = Graph::default();
+        graph.observe(&PODS, &meta("p", &["s"], None));
+        assert_eq!(graph.namespace_of(&"s".into()), None);
+        graph.observe(&SETS, &Meta { namespace: Some("there".into()), ..meta("s", &[], None) });
+        assert_eq!(graph.namespace_of(&"s".into()).as_deref(), Some("there"));
     }
 
     #[test]

@@ -15,7 +15,8 @@ use kube::api::{DeleteParams, Patch, Preconditions, PropagationPolicy};
 use parking_lot::Mutex;
 use serde_json::json;
 use timonier_client::{
-    Next, ObjectKey, Reconcile, Resource, Writer,
+    Meta, Next, ObjectKey, Reconcile, Resource, Writer,
+    events::{Recorder, Regarding},
     object::OwnerReference,
     runner::Enqueue,
     watch::{MetadataOnly, brief},
@@ -33,6 +34,7 @@ pub struct Collector {
     pub graph: Arc<Mutex<Graph>>,
     pub watches: Arc<Watches>,
     pub queue: std::sync::OnceLock<Enqueue<Uid>>,
+    pub events: Recorder,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -59,7 +61,7 @@ impl Reconcile for Collector {
         }
         let mut owners = Vec::with_capacity(node.owners.len());
         for owner in &node.owners {
-            owners.push((owner.clone(), self.state(owner, &node, writer).await?));
+            owners.push((owner.clone(), self.state(owner, &node, uid, writer).await?));
         }
         let dependents = self.graph.lock().dependents(uid);
         match decide(&owners, &node, &dependents) {
@@ -73,8 +75,23 @@ impl Reconcile for Collector {
 
 impl Collector {
     /// Whether an owner is there. What the watches have not shown is asked of the server.
-    async fn state(&self, owner: &OwnerReference, node: &Node, writer: &Writer) -> Result<OwnerState, CollectError> {
-        match self.graph.lock().presence(&owner.uid) {
+    async fn state(
+        &self,
+        owner: &OwnerReference,
+        node: &Node,
+        uid: &Uid,
+        writer: &Writer,
+    ) -> Result<OwnerState, CollectError> {
+        let (presence, namespace) = {
+            let graph = self.graph.lock();
+            (graph.presence(&owner.uid), graph.namespace_of(&owner.uid))
+        };
+        if namespace.is_some() && namespace != node.key.namespace {
+            self.refuse(owner, node, uid);
+            // What is cluster-wide stays; inside another namespace there is no such owner.
+            return Ok(if node.key.namespace.is_some() { OwnerState::Absent } else { OwnerState::Present });
+        }
+        match presence {
             Presence::Present { waits_for_dependents } => {
                 return Ok(OwnerState::of(waits_for_dependents));
             }
@@ -91,6 +108,7 @@ impl Collector {
         let namespace = served.namespaced.then(|| node.key.namespace.clone()).flatten();
         if served.namespaced && namespace.is_none() {
             // What is cluster-wide cannot be owned from inside a namespace: Kubernetes keeps such objects.
+            self.refuse(owner, node, uid);
             return Ok(OwnerState::Present);
         }
         let key = ObjectKey { namespace, name: owner.name.clone() };
@@ -99,10 +117,32 @@ impl Collector {
         Ok(match live {
             Some(live) => OwnerState::of(graph.seen_alive(&served.resource, &live.metadata)),
             None => {
-                graph.absent_for_sure(&owner.uid);
+                // What was never seen may be in another namespace, where it has dependents of its own.
+                if presence == Presence::Absent {
+                    graph.absent_for_sure(&owner.uid);
+                }
                 OwnerState::Absent
             }
         })
+    }
+
+    /// Says that an object names an owner that cannot be its.
+    fn refuse(&self, owner: &OwnerReference, node: &Node, uid: &Uid) {
+        let namespace = node.key.namespace().unwrap_or_default();
+        let kind = self.watches.kind(&node.resource).unwrap_or_default();
+        let meta = Meta {
+            name: node.key.name.clone(),
+            namespace: node.key.namespace.clone(),
+            uid: uid.clone(),
+            ..Meta::default()
+        };
+        let OwnerReference { api_version, kind: owner_kind, name, uid: owner_uid, .. } = owner;
+        let message = format!(
+            "ownerRef [{api_version}/{owner_kind}, namespace: {namespace}, name: {name}, uid: {owner_uid}] does not exist \
+            in namespace {namespace:?}"
+        );
+        let regarding = Regarding::new(&kind, &node.resource.api_version(), &meta);
+        self.events.warning(regarding, "OwnerRefInvalidNamespace", message);
     }
 
     async fn delete(
@@ -147,7 +187,7 @@ impl Collector {
         let (blocking, dependents) = {
             let graph = self.graph.lock();
             let dependents = graph.dependents(uid);
-            (dependents.iter().any(|(_, dependent)| dependent.blocks(uid)), dependents)
+            (graph.is_blocked(uid), dependents)
         };
         if !blocking {
             return self.remove_finalizer(uid, node, FOREGROUND, writer).await;

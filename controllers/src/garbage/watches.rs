@@ -39,6 +39,10 @@ impl Watches {
         served.iter().find(|served| served.resource.group == group && served.kind == kind).cloned()
     }
 
+    pub fn kind(&self, resource: &Resource) -> Option<String> {
+        self.served.read().iter().find(|served| served.resource == *resource).map(|served| served.kind.clone())
+    }
+
     /// Waits until each collection that is known has been listed once: before, dependents may be unknown.
     pub async fn ready(&self) {
         loop {

@@ -110,3 +110,36 @@ async fn one_owner_that_stays_keeps_the_object_and_the_other_reference_is_remove
         })
         .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn circles_go_and_owners_in_other_namespaces_own_nothing() {
+    let cluster = Cluster::start().await;
+    let _controllers = cluster.controllers(&["garbage-collector"], None);
+    let first = cluster.create(&CONFIG_MAPS, DEFAULT, plain("first")).await;
+    let second = cluster.create(&CONFIG_MAPS, DEFAULT, owned_by("second", &first)).await;
+    cluster.patch(&CONFIG_MAPS, DEFAULT, "first", json!({"metadata": {"ownerReferences": [reference(&second)]}})).await;
+    cluster.delete(&CONFIG_MAPS, DEFAULT, "first", "Foreground").await;
+    gone(&cluster, "first").await;
+    gone(&cluster, "second").await;
+
+    let elsewhere = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "elsewhere"}});
+    cluster.create(&NAMESPACES, None, elsewhere).await;
+    let owner = cluster.create(&CONFIG_MAPS, Some("elsewhere"), plain("owner")).await;
+    let own = cluster.create(&CONFIG_MAPS, Some("elsewhere"), owned_by("own", &owner)).await;
+    cluster.create(&CONFIG_MAPS, DEFAULT, owned_by("stranger", &owner)).await;
+    gone(&cluster, "stranger").await;
+    let said = cluster
+        .until("it is said", async || {
+            let events = cluster.events("stranger").await;
+            events.get("OwnerRefInvalidNamespace").map(|said| said[0].clone()).ok_or(json!(events))
+        })
+        .await;
+    let uid = owner["metadata"]["uid"].as_str().expect("a uid");
+    let expect = format!(
+        "ownerRef [v1/ConfigMap, namespace: default, name: owner, uid: {uid}] does not exist in namespace \"default\""
+    );
+    assert_eq!(said, expect);
+    // Those beside the owner are none the worse for it.
+    let stays = cluster.get(&CONFIG_MAPS, Some("elsewhere"), "own").await.expect("stays");
+    assert_eq!(stays["metadata"]["resourceVersion"], own["metadata"]["resourceVersion"]);
+}
