@@ -201,7 +201,8 @@ impl<R: Runtime> Pods<R> {
         for BoundPod { pod, .. } in objects {
             let recalled = status::recall(pod);
             if !recalled.is_empty() {
-                self.shared.runtime.adopt(&desired::identity(pod), desired::grace(pod), recalled).await;
+                let (identity, grace) = (desired::identity(pod), desired::grace(pod));
+                self.shared.runtime.adopt(&identity, grace, desired::pretence(pod), recalled).await;
             }
         }
     }

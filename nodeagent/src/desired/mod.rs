@@ -7,6 +7,7 @@ pub mod fields;
 pub mod image_name;
 pub mod keyring;
 pub mod names;
+mod pretence;
 pub mod resolver;
 pub mod resources;
 pub mod roster;
@@ -19,6 +20,7 @@ use std::net::IpAddr;
 
 use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
 pub use names::Name;
+pub use pretence::pretence;
 use roster::{Member, Sort};
 pub use sandbox::sandbox;
 pub use security::{asks_the_image, user_of_image};
@@ -26,7 +28,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     observed::{ObservedPod, PodIdentity},
-    runtime::{ContainerSpec, HostFacts, Mount},
+    runtime::{ContainerSpec, HostFacts, Mount, Pretence},
 };
 
 /// Why a container can't be made from its spec: the message of `CreateContainerConfigError`.
@@ -126,7 +128,11 @@ pub fn container(
         host_pid: pod_spec.host_pid.unwrap_or(false),
         share_process_namespace: pod_spec.share_process_namespace.unwrap_or(false),
         target: None,
-        ends: container.sort == Sort::Init,
+        pretence: match container.sort {
+            // It is made to end.
+            Sort::Init => Some(Pretence::default()),
+            _ => pretence(pod),
+        },
         stop_signal: container.lifecycle.as_ref().and_then(|lifecycle| lifecycle.stop_signal.clone()),
         grace: grace(pod),
         env,

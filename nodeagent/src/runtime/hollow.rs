@@ -1,21 +1,24 @@
-//! Containers that are only pretended: for scale tests and demonstrations. They start at once, never fail, and
-//! whoever reads their log is told.
+//! Containers that are only pretended: for scale tests and demonstrations. They start at once, end as their pod's
+//! annotations say, and whoever reads their log is told.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     net::IpAddr,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use bytes::Bytes;
 use futures::{StreamExt, stream, stream::BoxStream};
 use jiff::Timestamp;
 use parking_lot::Mutex;
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, sync::broadcast};
 
 use super::{
-    AttachRequest, Change, ContainerSpec, ExecRequest, Found, HostFacts, Image, LogQuery, Network, PullRequest,
-    Resources, Runtime, RuntimeError, SandboxSpec, Session, Signal,
+    AttachRequest, Change, ContainerSpec, ExecRequest, Found, HostFacts, Image, LogQuery, Network, Pretence,
+    PullRequest, Resources, Runtime, RuntimeError, SandboxSpec, Session, Signal,
 };
 use crate::{
     addresses::Addresses,
@@ -26,11 +29,15 @@ use crate::{
 const CPUS: u32 = 32;
 const MEMORY_BYTES: u64 = 256 << 30;
 const DISK_BYTES: u64 = 1 << 40;
+/// Endings that a listener may be behind before it looks at everything.
+const ENDINGS: usize = 1024;
 
 pub struct HollowRuntime {
     address: IpAddr,
     made: AtomicU64,
-    pods: Mutex<Pods>,
+    pods: Arc<Mutex<Pods>>,
+    /// Of pods of which a container has ended by itself.
+    ended: broadcast::Sender<String>,
 }
 
 #[derive(Default)]
@@ -46,13 +53,14 @@ struct HollowPod {
     identity: PodIdentity,
     grace: i64,
     observed: ObservedPod,
-    /// Ids of containers that end by themselves.
-    ends: HashSet<String>,
+    /// Of containers that end by themselves, by id.
+    pretences: HashMap<String, Pretence>,
 }
 
 impl HollowRuntime {
     pub fn new(address: IpAddr) -> Self {
-        HollowRuntime { address, made: AtomicU64::new(0), pods: Mutex::default() }
+        let (ended, _) = broadcast::channel(ENDINGS);
+        HollowRuntime { address, made: AtomicU64::new(0), pods: Arc::default(), ended }
     }
 
     fn new_id(&self, pod: &PodIdentity) -> String {
@@ -60,27 +68,51 @@ impl HollowRuntime {
     }
 
     fn change(&self, id: &str, change: impl FnOnce(&mut State)) -> Result<(), RuntimeError> {
-        let mut pods = self.pods.lock();
-        let missing = || RuntimeError::NotFound(format!("No such container: {id}"));
-        let uid = pods.owners.get(id).cloned().ok_or_else(missing)?;
-        let observed = &mut pods.pods.get_mut(&uid).ok_or_else(missing)?.observed;
-        let sandboxes = observed.sandboxes.iter_mut().map(|sandbox| (&sandbox.id, &mut sandbox.state));
-        let containers = observed.containers.iter_mut().map(|container| (&container.id, &mut container.state));
-        let (_, state) = sandboxes.chain(containers).find(|(own, _)| *own == id).ok_or_else(missing)?;
-        change(state);
-        Ok(())
+        self.pods.lock().change(id, change)
     }
 
-    fn ends(&self, id: &str) -> bool {
+    /// Ends a container that started at `started`, when its time has come.
+    fn end_later(&self, id: &str, started: Timestamp, pretence: Pretence) {
+        let (id, pods, told) = (id.to_owned(), self.pods.clone(), self.ended.clone());
+        let ran = Timestamp::now().duration_since(started).unsigned_abs();
+        tokio::spawn(async move {
+            tokio::time::sleep(pretence.runs_for.saturating_sub(ran)).await;
+            let mut pods = pods.lock();
+            let changed = pods.change(&id, |state| {
+                if matches!(state, State::Running { started: since } if *since == started) {
+                    *state = ended(started, pretence.exit_code);
+                }
+            });
+            if let (Ok(()), Some(uid)) = (changed, pods.owners.get(&id)) {
+                // Nobody may be listening; whoever does later looks at everything first.
+                let _heard = told.send(uid.clone());
+            }
+        });
+    }
+
+    fn pretence(&self, id: &str) -> Option<Pretence> {
         let pods = self.pods.lock();
-        let pod = pods.owners.get(id).and_then(|uid| pods.pods.get(uid));
-        pod.is_some_and(|pod| pod.ends.contains(id))
+        let pod = pods.owners.get(id).and_then(|uid| pods.pods.get(uid))?;
+        pod.pretences.get(id).copied()
     }
 
     fn is_sandbox(&self, id: &str) -> bool {
         let pods = self.pods.lock();
         let pod = pods.owners.get(id).and_then(|uid| pods.pods.get(uid));
         pod.is_some_and(|pod| pod.observed.sandboxes.iter().any(|sandbox| sandbox.id == id))
+    }
+}
+
+impl Pods {
+    fn change(&mut self, id: &str, change: impl FnOnce(&mut State)) -> Result<(), RuntimeError> {
+        let missing = || RuntimeError::NotFound(format!("No such container: {id}"));
+        let uid = self.owners.get(id).cloned().ok_or_else(missing)?;
+        let observed = &mut self.pods.get_mut(&uid).ok_or_else(missing)?.observed;
+        let sandboxes = observed.sandboxes.iter_mut().map(|sandbox| (&sandbox.id, &mut sandbox.state));
+        let containers = observed.containers.iter_mut().map(|container| (&container.id, &mut container.state));
+        let (_, state) = sandboxes.chain(containers).find(|(own, _)| *own == id).ok_or_else(missing)?;
+        change(state);
+        Ok(())
     }
 }
 
@@ -122,11 +154,16 @@ impl Runtime for HollowRuntime {
         Ok(())
     }
 
-    async fn adopt(&self, pod: &PodIdentity, grace: i64, observed: ObservedPod) {
+    async fn adopt(&self, pod: &PodIdentity, grace: i64, pretence: Option<Pretence>, observed: ObservedPod) {
         let mut pods = self.pods.lock();
         let pods = &mut *pods;
         if pods.pods.contains_key(&pod.uid) {
             return;
+        }
+        for container in &observed.containers {
+            if let (State::Running { started }, Some(pretence)) = (&container.state, pretence) {
+                self.end_later(&container.id, *started, pretence);
+            }
         }
         for sandbox in &observed.sandboxes {
             pods.owners.insert(sandbox.id.clone(), pod.uid.clone());
@@ -137,7 +174,8 @@ impl Runtime for HollowRuntime {
         for container in &observed.containers {
             pods.owners.insert(container.id.clone(), pod.uid.clone());
         }
-        pods.pods.insert(pod.uid.clone(), HollowPod { identity: pod.clone(), grace, observed, ends: HashSet::new() });
+        let pretences = HashMap::new();
+        pods.pods.insert(pod.uid.clone(), HollowPod { identity: pod.clone(), grace, observed, pretences });
     }
 
     async fn inventory(&self) -> Result<Vec<Found>, RuntimeError> {
@@ -167,7 +205,7 @@ impl Runtime for HollowRuntime {
             identity: spec.pod.clone(),
             grace: spec.grace,
             observed: ObservedPod::default(),
-            ends: HashSet::new(),
+            pretences: HashMap::new(),
         });
         pod.observed.sandboxes.push(Sandbox { id: id.clone(), attempt: spec.attempt, state: State::Created, ip });
         Ok(id)
@@ -190,17 +228,24 @@ impl Runtime for HollowRuntime {
             state: State::Created,
             sandbox: spec.sandbox.clone(),
         });
-        if spec.ends {
-            pod.ends.insert(id.clone());
+        if let Some(pretence) = spec.pretence {
+            pod.pretences.insert(id.clone(), pretence);
         }
         pods.owners.insert(id.clone(), spec.pod.uid.clone());
         Ok(id)
     }
 
     async fn start(&self, id: &str) -> Result<(), RuntimeError> {
-        let ends = self.ends(id);
+        let pretence = self.pretence(id);
         let started = Timestamp::now();
-        self.change(id, |state| *state = if ends { ended(started, 0) } else { State::Running { started } })
+        let at_once = pretence.filter(|pretence| pretence.runs_for.is_zero());
+        self.change(id, |state| {
+            *state = at_once.map_or(State::Running { started }, |pretence| ended(started, pretence.exit_code));
+        })?;
+        if let (Some(pretence), None) = (pretence, at_once) {
+            self.end_later(id, started, pretence);
+        }
+        Ok(())
     }
 
     async fn update(&self, id: &str, _: &Resources) -> Result<(), RuntimeError> {
@@ -235,6 +280,7 @@ impl Runtime for HollowRuntime {
                 addresses.release(ip, &uid);
             }
         }
+        pod.pretences.remove(id);
         pod.observed.sandboxes.retain(|sandbox| sandbox.id != id);
         pod.observed.containers.retain(|container| container.id != id);
         if pod.observed.is_empty() {
@@ -289,7 +335,15 @@ impl Runtime for HollowRuntime {
     }
 
     fn changes(&self) -> BoxStream<'static, Change> {
-        stream::once(futures::future::ready(Change::Everything)).chain(stream::pending()).boxed()
+        let endings = stream::unfold(self.ended.subscribe(), |mut endings| async move {
+            let change = match endings.recv().await {
+                Ok(uid) => Change::Pod(uid),
+                Err(broadcast::error::RecvError::Lagged(_)) => Change::Everything,
+                Err(broadcast::error::RecvError::Closed) => return None,
+            };
+            Some((change, endings))
+        });
+        stream::once(futures::future::ready(Change::Everything)).chain(endings).boxed()
     }
 
     fn host_address(&self) -> IpAddr {
@@ -335,5 +389,28 @@ mod tests {
             let refusal = refusal.expect("a refusal").to_string();
             assert!(refusal.contains("its node is hollow and runs nothing"), "{refusal}");
         }
+    }
+    #[tokio::test]
+    async fn a_pretended_container_ends_as_it_was_told_and_says_so_also_when_its_agent_was_away() {
+        let pretence = Pretence { runs_for: std::time::Duration::from_millis(30), exit_code: 3 };
+        let runtime = HollowRuntime::new([127, 0, 0, 1].into());
+        runtime.prepare(&network()).await.expect("prepared");
+        let pod = suite::pod("eeee0000-2222");
+        let mut changes = runtime.changes();
+        assert_eq!(changes.next().await, Some(Change::Everything));
+        let sandbox = suite::start_sandbox(&runtime, &suite::sandbox(&pod)).await;
+        let spec = ContainerSpec { pretence: Some(pretence), ..suite::container(&pod, &sandbox, "any", "true") };
+        let id = suite::start(&runtime, &spec).await;
+        let before = runtime.observe(&pod.uid).await.expect("observed");
+        assert!(matches!(before.containers[0].state, State::Running { .. }));
+        assert_eq!(changes.next().await, Some(Change::Pod(pod.uid.clone())));
+        let after = runtime.observe(&pod.uid).await.expect("observed");
+        assert!(matches!(&after.containers[0].state, State::Exited(exit) if exit.code == 3), "{id}: {after:?}");
+
+        let next = HollowRuntime::new([127, 0, 0, 1].into());
+        let mut changes = next.changes();
+        assert_eq!(changes.next().await, Some(Change::Everything));
+        next.adopt(&pod, 1, Some(pretence), before).await;
+        assert_eq!(changes.next().await, Some(Change::Pod(pod.uid.clone())));
     }
 }

@@ -22,7 +22,7 @@ use futures::stream::BoxStream;
 use jiff::Timestamp;
 pub use session::{AttachRequest, ExecOutput, ExecRequest, Session};
 pub use spec::{
-    ContainerSpec, Mount, MountSource, PortMapping, Profile, Propagation, Resources, SandboxSpec, Security,
+    ContainerSpec, Mount, MountSource, PortMapping, Pretence, Profile, Propagation, Resources, SandboxSpec, Security,
 };
 
 use tokio::net::TcpStream;
@@ -167,7 +167,13 @@ pub trait Runtime: Send + Sync + 'static {
     /// Makes what pods need before the first sandbox. Repeating it is harmless, also while another agent does the same.
     fn prepare(&self, network: &Network) -> impl Future<Output = Result<(), RuntimeError>> + Send;
     /// Tells a runtime that forgets everything when its agent stops what the API server knows of a pod. Others look themselves.
-    fn adopt(&self, _pod: &PodIdentity, _grace: i64, _observed: ObservedPod) -> impl Future<Output = ()> + Send {
+    fn adopt(
+        &self,
+        _pod: &PodIdentity,
+        _grace: i64,
+        _pretence: Option<Pretence>,
+        _observed: ObservedPod,
+    ) -> impl Future<Output = ()> + Send {
         std::future::ready(())
     }
     fn inventory(&self) -> impl Future<Output = Result<Vec<Found>, RuntimeError>> + Send;

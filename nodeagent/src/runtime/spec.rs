@@ -1,6 +1,6 @@
 //! What a runtime is told to make: fully resolved, nothing left to look up.
 
-use std::{net::IpAddr, path::PathBuf};
+use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use crate::observed::PodIdentity;
 
@@ -38,6 +38,13 @@ pub struct PortMapping {
     pub protocol: &'static str,
 }
 
+/// How a container ends that is only pretended to run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pretence {
+    pub runs_for: Duration,
+    pub exit_code: i32,
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct ContainerSpec {
     pub pod: PodIdentity,
@@ -63,8 +70,8 @@ pub struct ContainerSpec {
     pub share_process_namespace: bool,
     /// Id of the container whose processes it sees.
     pub target: Option<String>,
-    /// It is made to end by itself; who only pretends to run it ends it at once.
-    pub ends: bool,
+    /// How it ends where it is only pretended to run; None: not by itself.
+    pub pretence: Option<Pretence>,
     /// The signal that asks it to end, e.g. `SIGUSR1`; `None`: the image's own.
     pub stop_signal: Option<String>,
     pub grace: i64,

@@ -50,7 +50,7 @@ pub fn container(pod: &PodIdentity, sandbox: &str, image: &str, script: &str) ->
         host_pid: false,
         share_process_namespace: false,
         target: None,
-        ends: false,
+        pretence: None,
         stop_signal: None,
         grace: 7,
     }
