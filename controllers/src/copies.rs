@@ -7,8 +7,8 @@ use timonier_client::{Informer, Object, watch::Scope};
 use tokio_util::sync::CancellationToken;
 
 use crate::objects::{
-    Budget, Claim, ControllerRevision, CronJob, DaemonSet, Deployment, Job, Namespace, Node, Pod, Quota, ReplicaSet,
-    ReplicationController, ServiceAccount, StatefulSet, StorageClass, Volume,
+    Budget, Claim, ControllerRevision, CronJob, DaemonSet, Deployment, EndpointSlice, Endpoints, Job, Namespace, Node,
+    Pod, Quota, ReplicaSet, ReplicationController, Service, ServiceAccount, StatefulSet, StorageClass, Volume,
 };
 
 pub struct Copies {
@@ -18,6 +18,9 @@ pub struct Copies {
     sets: OnceLock<Informer<ReplicaSet>>,
     replication_controllers: OnceLock<Informer<ReplicationController>>,
     jobs: OnceLock<Informer<Job>>,
+    endpoints: OnceLock<Informer<Endpoints>>,
+    slices: OnceLock<Informer<EndpointSlice>>,
+    services: OnceLock<Informer<Service>>,
     cron_jobs: OnceLock<Informer<CronJob>>,
     stateful_sets: OnceLock<Informer<StatefulSet>>,
     daemon_sets: OnceLock<Informer<DaemonSet>>,
@@ -42,6 +45,9 @@ impl Copies {
             sets: OnceLock::new(),
             replication_controllers: OnceLock::new(),
             jobs: OnceLock::new(),
+            endpoints: OnceLock::new(),
+            slices: OnceLock::new(),
+            services: OnceLock::new(),
             cron_jobs: OnceLock::new(),
             stateful_sets: OnceLock::new(),
             daemon_sets: OnceLock::new(),
@@ -85,6 +91,18 @@ impl Copies {
 
     pub fn cron_jobs(&self) -> Informer<CronJob> {
         self.copy(&self.cron_jobs)
+    }
+
+    pub fn services(&self) -> Informer<Service> {
+        self.copy(&self.services)
+    }
+
+    pub fn slices(&self) -> Informer<EndpointSlice> {
+        self.copy(&self.slices)
+    }
+
+    pub fn endpoints(&self) -> Informer<Endpoints> {
+        self.copy(&self.endpoints)
     }
 
     pub fn jobs(&self) -> Informer<Job> {

@@ -68,7 +68,7 @@ impl NodeFlags {
 }
 
 /// Go's notation, such as `50s` or `1m30s`.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let duration: jiff::SignedDuration = text.parse().map_err(|_| "it must be a duration such as 50s".to_string())?;
     let duration = Duration::try_from(duration).map_err(|_| "it must not be negative".to_string())?;
     if duration.is_zero() { Err("it must be longer than nothing".into()) } else { Ok(duration) }

@@ -15,12 +15,15 @@ mod authority;
 mod certificates;
 mod clusterrole;
 pub mod config;
+mod configroll;
 mod copies;
 mod cronjob;
 mod daemonset;
 mod deployment;
 mod discovery;
 mod disruption;
+mod election_flags;
+mod endpoints;
 pub mod flags;
 mod garbage;
 mod history;
@@ -49,6 +52,7 @@ mod vigil;
 
 pub use authority::{Authority, AuthorityError};
 pub use config::{Config, Error, LeaderElection};
+pub use election_flags::ElectionFlags;
 pub use flags::NodeFlags;
 
 pub use trust::Trust;
@@ -114,6 +118,10 @@ async fn work(
                     "replicationcontroller" => replicaset::replicationcontroller(ground, stop).await,
                     "job" => job::start(ground, stop).await,
                     "cronjob" => cronjob::start(ground, stop).await,
+                    "endpointslice" => endpoints::endpointslice(ground, stop).await,
+                    "endpointslice-mirroring" => endpoints::endpointslice_mirroring(ground, stop).await,
+                    "endpoints" => endpoints::endpoints(ground, stop).await,
+                    "config-roll" => configroll::start(ground, stop).await,
                     "ttl-after-finished" => job::ttl::start(ground, stop).await,
                     "garbage-collector" => start::garbage_collector(ground, stop).await,
                     "namespace" => start::namespace(ground, stop).await,

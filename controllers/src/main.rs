@@ -4,8 +4,8 @@ use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use anyhow::Context;
 use clap::Parser;
-use timonier_client::{ConnectOptions, connect, leader::LeaseName};
-use timonier_controllers::{Authority, Config, LeaderElection, NodeFlags, Trust, config::NAMES, run};
+use timonier_client::{ConnectOptions, connect};
+use timonier_controllers::{Authority, Config, ElectionFlags, LeaderElection, NodeFlags, Trust, config::NAMES, run};
 use timonier_telemetry::Telemetry;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -33,13 +33,8 @@ struct Arguments {
     #[arg(long, env = "TIMONIER_PKI", value_name = "DIR")]
     pki: Option<PathBuf>,
 
-    /// Act only while holding the Lease --lease-name in kube-system, so that replicas may stand by
-    #[arg(long, env = "TIMONIER_LEADER_ELECT")]
-    leader_elect: bool,
-
-    /// The Lease of the election; processes that run different controllers need different ones
-    #[arg(long, env = "TIMONIER_LEASE_NAME", value_name = "NAME", default_value = "timonier-controllers")]
-    lease_name: String,
+    #[command(flatten)]
+    election: ElectionFlags,
 
     /// IPv4 range of all pods; each node gets a /24 of it
     #[arg(long, env = "TIMONIER_CLUSTER_CIDR", value_name = "RANGE", default_value = "10.244.0.0/16")]
@@ -94,8 +89,9 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
         Some(file) => client(Some(file)).await.context("--scheduler-kubeconfig")?,
         None => controllers.clone(),
     };
-    let leader_election = arguments.leader_elect.then(|| LeaderElection {
-        lease: LeaseName::new("kube-system", arguments.lease_name),
+    let lease = arguments.election.lease().map_err(anyhow::Error::msg)?;
+    let leader_election = lease.map(|lease| LeaderElection {
+        lease,
         identity: format!("{}_{}_{:08x}", host_name(), std::process::id(), rand::random::<u32>()),
     });
     if let Some(address) = arguments.metrics_bind {

@@ -7,6 +7,7 @@ use serde_json::Value;
 use timonier_client::{Meta, Object, Resource, object::null_as_default};
 
 use super::{IntOrPercent, condition::Condition, selector::Selector};
+use crate::pods::PodOwner;
 
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct Deployment {
@@ -77,6 +78,16 @@ pub struct DeploymentStatus {
     pub collision_count: Option<i32>,
     #[serde(deserialize_with = "null_as_default")]
     pub conditions: Vec<Condition>,
+}
+
+impl PodOwner for Deployment {
+    fn selector(&self) -> &Selector {
+        &self.spec.selector
+    }
+
+    fn template(&self) -> &Value {
+        &self.spec.template
+    }
 }
 
 impl Object for Deployment {

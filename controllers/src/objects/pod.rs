@@ -1,6 +1,6 @@
 //! Pod, as the controllers that own pods read it.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
@@ -24,8 +24,37 @@ pub struct PodSpec {
     /// The one node that its affinity names, as that of a DaemonSet's pod does.
     #[serde(rename = "affinity", deserialize_with = "only_pin")]
     pub pinned_to: Option<Arc<str>>,
+    #[serde(deserialize_with = "null_as_default")]
+    pub hostname: Arc<str>,
+    #[serde(deserialize_with = "null_as_default")]
+    pub subdomain: Arc<str>,
     #[serde(deserialize_with = "only_claims")]
     volumes: Vec<PodVolume>,
+    /// The ports of its containers that have names.
+    #[serde(rename = "containers", deserialize_with = "named_ports")]
+    pub named_ports: Vec<NamedPort>,
+}
+
+/// A container's port that services may refer to by name.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct NamedPort {
+    pub name: Arc<str>,
+    /// Empty for TCP.
+    pub protocol: Arc<str>,
+    pub container_port: i32,
+}
+
+fn named_ports<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<NamedPort>, D::Error> {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Container {
+        #[serde(deserialize_with = "null_as_default")]
+        ports: Vec<NamedPort>,
+    }
+    let containers: Vec<Container> = null_as_default(deserializer)?;
+    let ports = containers.into_iter().flat_map(|container| container.ports);
+    Ok(ports.filter(|port| !port.name.is_empty()).collect())
 }
 
 /// A volume that is a claim's.
@@ -98,6 +127,7 @@ pub struct PodStatus {
     pub phase: Phase,
     /// Ready; all of them when the pod has failed, since a policy may ask for any.
     pub conditions: Vec<Condition>,
+    pub addresses: Vec<IpAddr>,
     /// Of the container that restarted most, and of all together, init containers included.
     restarts: (i32, i32),
     /// Its containers that have ended: first those that run side by side, then those that ran before.
@@ -120,10 +150,18 @@ struct WholeStatus {
     phase: Phase,
     #[serde(deserialize_with = "null_as_default")]
     conditions: Vec<Condition>,
+    #[serde(rename = "podIPs", deserialize_with = "null_as_default")]
+    pod_ips: Vec<PodAddress>,
     #[serde(deserialize_with = "null_as_default")]
     container_statuses: Vec<ContainerStatus>,
     #[serde(deserialize_with = "null_as_default")]
     init_container_statuses: Vec<ContainerStatus>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct PodAddress {
+    ip: String,
 }
 
 /// There are many pods, so what nobody asks for is not kept.
@@ -139,7 +177,8 @@ impl From<WholeStatus> for PodStatus {
         let all = main.iter().chain(&init).fold(0_i32, |sum, status| sum.saturating_add(status.restart_count));
         let main = main.into_iter().filter_map(|status| status.ended(false));
         let ended = main.chain(init.into_iter().filter_map(|status| status.ended(true))).collect();
-        PodStatus { phase: whole.phase, conditions, restarts: (most, all), ended }
+        let addresses = whole.pod_ips.iter().filter_map(|address| address.ip.parse().ok()).collect();
+        PodStatus { phase: whole.phase, conditions, addresses, restarts: (most, all), ended }
     }
 }
 

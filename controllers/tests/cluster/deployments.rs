@@ -123,3 +123,49 @@ async fn a_controller_that_comes_back_finds_its_pods_and_makes_no_more() {
         .await;
     assert_eq!(uids().await, before);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deployment_that_asks_for_it_rolls_when_its_configuration_changes() {
+    let cluster = Cluster::start().await;
+    let _controllers = cluster.controllers(&["deployment", "replicaset", "config-roll"], None);
+    let _kubelet = Kubelet::start(&cluster);
+    let config = json!({"metadata": {"name": "settings"}, "data": {"k": "one"}});
+    cluster.create(&CONFIG_MAPS, Some("default"), config).await;
+    for (name, asks) in [("asks", "true"), ("does-not", "false")] {
+        let mut body = deployment(name, 1, "one");
+        body["metadata"]["annotations"] = json!({"timonier.dev/roll-on-config-change": asks});
+        body["spec"]["template"]["spec"]["containers"][0]["envFrom"] = json!([{"configMapRef": {"name": "settings"}}]);
+        cluster.create(&DEPLOYMENTS, Some("default"), body).await;
+    }
+    let noted = async || {
+        cluster
+            .until("the content is noted", async || {
+                let found = cluster.get(&DEPLOYMENTS, Some("default"), "asks").await.expect("is there");
+                let hash = found["metadata"]["annotations"]["timonier.dev/config-hash"].clone();
+                if hash.is_string() { Ok((hash, found)) } else { Err(found) }
+            })
+            .await
+    };
+    let (first, before) = noted().await;
+    assert!(before["spec"]["template"]["metadata"]["annotations"].is_null(), "nothing has changed yet");
+    // Other metadata is no content.
+    let label = json!({"metadata": {"labels": {"a": "b"}}});
+    cluster.patch(&CONFIG_MAPS, Some("default"), "settings", label).await;
+    cluster.patch(&CONFIG_MAPS, Some("default"), "settings", json!({"data": {"k": "two"}})).await;
+    let sets = cluster
+        .until("it rolls", async || {
+            let sets = cluster.list(&SETS, Some("default")).await;
+            let done = cluster.get(&DEPLOYMENTS, Some("default"), "asks").await.expect("is there");
+            let rolled = done["status"]["observedGeneration"] == 2 && done["status"]["updatedReplicas"] == 1;
+            if sets.len() == 3 && rolled { Ok(sets) } else { Err(json!([sets, done])) }
+        })
+        .await;
+    let (second, _) = noted().await;
+    assert_ne!(first, second);
+    let hashes: Vec<_> = sets
+        .iter()
+        .filter(|set| set["metadata"]["ownerReferences"][0]["name"] == "asks")
+        .map(|set| set["spec"]["template"]["metadata"]["annotations"]["timonier.dev/config-hash"].clone())
+        .collect();
+    assert!(hashes.contains(&second) && hashes.contains(&Value::Null), "{hashes:?}");
+}

@@ -4,6 +4,7 @@
 mod daemons;
 mod deployments;
 mod elections;
+mod endpoints;
 mod garbage;
 mod harness;
 mod jobs;

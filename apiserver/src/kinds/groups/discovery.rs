@@ -45,7 +45,6 @@ pub fn specs() -> Vec<Spec> {
         package: "discovery",
         generations: true,
         columns: COLUMNS,
-        enforced: false,
         ..Spec::core("EndpointSlice", "endpointslices", hooks)
     }]
 }

@@ -24,7 +24,6 @@ pub fn specs() -> Vec<Spec> {
         Spec {
             short_names: &["ep"],
             columns: endpoints::COLUMNS,
-            enforced: false,
             ..Spec::core("Endpoints", "endpoints", endpoints::Endpoints)
         },
         Spec {
