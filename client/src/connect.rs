@@ -12,6 +12,7 @@ use kube::{
 use serde_json::json;
 use tower::{BoxError, Service};
 
+use crate::multiplex;
 use crate::traffic::{Traffic, TrafficLayer};
 
 /// Where the cluster is and who is asking. Every field overrides what the kubeconfig says.
@@ -33,6 +34,9 @@ pub struct ConnectOptions {
     pub namespace: Option<String>,
     /// Each request is sent once: what the server refuses for now, the caller sees.
     pub once: bool,
+    /// All requests share a connection, by HTTP/2. For programs with many under way at a time; no connection can be
+    /// upgraded then.
+    pub multiplexed: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +73,11 @@ pub struct Resolved {
 pub async fn connect(options: ConnectOptions) -> Result<Client, ConnectError> {
     let resolved = resolve(&options).await?;
     let server = resolved.config.cluster_url.to_string();
+    // Proxies, and servers without TLS, are known to the other way alone.
+    let plain = resolved.config.cluster_url.scheme() != Some(&http::uri::Scheme::HTTPS);
+    if options.multiplexed && !plain && resolved.config.proxy_url.is_none() {
+        return multiplex::client(resolved.config).map_err(|source| ConnectError::Client { server, source });
+    }
     let builder = ClientBuilder::try_from(resolved.config).map_err(|source| ConnectError::Client { server, source })?;
     Ok(builder.with_layer(&TrafficLayer).build())
 }

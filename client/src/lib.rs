@@ -8,7 +8,7 @@
 //! - Time is judged by the monotonic clock of this process; timestamps of others are shown, never compared.
 //!
 //! Reading order: [`connect`], [`object`], [`watch`], [`informer`], [`writer`], [`queue`], [`runner`],
-//! [`events`], [`leader`]; `traffic` and `metrics` (what is told of them).
+//! [`events`], [`leader`]; `multiplex` (one connection for all), `traffic` and `metrics` (what is told of them).
 
 pub mod backoff;
 pub mod connect;
@@ -16,10 +16,12 @@ pub mod events;
 pub mod informer;
 pub mod leader;
 mod metrics;
+mod multiplex;
 pub mod object;
 pub mod queue;
 pub mod runner;
 mod traffic;
+pub mod unmanaged;
 pub mod watch;
 pub mod writer;
 

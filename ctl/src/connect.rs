@@ -73,6 +73,7 @@ pub async fn connect(global: &Global) -> Result<Session, Error> {
         namespace: global.namespace.clone(),
         // What the server refuses is for the user to hear at once.
         once: true,
+        multiplexed: false,
     };
     let mut config = resolve(&options).await.map_err(configuration)?.config;
     // A watch may be silent for long.

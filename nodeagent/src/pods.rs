@@ -8,11 +8,13 @@ use std::{
 };
 
 use futures::StreamExt;
-use k8s_openapi::api::core::v1::{Node, Pod};
+use k8s_openapi::api::core::v1::{Node, Pod, PodSpec, PodStatus};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Api;
 use serde::{Deserialize, Deserializer};
 use timonier_client::{
     object::{Meta, Object, Resource},
+    unmanaged,
     watch::{Scope, Step, Watcher},
 };
 use tokio::{
@@ -44,8 +46,15 @@ struct BoundPod {
 
 impl<'de> Deserialize<'de> for BoundPod {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut pod = Pod::deserialize(deserializer)?;
-        pod.metadata.managed_fields = None;
+        #[derive(Deserialize)]
+        struct Wire {
+            #[serde(deserialize_with = "unmanaged::metadata")]
+            metadata: ObjectMeta,
+            spec: Option<PodSpec>,
+            status: Option<PodStatus>,
+        }
+        let Wire { metadata, spec, status } = Wire::deserialize(deserializer)?;
+        let pod = Pod { metadata, spec, status };
         let text = |text: &Option<String>| Arc::from(text.as_deref().unwrap_or_default());
         let revision = pod.metadata.resource_version.as_deref().and_then(|text| text.parse().ok());
         let meta = Meta {

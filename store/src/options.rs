@@ -121,7 +121,7 @@ impl Default for Options {
             shorter: Vec::new(),
             history_bytes: 8 << 30,
             tail_events: 10_000,
-            tail_bytes: 32 << 20,
+            tail_bytes: 16 << 20,
             parts: |_| Vec::new(),
             txn_bytes: 8 << 20,
             wait: Duration::from_secs(3),

@@ -3,6 +3,8 @@
 use axum::response::Response;
 use bytes::Bytes;
 use http::StatusCode;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use timonier_api::status::Status;
 use timonier_store::Revision;
@@ -33,6 +35,7 @@ pub fn bytes(call: &Call, object: &Object, revision: Revision, header: bool) -> 
         Shape::Object if !call.row.converts() => Ok(object.at_revision(revision)),
         Shape::Object => Ok(served_value(call, object, revision)?.to_string().into()),
         Shape::Partial => Ok(partial(call, served_value(call, object, revision)?).to_string().into()),
+        Shape::Metadata if !call.row.converts() => Ok(cut_metadata(&object.at_revision(revision))?),
         Shape::Metadata => Ok(metadata_only(&served_value(call, object, revision)?).to_string().into()),
         Shape::Table => {
             let row = table::row(call, object, revision)?;
@@ -58,7 +61,34 @@ fn partial(call: &Call, object: Value) -> Value {
     }
 }
 
+/// A `PartialObjectMetadata`, cut out of an object's JSON without decoding it.
+fn cut_metadata(object: &[u8]) -> Result<Bytes, Status> {
+    #[derive(Deserialize)]
+    struct Cut<'a> {
+        #[serde(borrow)]
+        metadata: &'a RawValue,
+    }
+    let broken = |error| Status::internal(format!("a stored object is no JSON: {error}"));
+    let metadata = serde_json::from_slice::<Cut>(object).map_err(broken)?.metadata.get();
+    let (before, after) = (r#"{"apiVersion":"meta.k8s.io/v1","kind":"PartialObjectMetadata","metadata":"#, "}");
+    Ok([before, metadata, after].concat().into())
+}
+
 /// A `PartialObjectMetadata`.
 pub fn metadata_only(object: &Value) -> Value {
     json!({"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": object["metadata"]})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metadata_is_cut_out_as_it_stands() {
+        let object =
+            json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "labels": {"}": "\""}}, "spec": {}});
+        let cut = cut_metadata(object.to_string().as_bytes()).expect("cut");
+        assert_eq!(serde_json::from_slice::<Value>(&cut).expect("JSON"), metadata_only(&object));
+        assert!(cut_metadata(b"{}").is_err());
+    }
 }

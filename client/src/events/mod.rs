@@ -76,7 +76,7 @@ pub(crate) struct Saying {
 }
 
 /// Events waiting for the server; more are dropped.
-const QUEUE: usize = 1000;
+const QUEUE: usize = 32_768;
 
 /// A cheap handle for one component.
 #[derive(Clone)]

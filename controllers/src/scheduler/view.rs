@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1 as core;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use serde::{Deserialize, Deserializer};
 use timonier_client::object::{Meta, Object, Resource, Revision};
+use timonier_client::unmanaged;
 pub use timonier_scheduling::Stage;
 use timonier_scheduling::{Node, Pod, QuantityError};
 
@@ -53,9 +54,33 @@ pub fn meta(meta: &ObjectMeta) -> Meta {
     }
 }
 
+/// A pod without what is not read here: each pod is decoded several times in its life.
+#[derive(Deserialize)]
+struct Wire {
+    #[serde(deserialize_with = "unmanaged::metadata")]
+    metadata: ObjectMeta,
+    spec: Option<core::PodSpec>,
+    #[serde(default)]
+    status: WireStatus,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+struct WireStatus {
+    phase: Option<String>,
+    reason: Option<String>,
+    start_time: Option<Time>,
+    nominated_node_name: Option<String>,
+    conditions: Option<Vec<core::PodCondition>>,
+}
+
 impl<'de> Deserialize<'de> for PodView {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        core::Pod::deserialize(deserializer).map(|pod| PodView::of(&pod))
+        let Wire { metadata, spec, status } = Wire::deserialize(deserializer)?;
+        let WireStatus { phase, reason, start_time, nominated_node_name, conditions } = status;
+        let status =
+            core::PodStatus { phase, reason, start_time, nominated_node_name, conditions, ..Default::default() };
+        Ok(PodView::of(&core::Pod { metadata, spec, status: Some(status) }))
     }
 }
 

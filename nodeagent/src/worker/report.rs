@@ -5,10 +5,13 @@ use std::{sync::Arc, time::Duration};
 use futures::FutureExt;
 use k8s_openapi::api::core::v1::{Pod, PodStatus};
 use kube::{
-    Api, Client,
+    Client,
     api::{Patch, PatchParams},
+    core::Request,
 };
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use timonier_client::{Resource, Revision};
 use timonier_telemetry::span;
 use tokio::{
     sync::Semaphore,
@@ -22,6 +25,7 @@ use crate::{
     status,
 };
 
+const PODS: Resource = Resource::of("", "v1", "pods");
 const FIELD_MANAGER: &str = "timonier-nodeagent";
 const FIRST_RETRY: Duration = Duration::from_millis(200);
 const LAST_RETRY: Duration = Duration::from_secs(10);
@@ -42,7 +46,21 @@ const FIELDS: [&str; 12] = [
     "ephemeralContainerStatuses",
 ];
 
-type Answer = Result<Pod, WriteError>;
+/// What the server says that it has after a write.
+#[derive(Deserialize)]
+struct Reported {
+    metadata: Version,
+    #[serde(default)]
+    status: PodStatus,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Version {
+    resource_version: Revision,
+}
+
+type Answer = Result<Reported, WriteError>;
 
 pub struct Reporter {
     client: Client,
@@ -52,6 +70,8 @@ pub struct Reporter {
     uid: String,
     /// What should be there.
     wanted: Option<Value>,
+    /// The status that this was made of.
+    told: Option<PodStatus>,
     /// What the server has, at this revision.
     known: Value,
     revision: u64,
@@ -73,6 +93,7 @@ impl Reporter {
             name,
             uid,
             wanted: None,
+            told: None,
             known: Value::Null,
             revision: 0,
             accepted: None,
@@ -85,9 +106,13 @@ impl Reporter {
     /// Takes what a watch or an answer says the server has; older news are ignored.
     pub fn seen(&mut self, pod: &Pod) {
         let revision = pod.metadata.resource_version.as_deref().and_then(|text| text.parse().ok()).unwrap_or(0);
+        self.know(revision, pod.status.as_ref().unwrap_or(&PodStatus::default()));
+    }
+
+    fn know(&mut self, revision: u64, status: &PodStatus) {
         if revision > self.revision || self.revision == 0 {
             self.revision = revision;
-            self.known = own(pod.status.as_ref().unwrap_or(&PodStatus::default()));
+            self.known = own(status);
             self.accepted = None;
         }
     }
@@ -109,7 +134,11 @@ impl Reporter {
     }
 
     pub fn want(&mut self, status: &PodStatus) {
-        self.wanted = Some(own(status));
+        // Most turns of a worker change nothing.
+        if self.told.as_ref() != Some(status) {
+            self.wanted = Some(own(status));
+            self.told = Some(status.clone());
+        }
     }
 
     pub fn is_clean(&self) -> bool {
@@ -130,8 +159,9 @@ impl Reporter {
         let write = async move {
             let _turn = turns.acquire().await;
             let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-            let pods = Api::<Pod>::namespaced(client, &namespace);
-            in_time(pods.patch_status(&name, &parameters, &Patch::Strategic(patch))).await
+            let request = Request::new(PODS.path(Some(&namespace)));
+            let request = request.patch_subresource("status", &name, &parameters, &Patch::Strategic(patch));
+            in_time(client.request(request.map_err(kube::Error::BuildRequest)?)).await
         };
         self.in_flight = Some((wanted, tokio::spawn(write.instrument(span))));
     }
@@ -181,8 +211,8 @@ impl Reporter {
     fn answered(&mut self, answer: Option<Answer>) {
         let sent = self.in_flight.take().map(|(sent, _)| sent);
         match answer {
-            Some(Ok(pod)) => {
-                self.seen(&pod);
+            Some(Ok(Reported { metadata, status })) => {
+                self.know(metadata.resource_version.0, &status);
                 self.accepted = sent;
                 self.retry = None;
             }
