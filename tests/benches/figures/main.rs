@@ -20,6 +20,7 @@ mod podstart;
 mod progress;
 mod report;
 mod requests;
+mod scheduling;
 mod server;
 mod watchers;
 
@@ -27,7 +28,8 @@ use anyhow::{Result, bail};
 use report::Report;
 
 /// The benches by name, in the order in which they run.
-const BENCHES: [&str; 8] = ["requests", "etcd", "checkpoint", "fanout", "idle", "flood", "podstart", "burst"];
+const BENCHES: [&str; 9] =
+    ["requests", "etcd", "checkpoint", "fanout", "idle", "flood", "scheduling", "podstart", "burst"];
 
 async fn run(name: &str, report: &mut Report) -> Result<()> {
     match name {
@@ -37,6 +39,7 @@ async fn run(name: &str, report: &mut Report) -> Result<()> {
         "fanout" => fanout::run(report).await,
         "idle" => idle::run(report).await,
         "flood" => flood::run(report).await,
+        "scheduling" => scheduling::run(report).await,
         "podstart" => podstart::run(report).await,
         "burst" => burst::run(report).await,
         other => bail!("no bench is named {other}"),

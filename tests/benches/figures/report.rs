@@ -50,6 +50,11 @@ impl Report {
         self.progress.step(doing);
     }
 
+    /// A line beside the figures.
+    pub fn say(&self, line: &str) {
+        self.progress.say(line);
+    }
+
     /// The bench can't run, or not to its end.
     pub fn failed(&mut self, error: &anyhow::Error) {
         let bench = self.bench.clone();

@@ -104,7 +104,7 @@ async fn reads(target: &Target, path: &str, times: usize) -> Result<Duration> {
     Ok(quantile(&mut taken, 0.5).unwrap_or_default())
 }
 
-type Call<'a> = std::pin::Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
+pub type Call<'a> = std::pin::Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
 
 /// How a load went.
 pub struct Load {
@@ -115,7 +115,7 @@ pub struct Load {
 }
 
 /// Runs `total` requests over `connections` connections.
-async fn load(
+pub async fn load(
     target: &Target,
     connections: usize,
     total: usize,

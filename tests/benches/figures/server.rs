@@ -77,24 +77,42 @@ impl Server {
         Path::new(&self.store)
     }
 
+    /// Makes sure that there is a kubeconfig of this identity that names this server, and says where.
+    pub fn kubeconfig(&self, identity: &str) -> Result<PathBuf> {
+        let mut command = Command::new(binary("kctl")?);
+        command.args(["pki", "init"]).arg(self.pki()).args(["--server", &format!("https://{}", self.target.address)]);
+        anyhow::ensure!(command.stdout(Stdio::null()).status()?.success(), "kctl pki init failed");
+        Ok(self.pki().join(format!("{identity}.kubeconfig")))
+    }
+
     /// Processor time that the server has used so far.
     pub fn cpu(&self) -> Result<Duration> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id()))?;
-        // The program's name, in parentheses, may hold anything; user and system time are the 12th and 13th after it.
-        let fields = stat.rsplit_once(") ").context("no stat")?.1;
-        let ticks = fields.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<u64>());
-        let ticks: u64 = ticks.sum::<Result<u64, _>>().context("no processor time")?;
-        // Linux shows programs a hundred ticks a second, whatever its own clock is.
-        Ok(Duration::from_millis(ticks * 10))
+        cpu(self.process.id())
     }
 
     /// Resident memory of the server's process.
     pub fn memory_mb(&self) -> Result<f64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
-        let line = status.lines().find(|l| l.starts_with("VmRSS:")).context("no VmRSS")?;
-        let kilobytes: f64 = line.split_whitespace().nth(1).context("no number")?.parse()?;
-        Ok(kilobytes / 1024.0)
+        memory_mb(self.process.id())
     }
+}
+
+/// Processor time that a process has used so far.
+pub fn cpu(process: u32) -> Result<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
+    // The program's name, in parentheses, may hold anything; user and system time are the 12th and 13th after it.
+    let fields = stat.rsplit_once(") ").context("no stat")?.1;
+    let ticks = fields.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<u64>());
+    let ticks: u64 = ticks.sum::<Result<u64, _>>().context("no processor time")?;
+    // Linux shows programs a hundred ticks a second, whatever its own clock is.
+    Ok(Duration::from_millis(ticks * 10))
+}
+
+/// Resident memory of a process.
+pub fn memory_mb(process: u32) -> Result<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = status.lines().find(|l| l.starts_with("VmRSS:")).context("no VmRSS")?;
+    let kilobytes: f64 = line.split_whitespace().nth(1).context("no number")?.parse()?;
+    Ok(kilobytes / 1024.0)
 }
 
 fn spawn(address: SocketAddr, pki: &Path, store: &str) -> Result<Child> {
