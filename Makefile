@@ -11,7 +11,7 @@ export PATH    := $(PATH):/usr/sbin:/sbin:$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 export TIMONIER_HOST_DIR := $(DIR)/host
 CARGO ?= cargo
 
-.PHONY: help run stop viewer build test test-viewer crash fuzz test-engine lint bench bench-plots bench-engines clean
+.PHONY: help run demo-scale stop viewer build test test-viewer crash fuzz test-engine lint bench bench-plots bench-engines clean
 
 help: ## this list
 	@echo "make TARGET [DIR=.timonier] [PORT=6443] [NODES=3] [STORE=embedded|etcd] [RUNTIME=docker|hollow]"
@@ -19,6 +19,12 @@ help: ## this list
 
 run: ## install what is missing, start a cluster, deploy the sample, show it
 	@tools/run
+
+demo-scale: ## 103 simulated nodes, four commands, 2,000 pods: how long it takes, and in how much memory
+	@tools/setup build viewer
+	@tools/viewer
+	$(CARGO) build --release --locked --workspace --bins
+	@tools/demo-scale
 
 stop: ## stop that cluster and remove everything it made
 	@tools/stop
