@@ -2,15 +2,17 @@
 
 use std::{
     fs,
-    net::IpAddr,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
 
 use rcgen::{CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, Issuer, KeyPair, KeyUsagePurpose};
-use x509_parser::{extensions::GeneralName, prelude::X509Certificate};
+use x509_parser::prelude::X509Certificate;
 
-use crate::certificates::{Purpose, Request};
+use crate::{
+    certificates::request::{Purpose, Request},
+    general_name::text_of,
+};
 
 /// Certificates are valid from a while ago, so that hosts whose clocks differ a little agree.
 const BACKDATED: Duration = Duration::from_secs(3600);
@@ -85,16 +87,4 @@ fn names_of(pem: &str) -> Result<Vec<String>, String> {
     let names = certificate.subject_alternative_name().map_err(|error| error.to_string())?;
     let names = names.map(|names| names.value.general_names.as_slice()).unwrap_or_default();
     Ok(names.iter().filter_map(text_of).collect())
-}
-
-pub(crate) fn text_of(name: &GeneralName<'_>) -> Option<String> {
-    match name {
-        GeneralName::DNSName(name) => Some(name.to_string()),
-        GeneralName::IPAddress(bytes) => {
-            let four = <[u8; 4]>::try_from(*bytes).map(IpAddr::from);
-            let address = four.or_else(|_| <[u8; 16]>::try_from(*bytes).map(IpAddr::from));
-            address.ok().map(|address| address.to_string())
-        }
-        _ => None,
-    }
 }

@@ -26,6 +26,8 @@ mod election_flags;
 mod endpoints;
 pub mod flags;
 mod garbage;
+mod general_name;
+mod ground;
 mod history;
 mod job;
 mod namespace;
@@ -64,7 +66,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use start::Ground;
+use ground::Ground;
 use supervise::supervise;
 
 /// Runs the chosen controllers until `shutdown`; with leader election, only while leader. Returns when all have
@@ -130,9 +132,9 @@ async fn work(
                     "node-lifecycle" => start::node_lifecycle(ground, stop).await,
                     "taint-eviction" => start::taint_eviction(ground, stop).await,
                     "pod-garbage-collector" => start::pod_garbage_collector(ground, stop).await,
-                    "root-ca-publisher" => trust::root_ca_publisher(ground, stop).await,
-                    "certificates" => trust::certificates(ground, stop).await,
-                    "token-cleaner" => trust::token_cleaner(ground, stop).await,
+                    "root-ca-publisher" => trust::start::root_ca_publisher(ground, stop).await,
+                    "certificates" => trust::start::certificates(ground, stop).await,
+                    "token-cleaner" => trust::start::token_cleaner(ground, stop).await,
                     "persistentvolume-binder" => start::persistentvolume_binder(ground, stop).await,
                     "local-path-provisioner" => start::local_path_provisioner(ground, stop).await,
                     "persistentvolumeclaim-protection" => start::claim_protection(ground, stop).await,

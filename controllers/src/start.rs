@@ -5,20 +5,18 @@ use std::{
     time::Duration,
 };
 
-use kube::Client;
 use parking_lot::Mutex;
-use timonier_client::{Informer, Object, ObjectKey, Runner, events::Recorder, watch::Scope};
+use timonier_client::{Informer, Object, ObjectKey, Runner, watch::Scope};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     clusterrole::{self, AggregatedRoles},
-    copies::Copies,
     deployment::{self, Deployments},
     disruption::{self, Budgets},
-    flags::NodeFlags,
     garbage::{Collector, Watches},
+    ground::{Ground, PAUSE},
     namespace::Namespaces,
-    nodeipam::{ClusterCidr, NodeRanges},
+    nodeipam::NodeRanges,
     nodelifecycle::{NodeLifecycle, NodeTaints},
     objects::Budget,
     podgc::{Missings, PodGarbage},
@@ -32,48 +30,10 @@ use crate::{
         protection::{ProtectedClaims, ProtectedVolumes},
     },
     tainteviction::TaintEviction,
-    trust::Trust,
-    vigil::Vigil,
 };
 
-/// Bursts of events about one key, such as pods becoming ready, are taken together for this long.
-pub const PAUSE: Duration = Duration::from_millis(20);
 /// Each run reads all pods of a node.
 const EVICTION_PAUSE: Duration = Duration::from_millis(200);
-
-/// What every controller is given.
-pub struct Ground {
-    pub client: Client,
-    pub copies: Copies,
-    pub cluster_cidr: ClusterCidr,
-    pub trust: Trust,
-    pub nodes: NodeFlags,
-    vigil: OnceLock<Arc<Vigil>>,
-    shutdown: CancellationToken,
-}
-
-impl Ground {
-    pub fn new(
-        client: Client,
-        copies: Copies,
-        cluster_cidr: ClusterCidr,
-        nodes: NodeFlags,
-        trust: Trust,
-        shutdown: CancellationToken,
-    ) -> Ground {
-        Ground { client, copies, cluster_cidr, nodes, trust, vigil: OnceLock::new(), shutdown }
-    }
-
-    /// The one look at heartbeats that all share, begun when first needed.
-    pub fn vigil(&self) -> Arc<Vigil> {
-        let start = || Arc::new(Vigil::start(self.client.clone(), &self.nodes, self.shutdown.clone()));
-        self.vigil.get_or_init(start).clone()
-    }
-
-    pub fn recorder(&self, component: &str, shutdown: &CancellationToken) -> Recorder {
-        Recorder::new(self.client.clone(), component, None, shutdown.clone())
-    }
-}
 
 pub async fn deployment(ground: Arc<Ground>, shutdown: CancellationToken) {
     let copies = &ground.copies;

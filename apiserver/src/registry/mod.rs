@@ -28,6 +28,7 @@ mod proxy;
 mod review;
 mod scale;
 mod select;
+mod served;
 mod shape;
 mod table;
 mod token;

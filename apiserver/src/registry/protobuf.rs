@@ -14,7 +14,7 @@ use timonier_api::status::Status;
 use timonier_store::Revision;
 
 use super::Call;
-use super::shape;
+use super::served;
 use crate::accept::Encoding;
 use crate::object::Object;
 use crate::respond;
@@ -31,7 +31,7 @@ pub fn object(call: &Call, object: &Object, revision: Revision) -> Result<Vec<u8
     let message = message(call)?;
     let api_version = kind.api_version();
     if call.row.converts() || revision != object.revision {
-        let json = shape::bytes(call, object, revision, false)?;
+        let json = served::bytes(call, object, revision)?;
         let raw = message.encode(&json).map_err(Status::internal)?;
         return Ok(envelope::wrap(&api_version, &kind.kind, &raw));
     }

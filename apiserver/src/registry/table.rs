@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use timonier_api::status::Status;
 use timonier_store::Revision;
 
-use super::{Call, shape};
+use super::{Call, served};
 use crate::kinds::Column;
 use crate::object::Object;
 
@@ -16,8 +16,8 @@ pub fn row(call: &Call, object: &Object, revision: Revision) -> Result<Value, St
     let mut row = json!({"cells": cells});
     match call.query.get("includeObject") {
         Some("None") => {}
-        Some("Object") => row["object"] = shape::served_value(call, object, revision)?,
-        _ => row["object"] = shape::metadata_only(&stored),
+        Some("Object") => row["object"] = served::value(call, object, revision)?,
+        _ => row["object"] = served::metadata_only(&stored),
     }
     Ok(row)
 }

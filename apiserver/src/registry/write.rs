@@ -14,7 +14,8 @@ use timonier_store::{Key, Revision};
 
 use super::call::{Call, schema};
 use super::commit::{PutError, Write, put};
-use super::{delete, keys};
+use super::delete::plan::is_over;
+use super::keys;
 use crate::admission::{Attributes, admit, limits};
 use crate::auth::rbac::escalation;
 use crate::auth::signers;
@@ -178,7 +179,7 @@ pub async fn modify(
         if new == old {
             return Ok(current);
         }
-        let result = if delete::is_over(&call.storage, &new) {
+        let result = if is_over(&call.storage, &new) {
             put(call, Write::remove(&entry, &old, &new)).await
         } else {
             put(call, Write::update(&entry, &old, &new)).await

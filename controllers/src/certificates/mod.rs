@@ -3,7 +3,7 @@
 //! All requests are one key: two that were judged apart could give one name to two keys.
 
 mod plan;
-mod request;
+pub mod request;
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,7 +17,7 @@ use kube::{
 use serde_json::{Value, json};
 use timonier_client::{Informer, Next, Object, Reconcile, Writer};
 
-pub use request::{Purpose, Request};
+use request::{Purpose, Request};
 
 use crate::{authority::Authority, objects::CertificateRequest, refusal::is_gone};
 use plan::{Action, CLAIM_LIFE, Standing, is_over, plan};

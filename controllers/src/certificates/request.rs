@@ -7,7 +7,7 @@ use rcgen::{CertificateSigningRequestParams, PublicKeyData, SanType};
 use timonier_api::names;
 use x509_parser::{certification_request::X509CertificationRequest, extensions::ParsedExtension, prelude::FromDer};
 
-use crate::authority::text_of;
+use crate::general_name::text_of;
 
 /// What a certificate is for; each is a signer of Kubernetes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

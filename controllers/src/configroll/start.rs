@@ -10,9 +10,9 @@ use super::{
     plan::{self, Kind},
 };
 use crate::{
+    ground::Ground,
     objects::{ConfigContent, SecretContent},
     pods::PodOwner,
-    start::Ground,
 };
 
 /// Several objects that are applied together are one roll.

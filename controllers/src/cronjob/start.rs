@@ -7,8 +7,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::CronJobs;
 use crate::{
+    ground::{Ground, PAUSE},
     objects::CronJob,
-    start::{Ground, PAUSE},
 };
 
 pub async fn start(ground: Arc<Ground>, shutdown: CancellationToken) {

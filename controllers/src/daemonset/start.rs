@@ -8,9 +8,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Backoffs, DaemonSets};
 use crate::{
+    ground::{Ground, PAUSE},
     objects::{DaemonSet, Node},
     pods::claim,
-    start::{Ground, PAUSE},
 };
 
 /// A set's pods may belong elsewhere now. What a node says of its state changes nothing.

@@ -3,6 +3,7 @@
 //! [`plan`] is the whole decision, made of [`rollout`] (how fast old gives way to new), [`scale`] (resizing in
 //! proportion), [`revision`] (which set is new, numbers, history) and [`status`]; this file acts.
 
+mod annotations;
 mod bounds;
 mod plan;
 mod revision;
@@ -29,9 +30,9 @@ use crate::{
     owners,
     refusal::namespace_ends,
 };
-use plan::{Action, Observed, plan};
-use revision::REVISION;
-use sets::NewSet;
+use annotations::REVISION;
+use plan::{Observed, plan};
+use sets::{Action, NewSet};
 
 pub struct Deployments {
     pub deployments: Informer<Deployment>,

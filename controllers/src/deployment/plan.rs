@@ -5,9 +5,9 @@ use std::{collections::HashSet, sync::Arc};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    revision::{self, REVISION},
-    rollout, scale,
-    sets::{NewSet, Set, SetChange},
+    annotations::REVISION,
+    revision, rollout, scale,
+    sets::{Action, Set},
     status::{self, News},
 };
 use crate::objects::{Deployment, DeploymentStatus, ReplicaSet};
@@ -19,19 +19,6 @@ pub struct Observed<'a> {
     /// Uids of sets that have pods which have not ended. Only needed to recreate.
     pub populated: &'a HashSet<Arc<str>>,
     pub now: Timestamp,
-}
-
-pub enum Action {
-    Adopt(Arc<ReplicaSet>),
-    Release(Arc<ReplicaSet>),
-    Create(NewSet),
-    Change(SetChange),
-    Delete {
-        name: Arc<str>,
-        uid: Arc<str>,
-    },
-    /// Write the revision into the Deployment's annotation.
-    Number(String),
 }
 
 #[derive(Default)]

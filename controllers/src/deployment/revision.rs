@@ -7,10 +7,10 @@ use std::{
 
 use serde_json::{Value, json};
 
+use super::annotations::{DESIRED, HISTORY, MAX, REVISION};
 use super::{
     bounds::bounds,
-    plan::Action,
-    sets::{NewSet, Set},
+    sets::{Action, NewSet, Set},
 };
 use crate::{
     objects::{Deployment, ReplicaSet},
@@ -19,14 +19,6 @@ use crate::{
 };
 
 pub const TEMPLATE_HASH: &str = "pod-template-hash";
-pub const REVISION: &str = "deployment.kubernetes.io/revision";
-/// Earlier numbers of a set that was returned to, separated by commas.
-pub const HISTORY: &str = "deployment.kubernetes.io/revision-history";
-/// The Deployment's replicas when the set was last resized.
-pub const DESIRED: &str = "deployment.kubernetes.io/desired-replicas";
-/// The same, plus surge.
-pub const MAX: &str = "deployment.kubernetes.io/max-replicas";
-
 /// Annotations that are the Deployment's own business, not its sets'.
 const NOT_COPIED: &[&str] = &[
     "kubectl.kubernetes.io/last-applied-configuration",
@@ -39,10 +31,6 @@ const NOT_COPIED: &[&str] = &[
 
 /// The history annotation is cut to this many characters, from its old end.
 const HISTORY_LENGTH: usize = 2000;
-
-pub fn number<N: std::str::FromStr>(annotations: &BTreeMap<String, String>, key: &str) -> Option<N> {
-    annotations.get(key)?.parse().ok()
-}
 
 /// Whether the set was made of this template. The hash label is the set's own.
 pub fn has_template(set: &ReplicaSet, template: &Value) -> bool {

@@ -4,8 +4,8 @@
 use std::cmp::Reverse;
 
 use super::{
+    annotations::{DESIRED, MAX, number},
     bounds::bounds,
-    revision::{DESIRED, MAX, number},
     sets::Set,
 };
 use crate::objects::Deployment;

@@ -5,9 +5,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use crate::objects::{Deployment, ReplicaSet};
 
 use super::{
+    annotations::{DESIRED, MAX, REVISION, number},
     bounds::bounds,
-    plan::Action,
-    revision::{DESIRED, MAX, number},
 };
 
 #[derive(Clone)]
@@ -57,7 +56,7 @@ impl Set {
 
     /// The revision of its template; 0 while it has none.
     pub fn revision(&self) -> i64 {
-        number(&self.annotations, super::revision::REVISION).unwrap_or(0)
+        number(&self.annotations, REVISION).unwrap_or(0)
     }
 
     /// Resizes and notes for how many replicas of the whole Deployment that was.
@@ -95,4 +94,18 @@ pub fn by_age(sets: &mut [Set]) {
         let age = |set: &Set| (set.object.metadata.creation_timestamp, set.object.metadata.name.clone());
         age(a).cmp(&age(b))
     });
+}
+
+/// One thing to be done.
+pub enum Action {
+    Adopt(Arc<ReplicaSet>),
+    Release(Arc<ReplicaSet>),
+    Create(NewSet),
+    Change(SetChange),
+    Delete {
+        name: Arc<str>,
+        uid: Arc<str>,
+    },
+    /// Write the revision into the Deployment's annotation.
+    Number(String),
 }

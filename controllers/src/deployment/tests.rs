@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 
 use super::{
     bounds::bounds,
-    plan::{Action, Observed, Plan, plan},
+    plan::{Observed, Plan, plan},
     revision::TEMPLATE_HASH,
+    sets::Action,
     status,
 };
 use crate::objects::{Condition, Deployment, ReplicaSet, condition};

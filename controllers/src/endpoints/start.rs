@@ -7,8 +7,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Mirrors, OldEndpoints, SERVICE_NAME, Slices, ZONE, concerned};
 use crate::{
+    ground::Ground,
     objects::{EndpointSlice, Node, Pod, Service},
-    start::Ground,
 };
 
 /// Pods that become ready together are one write.

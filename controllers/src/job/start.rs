@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Jobs, Subject, orphans::may_be_lost};
 use crate::{
+    ground::{Ground, PAUSE},
     pods::claim,
-    start::{Ground, PAUSE},
 };
 
 pub async fn start(ground: Arc<Ground>, shutdown: CancellationToken) {

@@ -7,7 +7,7 @@ use kube::api::DeleteParams;
 use timonier_client::{Informer, Next, Object, ObjectKey, Reconcile, Runner, Writer};
 use tokio_util::sync::CancellationToken;
 
-use crate::{objects::Job, start::Ground};
+use crate::{ground::Ground, objects::Job};
 
 pub async fn start(ground: Arc<Ground>, shutdown: CancellationToken) {
     let jobs = ground.copies.jobs();

@@ -7,9 +7,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::Replicas;
 use crate::{
+    ground::{Ground, PAUSE},
     objects::Replicated,
     pods::claim,
-    start::{Ground, PAUSE},
 };
 
 pub async fn replicaset(ground: Arc<Ground>, shutdown: CancellationToken) {

@@ -7,9 +7,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::StatefulSets;
 use crate::{
+    ground::{Ground, PAUSE},
     objects::{Claim, StatefulSet},
     pods::claim,
-    start::{Ground, PAUSE},
 };
 
 /// The sets, by name, whose claim it may be: `VOLUME-SET-ORDINAL`.

@@ -1,7 +1,7 @@
 //! `delete`: at once, gracefully, or when the last finalizer is gone.
 
 mod options;
-mod plan;
+pub mod plan;
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::object::{Object, meta};
 use crate::respond;
 
 pub use options::DeleteOptions;
-pub use plan::{Plan, is_over, plan};
+pub use plan::{Plan, plan};
 
 const ATTEMPTS: usize = 100;
 

@@ -12,7 +12,7 @@ use timonier_store::{Entry, Event, Revision};
 use crate::accept::{Encoding, Shape};
 use crate::object::Object;
 use crate::registry::select::Selection;
-use crate::registry::{Call, protobuf, shape, table};
+use crate::registry::{Call, protobuf, served, shape, table};
 use crate::respond;
 
 /// Some events as they are sent.
@@ -105,7 +105,7 @@ pub fn bookmark(out: &mut BytesMut, call: &Call, revision: Revision, initial_eve
         // Lists have no annotations: what a bookmark says stands in a row.
         Shape::Table => {
             let row = json!({"cells": call.storage.hooks.cells(&json!({"metadata": metadata}), Timestamp::now()),
-                "object": shape::metadata_only(&json!({"metadata": metadata}))});
+                "object": served::metadata_only(&json!({"metadata": metadata}))});
             table::table(call, vec![row], json!({"resourceVersion": revision.to_string()}), false)
         }
     };
