@@ -24,11 +24,8 @@ use crate::{
     owners,
     refusal::{is_gone, namespace_ends},
 };
-use plan::{Observed, Plan, job_name, plan, reference};
+use plan::{Observed, Plan, SCHEDULED, job_name, plan, reference};
 pub use start::start;
-
-/// The time for which a job was made.
-const SCHEDULED: &str = "batch.kubernetes.io/cronjob-scheduled-timestamp";
 
 pub struct CronJobs {
     pub cron_jobs: Informer<CronJob>,

@@ -8,6 +8,8 @@ use timonier_client::Object;
 
 use crate::objects::{CronJob, CronJobStatus, Job, JobReference, whole_seconds};
 
+/// On a job: the time for which it was made.
+pub const SCHEDULED: &str = "batch.kubernetes.io/cronjob-scheduled-timestamp";
 /// More missed runs than this are a reason for a warning.
 const MANY_MISSED: usize = 100;
 
@@ -97,8 +99,14 @@ fn follow(plan: &mut Plan, jobs: &[Arc<Job>]) {
             let last = &mut plan.status.last_successful_time;
             *last = (*last).max(job.status.completion_time);
         } else if job.end().is_none() && !plan.status.active.iter().any(|active| active.uid == job.metadata.uid) {
-            // Made by a step whose status never arrived.
-            plan.status.active.push(reference(job));
+            if job.metadata.annotations.contains_key(SCHEDULED) {
+                // Made by a step whose status never arrived.
+                plan.status.active.push(reference(job));
+            } else {
+                // A user's, made from the template: it keeps no other from starting.
+                let message = format!("Saw a job that the controller did not create or forgot: {}", job.metadata.name);
+                plan.say(true, "UnexpectedJob", message);
+            }
         }
     }
 }

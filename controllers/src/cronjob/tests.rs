@@ -38,7 +38,8 @@ fn cron_job(spec: Value, status: Value) -> CronJob {
 /// `end` is empty for one that runs.
 fn job(name: &str, end: &str, started: &str) -> Arc<Job> {
     let mut job = json!({
-        "metadata": {"name": name, "namespace": "default", "uid": name, "resourceVersion": "3"},
+        "metadata": {"name": name, "namespace": "default", "uid": name, "resourceVersion": "3",
+            "annotations": {"batch.kubernetes.io/cronjob-scheduled-timestamp": started}},
         "status": {"startTime": started},
     });
     if !end.is_empty() {
@@ -136,6 +137,15 @@ fn the_status_follows_the_jobs() {
     assert_eq!(plan.events[0].message, "Saw completed job: ok, condition: Complete");
     assert_eq!(plan.status.active.iter().map(|one| &*one.name).collect::<Vec<_>>(), ["runs"]);
     assert_eq!(plan.status.last_successful_time, Some(time("2026-03-10T10:01:00Z")));
+}
+
+#[test]
+fn a_users_own_job_from_the_template_keeps_no_other_from_starting() {
+    let mut own = (*job("by-hand", "", NOW)).clone();
+    own.metadata.annotations.clear();
+    let plan = decide(&cron_job(json!({"concurrencyPolicy": "Forbid"}), json!({})), &[Arc::new(own)]);
+    assert_eq!((reasons(&plan), plan.status.active.len()), (vec!["UnexpectedJob"], 0));
+    assert_eq!(plan.start, Some(time("2026-03-10T10:05:00Z")));
 }
 
 #[test]
