@@ -9,7 +9,8 @@
 //! Reading order: [`config`], this file, `start` (what each controller watches), `pods` and `history` (what all that make
 //! pods, and all that roll back, share), then a folder a controller: `deployment`, `replicaset`, `statefulset`,
 //! `daemonset`, `job`, `cronjob`, `garbage`, `namespace`, `serviceaccount`, `nodeipam`, [`scheduler`]; for nodes that fail, `vigil`,
-//! `nodelifecycle`, `tainteviction`, `podgc`; for what is limited, `resourcequota` and `disruption`.
+//! `nodelifecycle`, `tainteviction`, `podgc`; for what is limited, `resourcequota` and `disruption`; for what is behind services,
+//! `endpoints`; for workloads that follow their configuration, `configroll`.
 
 mod authority;
 mod certificates;
