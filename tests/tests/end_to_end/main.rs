@@ -1,6 +1,7 @@
 //! The straight line from a manifest to containers, on real Docker, each scenario on both stores.
 
 mod backups;
+mod batch;
 mod crashing;
 mod hollow;
 mod host_ports;
@@ -15,4 +16,5 @@ mod serving;
 mod static_pods;
 mod storage;
 mod streams;
+mod takeover;
 mod tracing;
