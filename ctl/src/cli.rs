@@ -28,7 +28,7 @@ pub struct Cli {
 const EXAMPLES: &str = "Examples:
   kctl apply -f web.yaml             make the cluster hold what the file says
   kctl get pods -o wide              see where it runs
-  kctl describe pod web-1            see why it does not
+  kctl why web-1                     see why it does not, and what would help
   kctl logs -f deployment/web        read what it says
   kctl scale deployment/web --replicas=5
   kctl rollout undo deployment/web
@@ -51,6 +51,7 @@ enum Command {
     Migrate(commands::migrate::Args),
     /// Show everything about objects, their events included
     Describe(commands::describe::Args),
+    Why(commands::why::Args),
     Diff(commands::diff::Args),
     /// Print what containers write
     #[command(visible_alias = "log")]
@@ -115,6 +116,7 @@ impl Command {
             Command::Restore(args) => commands::restore::run(args).await,
             Command::Migrate(args) => commands::migrate::run(args).await,
             Command::Describe(args) => commands::describe::run(args, global).await,
+            Command::Why(args) => commands::why::run(args, global).await,
             Command::Diff(args) => commands::diff::run(args, global).await,
             Command::Logs(args) => commands::logs::run(args, global).await,
             Command::Exec(args) => commands::exec::run(args, global).await,

@@ -27,5 +27,6 @@ mod remote;
 mod rollout;
 mod select;
 mod taints;
+mod why;
 
 pub use error::Error;

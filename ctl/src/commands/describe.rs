@@ -9,8 +9,10 @@ use crate::flags::{Files, Global};
 use crate::output;
 use crate::rollout::history;
 use crate::select::{self, Selector};
+use crate::why::ask::{self, Wish};
 use serde_json::Value;
 use timonier_api::static_pod::CONFIG_MIRROR;
+use timonier_scheduling::why::words;
 
 /// Show everything about objects: their fields, what belongs to them, and their events.
 #[derive(clap::Args, Debug)]
@@ -96,6 +98,11 @@ async fn subject(session: &Session, item: Item, show_events: bool) -> Result<Sub
             let lease = format!("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{}", item.name);
             // A node may have none yet.
             subject.lease = session.json(Call::get(lease)).await.unwrap_or_default();
+        }
+        "pods" if ask::waits(&item.object) => {
+            // A page without it is better than none; servers of Kubernetes do not know.
+            let told = ask::pod(session, &item.namespace, &item.name, Wish::default()).await;
+            subject.why = told.map(|told| words::short(&told)).unwrap_or_default();
         }
         "replicasets.apps" => {
             let owned = all(session, "pods", &matching(&item)?).await?;

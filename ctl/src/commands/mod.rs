@@ -32,3 +32,4 @@ pub mod ui;
 pub mod up;
 pub mod version;
 pub mod wait;
+pub mod why;

@@ -36,6 +36,8 @@ pub struct Subject {
     pub pods: Vec<Value>,
     /// A Deployment's ReplicaSets, by revision.
     pub replica_sets: Vec<Value>,
+    /// Why a pod waits for its node, in a few lines.
+    pub why: Vec<String>,
     /// A node's Lease; null if there is none.
     pub lease: Value,
     /// A Service's EndpointSlices.
@@ -46,7 +48,7 @@ pub struct Subject {
 pub fn describe(subject: &Subject, now: Timestamp) -> String {
     let mut page = Page::default();
     match subject.group_resource.as_str() {
-        "pods" => pod::describe(&mut page, &subject.object, now),
+        "pods" => pod::describe(&mut page, subject, now),
         "nodes" => node::describe(&mut page, subject, now),
         "services" => service::describe(&mut page, subject),
         "configmaps" => config::describe_config_map(&mut page, &subject.object),

@@ -3,12 +3,13 @@
 use super::containers::{self, Place};
 use super::page::Page;
 use super::parts::{self, list, scalar, text, time};
-use super::volumes;
+use super::{Subject, volumes};
 use crate::print::age;
 use jiff::Timestamp;
 use serde_json::Value;
 
-pub fn describe(page: &mut Page, pod: &Value, now: Timestamp) {
+pub fn describe(page: &mut Page, subject: &Subject, now: Timestamp) {
+    let pod = &subject.object;
     let (spec, status) = (&pod["spec"], &pod["status"]);
     parts::name(page, pod);
     parts::namespace(page, pod);
@@ -66,6 +67,10 @@ pub fn describe(page: &mut Page, pod: &Value, now: Timestamp) {
     parts::map(page, 0, "Node-Selectors", &spec["nodeSelector"]);
     tolerations(page, 0, &spec["tolerations"]);
     topology_spread(page, &spec["topologySpreadConstraints"]);
+    if !subject.why.is_empty() {
+        page.line(0, "Waits Because:");
+        subject.why.iter().for_each(|line| page.line(1, line));
+    }
 }
 
 fn phase(page: &mut Page, pod: &Value, now: Timestamp) {
