@@ -104,7 +104,7 @@ fn print(mut told: Vec<Told>, format: Option<&str>) -> Result<(), Error> {
 }
 
 fn object(told: &impl serde::Serialize) -> Result<Value, Error> {
-    serde_json::to_value(told).map_err(|error| Error::Protocol(error.to_string().into()))
+    serde_json::to_value(told).map_err(|error| Error::Protocol(error.to_string()))
 }
 
 fn of_pod(told: &Explanation, like_it: usize) -> Result<Told, Error> {

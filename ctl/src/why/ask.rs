@@ -28,7 +28,7 @@ pub async fn pod(session: &Session, namespace: &str, name: &str, wish: Wish) -> 
         true => error.context("only Timonier's API server explains pods"),
         false => error,
     })?;
-    serde_json::from_value(answer).map_err(|error| Error::Protocol(error.to_string().into()))
+    serde_json::from_value(answer).map_err(|error| Error::Protocol(error.to_string()))
 }
 
 /// Whether a pod waits for a node.

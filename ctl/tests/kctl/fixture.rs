@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 use tempfile::TempDir;
-use timonier_apiserver::{Config, PkiPaths, Server};
+use timonier_apiserver::{Config, Identity, PkiPaths, Server};
 use timonier_store::{Options, Store, StoreUrl};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
+use tokio_util::sync::CancellationToken;
 
 /// Nothing here waits longer than this.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -134,6 +135,27 @@ impl Cluster {
 
     pub async fn apply(&self, yaml: &str) {
         self.kctl_with("apply -f -", yaml).await.ok();
+    }
+
+    /// The server without a socket, as somebody.
+    pub fn local(&self, who: Identity) -> kube::Client {
+        timonier_client::local(self.server.local(who))
+    }
+
+    /// The named controllers, until the token is cancelled.
+    pub fn controllers(&self, only: &[&str]) -> CancellationToken {
+        let shutdown = CancellationToken::new();
+        let config = timonier_controllers::Config {
+            controllers: self.local(Identity::controller_manager()),
+            scheduler: self.local(Identity::scheduler()),
+            only: Some(only.iter().map(ToString::to_string).collect()),
+            leader_election: None,
+            cluster_cidr: "10.244.0.0/16".into(),
+            nodes: Default::default(),
+            trust: Default::default(),
+        };
+        tokio::spawn(timonier_controllers::run(config, shutdown.clone()));
+        shutdown
     }
 
     pub async fn stop(self) {

@@ -12,6 +12,7 @@ mod past;
 mod reading;
 mod rolling;
 mod waiting;
+mod why;
 
 /// A Deployment of this name with this image.
 fn deployment(name: &str, image: &str) -> String {

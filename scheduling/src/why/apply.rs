@@ -13,7 +13,7 @@ use crate::taint::{Effect, Taint, Toleration};
 /// How one step on the cluster is undone.
 enum Undo {
     Node(Box<Node>),
-    Pods(Vec<Arc<Pod>>, Arc<str>),
+    Pods(Vec<(Arc<Pod>, Arc<str>)>),
     Forget(Arc<str>),
 }
 
@@ -39,7 +39,7 @@ impl Taken {
                 Undo::Node(node) => {
                     cluster.set_node(*node);
                 }
-                Undo::Pods(pods, node) => pods.into_iter().for_each(|pod| cluster.set_pod(pod, &node)),
+                Undo::Pods(pods) => pods.into_iter().for_each(|(pod, node)| cluster.set_pod(pod, &node)),
                 Undo::Forget(node) => cluster.remove_node(&node),
             }
         }
@@ -93,12 +93,13 @@ fn on_cluster(step: &Step, pod: &mut Pod, cluster: &mut Cluster, taken: &mut Tak
             pod.priority = *value;
             remove(cluster, node, preempts, taken)
         }
-        Step::AddNode { like } => {
+        Step::AddNode { like, labels } => {
             let mut node = cluster.node(like)?.clone();
             drop(node.take_usage());
             node.name = ANOTHER.into();
             node.unschedulable = false;
             node.set_label("kubernetes.io/hostname", Some(ANOTHER));
+            labels.iter().for_each(|(key, value)| node.set_label(key, Some(value)));
             taken.undo.push(Undo::Forget(node.name.clone()));
             cluster.set_node(node);
             Some(())
@@ -116,15 +117,21 @@ fn change(cluster: &mut Cluster, name: &str, taken: &mut Taken, how: impl FnOnce
 }
 
 fn remove(cluster: &mut Cluster, node: &str, names: &[String], taken: &mut Taken) -> Option<()> {
-    let node = cluster.node(node)?;
-    let there: Vec<Arc<Pod>> = node.usage().pods().filter(|pod| names.contains(&full_name(pod))).cloned().collect();
+    let of = |node: &Node| {
+        let pods = node.usage().pods().filter(|pod| names.contains(&full_name(pod)));
+        pods.map(|pod| (pod.clone(), node.name.clone())).collect::<Vec<_>>()
+    };
+    let mut there = of(cluster.node(node)?);
+    // Pods of the same zone may be on other nodes.
+    if there.len() < names.len() {
+        there = cluster.nodes().iter().flat_map(of).collect();
+    }
     if there.len() < names.len() {
         return None;
     }
-    let name = node.name.clone();
-    for pod in &there {
+    for (pod, _) in &there {
         cluster.remove_pod(&pod.uid);
     }
-    taken.undo.push(Undo::Pods(there, name));
+    taken.undo.push(Undo::Pods(there));
     Some(())
 }

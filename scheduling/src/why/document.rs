@@ -1,5 +1,6 @@
 //! The answer as it is served: `kind: Explanation` of `timonier.dev/v1`.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -310,6 +311,9 @@ pub enum Step {
     /// One more node with the labels, taints and size of this one.
     AddNode {
         like: String,
+        /// What it has otherwise.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        labels: BTreeMap<String, String>,
     },
 }
 
@@ -394,7 +398,11 @@ impl fmt::Display for Step {
             Step::UnlabelNode { node, key } => write!(f, "remove the label {key} from node {node}"),
             Step::RaiseMaxPods { node, to } => write!(f, "let node {node} take {to} pods"),
             Step::RemovePods { node, pods } => write!(f, "remove {} from node {node}", names(pods)),
-            Step::AddNode { like } => write!(f, "add another node like {like}"),
+            Step::AddNode { like, labels } => {
+                write!(f, "add another node like {like}")?;
+                let labels: Vec<_> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+                if labels.is_empty() { Ok(()) } else { write!(f, ", but with {}", labels.join(" and ")) }
+            }
         }
     }
 }

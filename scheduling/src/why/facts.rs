@@ -186,17 +186,15 @@ fn detail(fact: &Fact) -> Option<String> {
         Fact::PodAffinity { key, domain: None } => {
             format!("wants to be with pods in its {key}, which the node does not have")
         }
-        Fact::PodAntiAffinity { key, domain, pods } => {
-            format!("{} that it keeps away from in {key}={domain}", there(*pods))
-        }
+        Fact::PodAntiAffinity { key, domain, pods } => format!("keeps away from {} in {key}={domain}", counted(*pods)),
         Fact::ExistingAntiAffinity { key, domain, pods } => {
-            format!("{} in {key}={domain} that keep it away", there(*pods))
+            format!("is kept away by {} in {key}={domain}", counted(*pods))
         }
     })
 }
 
-fn there(pods: i64) -> String {
-    if pods == 1 { "there is 1 pod".into() } else { format!("there are {pods} pods") }
+fn counted(pods: i64) -> String {
+    if pods == 1 { "1 pod".into() } else { format!("{pods} pods") }
 }
 
 /// How far a node is from taking the pod, for telling which of a group is nearest: shares of what is missing.

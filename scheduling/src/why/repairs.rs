@@ -14,6 +14,8 @@ use crate::taint::Taint;
 
 /// Whether a whole unit less is worth a rounder number.
 const MEBI: i64 = 1 << 20;
+/// Labels that say where a node is.
+const PLACE: &str = "topology.kubernetes.io/";
 
 pub fn of(refusal: &Refusal, asked: &Question<'_>, node: &Node, cluster: &Cluster) -> Vec<Step> {
     let pod = asked.pod;
@@ -85,7 +87,11 @@ pub fn of(refusal: &Refusal, asked: &Question<'_>, node: &Node, cluster: &Cluste
 fn relabel(unmet: &[&Requirement], node: &Node) -> Vec<Step> {
     let [one] = unmet else { return vec![] };
     match one.met_by() {
-        // Zones and names of machines are where they are.
+        // A machine stays where it is, whatever it is said to be.
+        Some(Some(value)) if one.key().starts_with(PLACE) && node.label(one.key()).is_some() => {
+            let labels = [(one.key().to_string(), value)].into();
+            vec![Step::AddNode { like: node.name.to_string(), labels }]
+        }
         Some(Some(value)) => {
             vec![Step::LabelNode { node: node.name.to_string(), key: one.key().to_string(), value }]
         }

@@ -1,6 +1,6 @@
 //! The smallest changes: what might help is combined, ranked by its cost, and tried on a copy of the cluster.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::mem::{Discriminant, discriminant};
 
 use super::apply::{self, ANOTHER, Taken};
@@ -44,7 +44,7 @@ pub fn changes(asked: &Question<'_>, refused: &[Refused], cluster: &Cluster, fir
         // Of nodes that are alike in size and refusal, one stands for all.
         let kinds: Vec<_> = refusals.iter().map(facts::kind).collect();
         if models.insert((kinds, node.allocatable.milli_cpu, node.allocatable.memory, node.max_pods)) {
-            consider(vec![Step::AddNode { like: node.name.to_string() }]);
+            consider(vec![Step::AddNode { like: node.name.to_string(), labels: BTreeMap::new() }]);
         }
     }
     if !first.is_empty() {

@@ -58,31 +58,31 @@ impl Subject {
     /// What there is to say in one sentence; `never` is why no node would do, whichever it is.
     pub(super) fn sentence(&self, answer: &Explanation, never: Option<&str>) -> String {
         let counts = answer.nodes;
-        let would = match counts.feasible {
-            0 => "no node would do".to_string(),
-            1 => "1 node would do".to_string(),
-            many => format!("{many} nodes would do"),
+        let would = match (counts.total, counts.feasible) {
+            (0, _) => "there are no nodes".to_string(),
+            (1, 0) => "the only node will not do".to_string(),
+            (1, _) => "the only node would do".to_string(),
+            (all, 0) => format!("none of {all} nodes will do"),
+            (all, some) => format!("{some} of {all} nodes would do"),
         };
         match answer.verdict {
             Verdict::Scheduled => match &self.node {
-                Some(node) => format!("It runs on {node}; of {} nodes {would}.", counts.total),
+                Some(node) => format!("It was given {node}; {would}."),
                 None => String::new(),
             },
-            Verdict::Ended => "It has ended: nothing is left to be placed.".into(),
-            Verdict::Gated => format!(
-                "It waits behind scheduling gates: {}. Of {} nodes {would}.",
-                self.gates.join(", "),
-                counts.total
-            ),
-            Verdict::NotOurs => format!(
-                "It waits for the scheduler {:?}, which is not ours. Of {} nodes {would}.",
-                self.scheduler, counts.total
-            ),
-            Verdict::Schedulable => format!("Of {} nodes {would}: it is about to be placed.", counts.total),
+            Verdict::Ended => "Nothing is left to be placed.".into(),
+            Verdict::Gated => format!("It has scheduling gates: {}. Without them, {would}.", self.gates.join(", ")),
+            Verdict::NotOurs => {
+                format!("It waits for the scheduler {:?}, which is not ours; of our nodes, {would}.", self.scheduler)
+            }
+            Verdict::Schedulable => format!("It is about to be placed: {would}."),
             Verdict::Unschedulable => match never {
                 Some(why) => format!("No node will do: {why}."),
-                None if counts.total == 0 => "There are no nodes.".into(),
-                None => format!("None of {} nodes will do.", counts.total),
+                None => {
+                    let mut would = would;
+                    would[..1].make_ascii_uppercase();
+                    format!("{would}.")
+                }
             },
         }
     }

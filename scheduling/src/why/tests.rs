@@ -150,7 +150,7 @@ fn a_gated_pod_is_told_what_comes_after_its_gates() {
     let free = told(&gated, &mut nodes);
     assert_eq!(
         (free.verdict, &*free.message),
-        (Verdict::Gated, "It waits behind scheduling gates: example.com/quota. Of 1 nodes 1 node would do.")
+        (Verdict::Gated, "It has scheduling gates: example.com/quota. Without them, the only node would do.")
     );
     assert_eq!(changes(&free), ["Remove the scheduling gate example.com/quota: it then fits on n1"]);
     let mut tight = subject(requesting("p", json!({"cpu": "5"})));

@@ -121,9 +121,11 @@ export class Panel {
     switch (reference.kind) {
       case "Pod": {
         const pod = object as Pod;
-        const reason = await why(pod);
-        into.replaceChildren(podFacts(pod, this.navigate),
-          ...(reason ? [h("section", { class: "why" }, h("h3", {}, "Why it waits"), h("p", {}, reason))] : []), containers(pod));
+        const stop = this.stop.signal;
+        const then = this.at === null ? null : (await moment(this.api, this.at, stop)).resourceVersion;
+        const reason = await why(this.api, pod, stop, then);
+        if (stop.aborted) return;
+        into.replaceChildren(podFacts(pod, this.navigate), ...(reason ? [reason] : []), containers(pod));
         break;
       }
       case "Node":

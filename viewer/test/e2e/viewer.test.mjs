@@ -103,6 +103,11 @@ test("a pod that waits says why, and moves to its node when it can", async () =>
   await placed("picky", "");
   await show("Pod/default/picky");
   await page.waitForSelector(".why >> text=/0\\/3 nodes are available.*affinity|selector/");
+  await page.waitForSelector(".why >> text=/3 nodes .*: wants the label disk=ssd, which is not there/");
+  assert.match(await page.textContent(".why .change"), /^Label node \S+ disk=ssd\.$/);
+  const [label, again] = await page.$$eval(".why > .command code", (all) => all.map((code) => code.textContent));
+  assert.equal(again, "kctl why pod/picky -n default");
+  assert.match(await cluster.kctl(...again.split(" ").slice(1)), /The smallest change after which it fits:\n  Label node/);
   await page.evaluate(() => {
     const { scene } = globalThis.timonier;
     globalThis.moved = [];
@@ -112,8 +117,8 @@ test("a pod that waits says why, and moves to its node when it can", async () =>
       for (const sprite of this.moving) globalThis.moved.push(sprite.pod.key);
     };
   });
-  const [node] = await page.evaluate(() => globalThis.timonier.scene.order.map((place) => place.name));
-  await cluster.kctl("label", "node", node, "disk=ssd");
+  const node = label.split(" ")[4];
+  await cluster.kctl(...label.split(" ").slice(1));
   await placed("picky", node);
   assert.ok((await page.evaluate(() => globalThis.moved)).includes("default/picky"), "it was seen to move");
   await looks("picky", 3);
