@@ -14,12 +14,15 @@
 //! 6. the checks of this module (403): namespaces that stay, bootstrap tokens, claims that grow, mirror pods, nodes' agents;
 //!    then who approves and who signs, and that nobody grants what one does not hold (`auth`),
 //! 7. the bounds of limit ranges ([`limits`]), when a pod or claim is created or asks for something else,
-//! 8. quotas ([`quota`]), last and in the same transaction as the object, so that nothing is charged that is refused.
+//! 8. what policies of the cluster's administrators say ([`policies`], `registry/policies`), about updates and deletions, too,
+//! 9. quotas ([`quota`]), last and in the same transaction as the object, so that nothing is charged that is refused.
 //!
-//! A deletion passes 6 and gives back to 8. An eviction asks the pod's disruption budget between them (`registry/budget.rs`).
+//! A deletion passes 6 and 8 and gives back to 9. An eviction asks the pod's disruption budget between them (`registry/budget.rs`).
 
 pub mod limits;
+pub mod matching;
 mod mirror;
+pub mod policies;
 pub mod quota;
 mod storage;
 pub mod turns;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use timonier_store::Store;
 use tokio_util::sync::CancellationToken;
 
+use crate::admission::policies::Policies;
 use crate::admission::turns::Turns;
 use crate::agents::Agents;
 use crate::auth::service_account::ServiceAccounts;
@@ -34,6 +35,7 @@ pub struct App {
     pub agents: Agents,
     /// Of writers that quotas count.
     pub turns: Turns,
+    pub policies: Policies,
     pub discovery: DiscoveryCache,
     pub openapi: OpenApiCache,
     pub viewer_codes: Codes,

@@ -1,6 +1,7 @@
 //! What is filled into a new object after a look at others: Kubernetes' mutating admission.
 
 mod priority;
+mod runtime_class;
 mod service_account;
 
 use crate::kinds::claims;
@@ -22,6 +23,7 @@ pub fn complete(row: &Row, object: &mut Value, namespace: &str, snapshot: &Snaps
             limits::complete(object, namespace, snapshot);
             service_account::complete(object, namespace, snapshot);
             priority::complete(object, snapshot)?;
+            runtime_class::complete(object, snapshot)?;
         }
         _ => {}
     }

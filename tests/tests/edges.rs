@@ -9,12 +9,13 @@ use serde_json::Value;
 /// The crates of this workspace, and what each may import of the others.
 const EDGES: &[(&str, &[&str])] = &[
     ("api", &[]),
+    ("expressions", &["api"]),
     ("merge", &["api"]),
     ("store", &[]),
     ("scheduling", &["api"]),
     ("client", &["api", "telemetry"]),
     ("telemetry", &[]),
-    ("apiserver", &["api", "merge", "store", "scheduling", "telemetry"]),
+    ("apiserver", &["api", "expressions", "merge", "store", "scheduling", "telemetry"]),
     ("controllers", &["api", "client", "scheduling", "telemetry"]),
     ("streaming", &[]),
     ("nodeagent", &["api", "client", "streaming", "telemetry"]),
@@ -22,6 +23,7 @@ const EDGES: &[(&str, &[&str])] = &[
         "ctl",
         &[
             "api",
+            "expressions",
             "merge",
             "store",
             "scheduling",
@@ -39,6 +41,7 @@ const EDGES: &[(&str, &[&str])] = &[
 /// Crates that would bring a transport, an engine or a runtime where none belongs.
 const NEVER: &[(&str, &[&str])] = &[
     ("api", &["tokio", "kube", "axum", "hyper"]),
+    ("expressions", &["tokio", "kube", "axum", "hyper"]),
     ("merge", &["tokio", "kube", "axum", "hyper"]),
     ("scheduling", &["tokio", "kube", "axum", "hyper"]),
     ("store", &["kube", "axum", "hyper", "k8s-openapi"]),

@@ -43,14 +43,21 @@ impl Structural {
     /// What is wrong with a whole object, `metadata` aside.
     pub fn validate(&self, object: &Value) -> Vec<FieldError> {
         let mut errors = vec![];
-        validate::object(&self.0, object, &mut errors);
+        validate::object(&self.0, object, None, &mut errors);
+        errors
+    }
+
+    /// What is wrong with what has changed of an object.
+    pub fn validate_change(&self, new: &Value, old: &Value) -> Vec<FieldError> {
+        let mut errors = vec![];
+        validate::object(&self.0, new, Some(old), &mut errors);
         errors
     }
 
     /// What is wrong with a value of this schema that is no object of its own, for instance a default.
     pub fn validate_value(&self, value: &Value, path: &Path) -> Vec<FieldError> {
         let mut errors = vec![];
-        validate::value(&self.0, value, path, &mut errors);
+        validate::value(&self.0, value, None, path, &mut errors);
         errors
     }
 

@@ -1,4 +1,7 @@
 //! Whether a value is what its schema wants, in the words of Kubernetes.
+//!
+//! `old` is what stood in the same place before: what has not changed is not looked at, so that an object which a schema has
+//! left behind can still be changed elsewhere.
 
 use std::collections::HashSet;
 
@@ -12,16 +15,16 @@ use crate::field::{FieldError, Path};
 type Errors = Vec<FieldError>;
 
 /// A whole object. Its metadata is not the schema's business.
-pub(super) fn object(node: &Node, object: &Value, errors: &mut Errors) {
+pub(super) fn object(node: &Node, object: &Value, old: Option<&Value>, errors: &mut Errors) {
     let path = Path::new("");
     match object {
-        Value::Object(map) => members(node, map, true, &path, errors),
+        Value::Object(map) => members(node, map, old, true, &path, errors),
         other => mismatch(Type::Object.name(), other, &path, errors),
     }
 }
 
-pub(super) fn value(node: &Node, value: &Value, path: &Path, errors: &mut Errors) {
-    if value.is_null() && node.nullable {
+pub(super) fn value(node: &Node, value: &Value, old: Option<&Value>, path: &Path, errors: &mut Errors) {
+    if (value.is_null() && node.nullable) || old == Some(value) {
         return;
     }
     if !is_of_type(node, value) {
@@ -29,8 +32,8 @@ pub(super) fn value(node: &Node, value: &Value, path: &Path, errors: &mut Errors
         return mismatch(wanted, value, path, errors);
     }
     match value {
-        Value::Object(map) => members(node, map, node.embedded, path, errors),
-        Value::Array(list) => items(node, list, path, errors),
+        Value::Object(map) => members(node, map, old, node.embedded, path, errors),
+        Value::Array(list) => items(node, list, old, path, errors),
         _ => limits(node, value, path, errors),
     }
 }
@@ -70,7 +73,14 @@ fn mismatch(wanted: &str, found: &Value, path: &Path, errors: &mut Errors) {
     errors.push(FieldError::type_invalid(path, found, format!("{path} in body must be of type {wanted}: {found:?}")));
 }
 
-fn members(node: &Node, map: &Map<String, Value>, is_object: bool, path: &Path, errors: &mut Errors) {
+fn members(
+    node: &Node,
+    map: &Map<String, Value>,
+    old: Option<&Value>,
+    is_object: bool,
+    path: &Path,
+    errors: &mut Errors,
+) {
     if node.embedded {
         embedded(map, path, errors);
     }
@@ -79,7 +89,8 @@ fn members(node: &Node, map: &Map<String, Value>, is_object: bool, path: &Path, 
             continue;
         }
         if let Some(inner) = node.member(name) {
-            value(inner, member, &path.field(name), errors);
+            let old = old.and_then(|old| old.get(name));
+            value(inner, member, old, &path.field(name), errors);
         }
     }
     if let Some(limits) = &node.limits {
@@ -111,10 +122,10 @@ fn embedded(map: &Map<String, Value>, path: &Path, errors: &mut Errors) {
     }
 }
 
-fn items(node: &Node, list: &[Value], path: &Path, errors: &mut Errors) {
+fn items(node: &Node, list: &[Value], old: Option<&Value>, path: &Path, errors: &mut Errors) {
     if let Some(inner) = &node.items {
         for (index, item) in list.iter().enumerate() {
-            value(inner, item, &path.index(index), errors);
+            value(inner, item, counterpart(&node.list, item, old), &path.index(index), errors);
         }
     }
     repeated(&node.list, list, path, errors);
@@ -133,6 +144,12 @@ fn items(node: &Node, list: &[Value], path: &Path, errors: &mut Errors) {
         errors.push(FieldError::invalid(path, list.to_vec(), detail));
     }
     combined(limits, &Value::Array(list.to_vec()), path, errors);
+}
+
+/// The item with the same keys. Items without keys are in no place of their own.
+fn counterpart<'a>(kind: &ListType, item: &Value, old: Option<&'a Value>) -> Option<&'a Value> {
+    let ListType::Map(keys) = kind else { return None };
+    old?.as_array()?.iter().find(|known| keys.iter().all(|key| known.get(&**key) == item.get(&**key)))
 }
 
 /// Items of a set, or keys of a map's items, that are there twice.
@@ -228,7 +245,7 @@ fn combined(limits: &Limits, value: &Value, path: &Path, errors: &mut Errors) {
     }
     let faults = |node: &Node| {
         let mut errors = vec![];
-        self::value(node, value, path, &mut errors);
+        self::value(node, value, None, path, &mut errors);
         errors
     };
     let mut fault =

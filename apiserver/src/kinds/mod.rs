@@ -38,6 +38,7 @@ pub mod persistentvolumeclaim;
 pub mod pod;
 pub mod replicaset;
 pub mod review;
+mod rules;
 pub mod secret;
 pub mod selectors;
 pub mod service;
@@ -217,6 +218,13 @@ pub trait Hooks: Send + Sync {
         vec![]
     }
 
+    /// What runs on an update: both of them, unless what has not changed is let through.
+    fn validate_change(&self, new: &Value, old: &Value) -> Vec<FieldError> {
+        let mut errors = self.validate(new);
+        errors.extend(self.validate_update(new, old));
+        errors
+    }
+
     /// Runs instead of `validate` and `validate_update` when only status is written.
     fn validate_status_update(&self, _new: &Value, _old: &Value) -> Vec<FieldError> {
         vec![]
@@ -270,6 +278,11 @@ pub trait Hooks: Send + Sync {
     /// Whether status is written apart from the rest, and so is nothing that `metadata.generation` counts.
     fn status_is_apart(&self) -> bool {
         true
+    }
+
+    /// What whoever asks for the kind in this version should know: that it will go, and what to use instead.
+    fn deprecation(&self) -> Option<String> {
+        None
     }
 
     /// Of an object that is about to be deleted: adds what must be waited for before it goes.
@@ -345,8 +358,7 @@ impl Row {
     /// Metadata and all else of a changed object.
     pub fn check_update(&self, new: &Value, old: &Value) -> Vec<FieldError> {
         let mut errors = metadata::validate_update(new, old);
-        errors.extend(self.hooks.validate(new));
-        errors.extend(self.hooks.validate_update(new, old));
+        errors.extend(self.hooks.validate_change(new, old));
         errors
     }
 

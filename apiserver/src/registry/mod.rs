@@ -22,6 +22,7 @@ mod log;
 mod options;
 mod past;
 mod patch;
+mod policies;
 mod projection;
 mod protobuf;
 mod proxy;
@@ -68,6 +69,7 @@ pub async fn dispatch(State(app): State<Arc<App>>, request: Request) -> Response
         Ok(call) => call,
         Err(status) => return respond::status(status),
     };
+    call.warnings.extend(call.row.hooks.deprecation());
     let span = span!("registry", namespace = &*call.info.namespace, name = &*call.info.name);
     let mut response = match answer(&mut call, body).instrument(span).await {
         Ok(response) => response,

@@ -16,6 +16,7 @@ use super::call::{Call, schema};
 use super::commit::{PutError, Write, put};
 use super::delete::plan::is_over;
 use super::keys;
+use super::policies::{self, Change};
 use crate::admission::{Attributes, admit, limits};
 use crate::auth::rbac::escalation;
 use crate::auth::signers;
@@ -110,6 +111,7 @@ pub async fn create(call: &mut Call, mut object: Value, ownership: Ownership) ->
         admit(&Attributes { identity: &call.identity, row: &row, old: None, new: Some(&object), grace_period: None })?;
         escalation::check(&call.app.authorizer, &call.identity, &row, None, &object)?;
         limits::check(&row, &object, call.namespace(), &snapshot)?;
+        policies::check(call, Change { subresource: "", old: None, new: Some(&object) })?;
         let key = Key::new(keys::object(&call.row, call.namespace(), &name));
         let taken = snapshot.get(&key).is_some();
         if !taken {
@@ -268,10 +270,10 @@ fn prepare(call: &mut Call, part: Part, ownership: Ownership, old: &Value, new: 
     admit(&Attributes { identity: &call.identity, row: &row, old: Some(old), new: Some(new), grace_period: None })?;
     signers::check(&call.app.authorizer, &call.identity, &row, part.subresource(), old, new)?;
     escalation::check(&call.app.authorizer, &call.identity, &row, Some(old), new)?;
-    if !asks_for_more(&row, part) {
-        return Ok(());
+    if asks_for_more(&row, part) {
+        limits::check(&row, new, call.namespace(), &call.app.store.snapshot())?;
     }
-    limits::check(&row, new, call.namespace(), &call.app.store.snapshot())
+    policies::check(call, Change { subresource: part.subresource(), old: Some(old), new: Some(new) })
 }
 
 /// Whether such a change may be about what limit ranges bound.

@@ -82,6 +82,7 @@ impl Server {
             watches: Watches::new(config.limits.max_watches_per_user),
             agents,
             turns: Default::default(),
+            policies: Default::default(),
             discovery: Default::default(),
             openapi: Default::default(),
             viewer_codes: Default::default(),

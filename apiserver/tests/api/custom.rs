@@ -338,3 +338,65 @@ async fn a_controller_of_kube_keeps_the_status_of_a_custom_resource() {
         () = observing => {}
     }
 }
+
+#[tokio::test]
+async fn rules_hold_and_what_a_schema_has_left_behind_can_still_be_changed() {
+    let cluster = Cluster::start().await;
+    let admin = cluster.admin();
+    let mut definition = definition();
+    let spec = |definition: &mut Value, rules: Value| {
+        let schema = &mut definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+        schema["properties"]["spec"]["x-kubernetes-validations"] = rules;
+    };
+    spec(&mut definition, json!([{"rule": "self.replica < 3"}]));
+    let (code, _, message) = admin.post(DEFINITIONS, &definition).await.refused();
+    assert_eq!(code, 422);
+    let place = "spec.versions[0].schema.openAPIV3Schema.properties[spec].x-kubernetes-validations[0].rule";
+    assert!(message.contains(place) && message.contains("undefined field 'replica'"), "{message}");
+
+    let limit = json!([{"rule": "self.replicas < 3", "message": "at most two"},
+        {"rule": "self.image == oldSelf.image", "message": "the image stays", "reason": "FieldValueForbidden", "fieldPath": ".image"}]);
+    spec(&mut definition, limit);
+    admin.post(DEFINITIONS, &definition).await.ok();
+    until(&admin, CRON_TABS, |code, _| code == 200).await;
+    let mut many = cron_tab("many");
+    many["spec"]["replicas"] = 3.into();
+    let (code, _, message) = admin.post(CRON_TABS, &many).await.refused();
+    assert_eq!(
+        (code, &*message),
+        (422, "CronTab.stable.example.com \"many\" is invalid: spec: Invalid value: \"object\": at most two")
+    );
+    admin.post(CRON_TABS, &cron_tab("two")).await.ok();
+    let two = format!("{CRON_TABS}/two");
+    let (_, _, message) = admin.merge(&two, &json!({"spec": {"image": "other"}})).await.refused();
+    assert!(message.ends_with("spec.image: Forbidden: the image stays"), "{message}");
+
+    // The schema becomes stricter: what is there may stay, what comes may not.
+    let mut stricter = definition.clone();
+    spec(&mut stricter, json!([{"rule": "self.replicas < 2", "message": "at most one"}]));
+    stricter["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["cronSpec"]["maxLength"] =
+        5.into();
+    let path = format!("{DEFINITIONS}/crontabs.stable.example.com");
+    admin.merge(&path, &json!({"spec": {"versions": stricter["spec"]["versions"]}})).await.ok();
+    let refused = async {
+        while admin
+            .send(
+                http::Method::POST,
+                &format!("{CRON_TABS}?dryRun=All"),
+                &[crate::fixture::JSON],
+                &cron_tab("new").to_string(),
+            )
+            .await
+            .code
+            .is_success()
+        {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, refused).await.expect("the new schema is in force");
+    admin.merge(&two, &json!({"metadata": {"labels": {"a": "b"}}})).await.ok();
+    let (_, _, message) = admin.merge(&two, &json!({"spec": {"image": "other"}})).await.refused();
+    assert!(message.ends_with("spec: Invalid value: \"object\": at most one"), "{message}");
+    let (_, _, message) = admin.merge(&two, &json!({"spec": {"cronSpec": "1 2 3 4 5"}})).await.refused();
+    assert!(message.contains("spec.cronSpec: Too long"), "{message}");
+}

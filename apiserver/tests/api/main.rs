@@ -20,6 +20,7 @@ mod logs;
 mod metrics;
 mod owning;
 mod past;
+mod policies;
 mod protobuf;
 mod protocols;
 mod proxying;

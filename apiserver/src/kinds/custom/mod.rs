@@ -16,6 +16,7 @@ use timonier_api::schema::{Pruned, Schema};
 use timonier_api::structural::Structural;
 use tokio_util::sync::CancellationToken;
 
+use super::rules::Rules;
 use super::{Hooks, json, metadata};
 use columns::Cell;
 
@@ -48,6 +49,7 @@ struct Schemas {
     structural: Structural,
     /// For merging and for owners.
     compact: Schema,
+    rules: Option<Rules>,
 }
 
 /// Where an object keeps what its Scale shows: names of fields, from the outside to the inside.
@@ -62,7 +64,11 @@ impl Custom {
     fn schemas(&self) -> &Schemas {
         self.schemas.get_or_init(|| {
             let schema = self.definition.schema(&self.version);
-            Schemas { structural: Structural::compile(&schema), compact: Schema::compile(None, &whole(schema)) }
+            Schemas {
+                structural: Structural::compile(&schema),
+                rules: Rules::compile(&schema),
+                compact: Schema::compile(None, &whole(schema)),
+            }
         })
     }
 
@@ -106,6 +112,20 @@ impl Custom {
     pub fn scale(&self) -> Option<&ScalePaths> {
         self.scale.as_ref()
     }
+
+    fn bad_scale(&self, o: &Value) -> Option<FieldError> {
+        let replicas = &self.scale.as_ref()?.replicas;
+        let count = replicas.iter().try_fold(o, |o, name| o.get(name))?.as_i64().filter(|count| *count < 0)?;
+        let path = replicas.iter().fold(Path::new(""), |path, name| path.field(name));
+        Some(FieldError::invalid(&path, count, "should be a non-negative integer"))
+    }
+
+    /// Rules are for objects of the right shape: where that is wrong, it alone is said.
+    fn obey(&self, new: &Value, old: Option<&Value>, errors: &mut Vec<FieldError>) {
+        if let Some(rules) = self.schemas().rules.as_ref().filter(|_| errors.is_empty()) {
+            rules.check(new, old, errors);
+        }
+    }
 }
 
 /// The schema with what every object has.
@@ -123,6 +143,13 @@ fn whole(mut schema: Value) -> Value {
 impl Hooks for Custom {
     fn custom(&self) -> Option<&Custom> {
         Some(self)
+    }
+
+    fn deprecation(&self) -> Option<String> {
+        let spec = self.definition.spec();
+        let version = spec.versions.iter().find(|version| version.name == self.version && version.deprecated)?;
+        let said = version.deprecation_warning.clone();
+        Some(said.unwrap_or_else(|| format!("{}/{} {} is deprecated", spec.group, self.version, spec.names.kind)))
     }
 
     fn default(&self, o: &mut Value) {
@@ -143,18 +170,22 @@ impl Hooks for Custom {
 
     fn validate(&self, o: &Value) -> Vec<FieldError> {
         let mut errors = self.schemas().structural.validate(o);
-        if let Some(scale) = &self.scale {
-            let replicas = scale.replicas.iter().try_fold(o, |o, name| o.get(name));
-            if let Some(count) = replicas.and_then(Value::as_i64).filter(|count| *count < 0) {
-                let path = scale.replicas.iter().fold(Path::new(""), |path, name| path.field(name));
-                errors.push(FieldError::invalid(&path, count, "should be a non-negative integer"));
-            }
-        }
+        errors.extend(self.bad_scale(o));
+        self.obey(o, None, &mut errors);
         errors
     }
 
-    fn validate_status_update(&self, new: &Value, _old: &Value) -> Vec<FieldError> {
-        self.schemas().structural.validate(new)
+    fn validate_change(&self, new: &Value, old: &Value) -> Vec<FieldError> {
+        let mut errors = self.schemas().structural.validate_change(new, old);
+        errors.extend(self.bad_scale(new));
+        self.obey(new, Some(old), &mut errors);
+        errors
+    }
+
+    fn validate_status_update(&self, new: &Value, old: &Value) -> Vec<FieldError> {
+        let mut errors = self.schemas().structural.validate_change(new, old);
+        self.obey(new, Some(old), &mut errors);
+        errors
     }
 
     fn status_is_apart(&self) -> bool {

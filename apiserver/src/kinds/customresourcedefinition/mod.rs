@@ -80,8 +80,14 @@ impl Hooks for CustomResourceDefinition {
         validate::definition(o)
     }
 
+    fn validate_create(&self, o: &Value) -> Vec<FieldError> {
+        validate::rules(o, None)
+    }
+
     fn validate_update(&self, new: &Value, old: &Value) -> Vec<FieldError> {
-        validate::update(new, old)
+        let mut errors = validate::update(new, old);
+        errors.extend(validate::rules(new, Some(old)));
+        errors
     }
 
     fn validate_status_update(&self, new: &Value, _old: &Value) -> Vec<FieldError> {
@@ -101,9 +107,6 @@ impl Hooks for CustomResourceDefinition {
                  alone"
                     .to_owned(),
             );
-        }
-        if versions::have_rules(json::get(o, "spec")) {
-            warnings.push("x-kubernetes-validations are not enforced by this version: no rule is evaluated".to_owned());
         }
         warnings
     }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use timonier_api::field::{FieldError, Path};
 use timonier_api::structural::Structural;
 
-use crate::kinds::json;
+use crate::kinds::{json, rules};
 
 type Errors = Vec<FieldError>;
 
@@ -27,6 +27,7 @@ const STRUCTURE: &[&str] = &[
     "x-kubernetes-list-type",
     "x-kubernetes-list-map-keys",
     "x-kubernetes-map-type",
+    "x-kubernetes-validations",
 ];
 
 /// Where in the structure a schema stands.
@@ -51,6 +52,11 @@ pub fn check(schema: &Value, path: &Path, errors: &mut Errors) {
         errors.push(FieldError::forbidden(&path.child("nullable"), "nullable cannot be true at the root"));
     }
     structure(schema, Place::Root, path, errors);
+}
+
+/// The rules of a version's schema, which is structural.
+pub fn check_rules(schema: &Value, path: &Path, errors: &mut Errors) {
+    errors.extend(rules::faults(schema, path));
 }
 
 fn structure(schema: &Value, place: Place, path: &Path, errors: &mut Errors) {

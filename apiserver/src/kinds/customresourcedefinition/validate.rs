@@ -6,7 +6,7 @@ use timonier_api::names;
 
 use super::conditions::full_name;
 use super::protected::{APPROVAL, is_protected};
-use super::{is, versions};
+use super::{is, schema, versions};
 use crate::kinds::checks::one_of;
 use crate::kinds::{json, metadata};
 
@@ -122,6 +122,23 @@ fn conversion(conversion: &Value, path: &Path, errors: &mut Vec<FieldError>) {
         }
         _ => {}
     }
+}
+
+/// What is wrong with rules in CEL. A schema that has them already keeps them: what was let in once can be changed elsewhere.
+pub fn rules(o: &Value, old: Option<&Value>) -> Vec<FieldError> {
+    let mut errors = vec![];
+    let schema_of = |version: &'_ Value| json::at(version, &["schema", "openAPIV3Schema"]).clone();
+    let before: Vec<Value> = old
+        .map(|old| json::list(json::get(old, "spec"), "versions").iter().map(schema_of).collect())
+        .unwrap_or_default();
+    for (i, version) in json::list(json::get(o, "spec"), "versions").iter().enumerate() {
+        let of_version = schema_of(version);
+        if !before.contains(&of_version) {
+            let at = Path::new("spec").child("versions").index(i).child("schema").child("openAPIV3Schema");
+            schema::check_rules(&of_version, &at, &mut errors);
+        }
+    }
+    errors
 }
 
 /// What may not change once objects may be there.

@@ -110,15 +110,3 @@ fn selectable(version: &Value, schema: &Value, path: &Path, errors: &mut Vec<Fie
         seen.push(text);
     }
 }
-
-/// Whether any version has rules in CEL.
-pub fn have_rules(spec: &Value) -> bool {
-    fn has(schema: &Value) -> bool {
-        match schema {
-            Value::Object(map) => map.contains_key("x-kubernetes-validations") || map.values().any(has),
-            Value::Array(list) => list.iter().any(has),
-            _ => false,
-        }
-    }
-    json::list(spec, "versions").iter().any(|version| has(json::get(version, "schema")))
-}

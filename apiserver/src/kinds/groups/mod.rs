@@ -20,6 +20,8 @@ mod storage;
 
 use super::spec::Spec;
 
+pub use admission::programs;
+
 pub fn specs() -> Vec<Spec> {
     let groups = [
         core::specs(),

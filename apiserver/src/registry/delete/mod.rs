@@ -13,6 +13,7 @@ use timonier_api::status::Status;
 
 use super::call::Call;
 use super::commit::{PutError, Write, put};
+use super::policies::{self, Change};
 use super::shape;
 use super::write;
 use crate::admission::{Attributes, admit};
@@ -59,6 +60,7 @@ pub async fn one(call: &mut Call, name: &str, options: &DeleteOptions) -> Result
             new: None,
             grace_period: options.grace_period,
         })?;
+        policies::check(call, Change { subresource: "", old: Some(&old), new: None })?;
         let result = match plan(&call.storage, &old, options, Timestamp::now()) {
             Plan::Nothing => return Ok(Deleted::Ending(object)),
             Plan::Remove => put(call, Write::remove(&entry, &old, &old)).await.map(Deleted::Gone),

@@ -1,6 +1,8 @@
-//! `admissionregistration.k8s.io`: who else is asked before something is written. Stored and checked; nobody is asked yet.
+//! `admissionregistration.k8s.io`: who else is asked before something is written. Validating policies hold; webhooks and mutating
+//! policies are stored and checked, and nobody asks them yet.
 
 mod policy;
+pub mod programs;
 mod rules;
 mod webhooks;
 
@@ -11,13 +13,13 @@ const FAILURE_POLICIES: &[&str] = &["Fail", "Ignore"];
 const MATCH_POLICIES: &[&str] = &["Equivalent", "Exact"];
 
 pub fn specs() -> Vec<Spec> {
-    let group = |spec| Spec {
+    let group = |spec: Spec| Spec {
         group: "admissionregistration.k8s.io",
         package: "admissionregistration",
         categories: &["api-extensions"],
         namespaced: false,
         generations: true,
-        enforced: false,
+        enforced: matches!(spec.kind, "ValidatingAdmissionPolicy" | "ValidatingAdmissionPolicyBinding"),
         ..spec
     };
     webhooks::specs().into_iter().chain(policy::specs()).map(group).collect()

@@ -7,8 +7,8 @@ use timonier_api::field::{FieldError, Path};
 use timonier_api::kind::split_api_version;
 use timonier_api::names;
 
-use super::FAILURE_POLICIES;
 use super::rules::{conditions, default_resources, resources};
+use super::{FAILURE_POLICIES, programs};
 use crate::kinds::checks::{choice, grammar, optional_choice, required_text};
 use crate::kinds::declared::Declared;
 use crate::kinds::selectors::label_selector;
@@ -31,6 +31,7 @@ pub fn specs() -> Vec<Spec> {
         validate: |o, errors| {
             self::policy(o, errors);
             validations(o, errors);
+            errors.extend(programs::compile(o).1);
         },
         cells: |o, now| policy_cells(o, "validations", now),
         ..policy

@@ -10,6 +10,10 @@ pub struct ComponentStatus;
 pub const COLUMNS: &[Column] = &[Column::NAME, Column::text("Status"), Column::text("Message"), Column::text("Error")];
 
 impl Hooks for ComponentStatus {
+    fn deprecation(&self) -> Option<String> {
+        Some("v1 ComponentStatus is deprecated in v1.19+".to_owned())
+    }
+
     fn origin(&self) -> Origin {
         Origin::Components
     }

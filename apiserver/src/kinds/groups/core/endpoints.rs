@@ -26,6 +26,10 @@ impl Hooks for Endpoints {
         }
     }
 
+    fn deprecation(&self) -> Option<String> {
+        Some("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice".to_owned())
+    }
+
     fn validate(&self, o: &Value) -> Vec<FieldError> {
         let (mut errors, path) = (vec![], Path::new("subsets"));
         for (i, subset) in json::list(o, "subsets").iter().enumerate() {
