@@ -21,7 +21,7 @@ pub struct Case {
 
 pub const CASES: [Case; 5] = [
     Case { name: "plain", running: 0, runs: plain, waiting: 30_000, waits: plain, holds: always },
-    Case { name: "topology spread", running: 0, runs: plain, waiting: 30_000, waits: spread, holds: is_spread },
+    Case { name: "topology spread", running: 900, runs: lopsided, waiting: 30_000, waits: spread, holds: is_spread },
     Case { name: "pod affinity", running: 0, runs: plain, waiting: 30_000, waits: affine, holds: is_together },
     Case { name: "pod anti-affinity", running: 0, runs: plain, waiting: 30_000, waits: averse, holds: is_apart },
     Case { name: "preempting", running: 4 * NODES, runs: victim, waiting: NODES, waits: important, holds: always },
@@ -73,6 +73,12 @@ fn spread(i: usize) -> Value {
         "labelSelector": {"matchLabels": {"color": "blue"}},
     });
     pod(format!("spread-{i}"), ("color", "blue".into()), "100m", json!({"topologySpreadConstraints": [constraint]}))
+}
+
+/// All in one zone: the other two have to catch up first.
+fn lopsided(i: usize) -> Value {
+    let node = node_name(i * 3 % NODES / 3 * 3);
+    pod(format!("lopsided-{i}"), ("color", "blue".into()), "100m", json!({"nodeName": node}))
 }
 
 /// All in the zone of the first.
