@@ -19,7 +19,8 @@ use timonier_tests::wait::{eventually, within};
 const PATIENCE: &[&str] =
     &["--leader-elect-lease-duration=3s", "--leader-elect-renew-deadline=2s", "--leader-elect-retry-period=250ms"];
 const ROUNDS: usize = 4;
-const COMPLETIONS: i32 = 60;
+/// So many that some are left whenever a leader is killed.
+const COMPLETIONS: i32 = 150;
 const PARALLELISM: i32 = 6;
 
 /// Its pods are pretended to run for a moment.
