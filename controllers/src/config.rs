@@ -2,7 +2,7 @@
 
 use timonier_client::leader::LeaseName;
 
-use crate::{flags::NodeFlags, nodeipam::ClusterCidr, trust::Trust};
+use crate::{flags::NodeFlags, nodeipam::ClusterCidr, scheduler::profiles::Profiles, trust::Trust};
 
 /// The controllers by name, as `--only` takes them.
 pub const NAMES: &[&str] = &[
@@ -50,6 +50,8 @@ pub struct Config {
     pub leader_election: Option<LeaderElection>,
     /// `10.244.0.0/16`: each node gets a /24 of it.
     pub cluster_cidr: String,
+    /// By what rules the scheduler places which pods.
+    pub profiles: Profiles,
     /// How patient the controllers are with nodes.
     pub nodes: NodeFlags,
     /// What is told of the cluster, and who signs for it.

@@ -57,6 +57,7 @@ pub use authority::{Authority, AuthorityError};
 pub use config::{Config, Error, LeaderElection};
 pub use election_flags::ElectionFlags;
 pub use flags::NodeFlags;
+pub use scheduler::profiles::{ProfileError, Profiles, SchedulerFlags};
 
 pub use trust::Trust;
 
@@ -109,7 +110,7 @@ async fn work(
     let mut controllers = JoinSet::new();
     for name in chosen.iter().copied() {
         let (ground, stop) = (ground.clone(), shutdown.clone());
-        let scheduler = config.scheduler.clone();
+        let scheduler = (config.scheduler.clone(), config.profiles.clone());
         let start = move || {
             let (ground, stop, scheduler) = (ground.clone(), stop.clone(), scheduler.clone());
             async move {
@@ -144,7 +145,7 @@ async fn work(
                     "clusterrole-aggregation" => start::clusterrole_aggregation(ground, stop).await,
                     "resourcequota" => start::resourcequota(ground, stop).await,
                     "disruption" => start::disruption(ground, stop).await,
-                    "scheduler" => scheduler::run(scheduler, stop).await,
+                    "scheduler" => scheduler::run(scheduler.0, scheduler.1, stop).await,
                     unknown => unreachable!("{unknown} is not in config::NAMES"),
                 }
             }

@@ -6,7 +6,9 @@ use anyhow::Context;
 use clap::Parser;
 use mimalloc::MiMalloc;
 use timonier_client::{ConnectOptions, connect};
-use timonier_controllers::{Authority, Config, ElectionFlags, LeaderElection, NodeFlags, Trust, config::NAMES, run};
+use timonier_controllers::{
+    Authority, Config, ElectionFlags, LeaderElection, NodeFlags, SchedulerFlags, Trust, config::NAMES, run,
+};
 use timonier_telemetry::Telemetry;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -48,6 +50,9 @@ struct Arguments {
     #[command(flatten)]
     nodes: NodeFlags,
 
+    #[command(flatten)]
+    scheduler: SchedulerFlags,
+
     /// Serve /metrics and /healthz here, in plain text; by default nowhere
     #[arg(long, env = "TIMONIER_METRICS_BIND", value_name = "ADDRESS:PORT")]
     metrics_bind: Option<std::net::SocketAddr>,
@@ -86,6 +91,7 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn serve(arguments: Arguments) -> anyhow::Result<()> {
+    let profiles = arguments.scheduler.profiles()?;
     let client =
         |kubeconfig: Option<PathBuf>| connect(ConnectOptions { kubeconfig, multiplexed: true, ..Default::default() });
     let options = ConnectOptions { kubeconfig: arguments.kubeconfig.clone(), ..Default::default() };
@@ -115,6 +121,7 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
         leader_election,
         cluster_cidr: arguments.cluster_cidr,
         nodes: arguments.nodes,
+        profiles,
         trust,
     };
     Ok(run(config, shutdown).await?)

@@ -1,12 +1,15 @@
 //! The snapshot that decisions are made on: nodes, and the pods on them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::BitOr;
 use std::sync::Arc;
 
+use crate::census::Census;
 use crate::node::{Node, Usage};
 use crate::pod::Pod;
+use crate::preemption::{Budget, Budgets};
 use crate::volume::{ClaimName, Volumes};
+use crate::volume_limits::{NodeVolumeLimits, VolumeLimits};
 use crate::zones::Zones;
 
 /// What became different, as a set: a pod that was refused is worth another look only when one of
@@ -24,13 +27,17 @@ impl Change {
     pub const POD_REMOVED: Change = Change(1 << 4);
     /// Claims, volumes or classes.
     pub const VOLUMES: Change = Change(1 << 5);
-    /// A pod was given a node.
+    /// A pod that the waiting pod's rules about others concern was given a node.
     pub const POD_ADDED: Change = Change(1 << 6);
-    /// Labels of a pod that has a node.
+    /// Labels of such a pod.
     pub const POD_LABELS: Change = Change(1 << 7);
     pub const NODE_REMOVED: Change = Change(1 << 8);
+    /// A pod that the waiting pod's rules about others concern is gone; [`Change::POD_REMOVED`] is any pod.
+    pub const KINDRED_REMOVED: Change = Change(1 << 11);
     /// Labels of a namespace.
     pub const NAMESPACES: Change = Change(1 << 9);
+    /// What disruption budgets allow.
+    pub const BUDGETS: Change = Change(1 << 12);
     /// How many volumes of a driver a node takes.
     pub const VOLUME_LIMITS: Change = Change(1 << 10);
 
@@ -61,6 +68,13 @@ pub struct Cluster {
     /// and of nodes are not ordered between each other.
     strays: HashMap<Arc<str>, Usage>,
     zones: Zones,
+    census: Census,
+    /// On how many nodes each image is.
+    images: HashMap<Arc<str>, usize>,
+    volume_limits: NodeVolumeLimits,
+    budgets: Budgets,
+    /// The node that each pod was promised, by the pod's uid.
+    nominations: HashMap<Arc<str>, Arc<str>>,
     volumes: Volumes,
     /// How many of the pods use each claim.
     claims: HashMap<ClaimName, usize>,
@@ -98,18 +112,138 @@ impl Cluster {
         &mut self.volumes
     }
 
-    /// Whether a pod that is counted uses the claim.
-    pub fn uses_claim(&self, namespace: &Arc<str>, name: &Arc<str>) -> bool {
-        self.claims.contains_key(&(namespace.clone(), name.clone()))
+    /// How many of the pods that are counted use the claim.
+    pub fn users_of_claim(&self, namespace: &Arc<str>, name: &Arc<str>) -> usize {
+        self.claims.get(&(namespace.clone(), name.clone())).copied().unwrap_or_default()
+    }
+
+    /// Who is where.
+    pub fn census(&self) -> &Census {
+        &self.census
     }
 
     /// Whether [`Cluster::follow`] has nothing left to do for the pod.
-    pub fn follows(&self, _: &Pod) -> bool {
+    pub fn follows(&self, pod: &Pod) -> bool {
+        self.census.follows(pod)
+    }
+
+    /// Keeps count of what the pod's rules about other pods ask for, from now on. That costs a look at all pods when
+    /// no pod before had the same rules.
+    pub fn follow(&mut self, pod: &Pod) {
+        self.know_keys(pod);
+        let by_name = &self.by_name;
+        self.census.follow(pod, &self.nodes, |name| by_name.get(name).copied());
+    }
+
+    fn know_keys(&mut self, pod: &Pod) {
+        for key in self.census.missing_keys(pod) {
+            self.census.add_key(&key, &mut self.nodes);
+        }
+    }
+
+    /// Labels of a namespace. Tells what became different.
+    pub fn set_namespace(&mut self, name: Arc<str>, labels: BTreeMap<String, String>) -> Change {
+        if self.census.set_namespace(name, labels) { Change::NAMESPACES } else { Change::NONE }
+    }
+
+    pub fn remove_namespace(&mut self, name: &str) -> Change {
+        if self.census.remove_namespace(name) { Change::NAMESPACES } else { Change::NONE }
+    }
+
+    pub fn volume_limits(&self) -> &NodeVolumeLimits {
+        &self.volume_limits
+    }
+
+    /// Tells what became different.
+    pub fn set_volume_limits(&mut self, node: Arc<str>, limits: VolumeLimits) -> Change {
+        if self.volume_limits.set(node, limits) { Change::VOLUME_LIMITS } else { Change::NONE }
+    }
+
+    pub fn remove_volume_limits(&mut self, node: &str) -> Change {
+        if self.volume_limits.remove(node) { Change::VOLUME_LIMITS } else { Change::NONE }
+    }
+
+    /// None when it is on no node.
+    pub fn nodes_with_image(&self, image: &str) -> Option<usize> {
+        self.images.get(image).copied()
+    }
+
+    /// Counts a node's images, and keeps each name once.
+    fn count_images(&mut self, node: &mut Node) {
+        let images = std::mem::take(&mut node.images);
+        for (name, bytes) in images {
+            let known = self.images.get_key_value(&name).map(|(known, _)| known.clone());
+            let name = known.unwrap_or(name);
+            *self.images.entry(name.clone()).or_default() += 1;
+            node.images.insert(name, bytes);
+        }
+    }
+
+    fn discount_images(&mut self, at: usize) {
+        for name in self.nodes[at].images.keys() {
+            if let Some(nodes) = self.images.get_mut(name) {
+                *nodes -= 1;
+                if *nodes == 0 {
+                    self.images.remove(name);
+                }
+            }
+        }
+    }
+
+    pub fn budgets(&self) -> &Budgets {
+        &self.budgets
+    }
+
+    /// Tells what became different.
+    pub fn set_budget(&mut self, budget: Budget) -> Change {
+        if self.budgets.set(budget) { Change::BUDGETS } else { Change::NONE }
+    }
+
+    pub fn remove_budget(&mut self, namespace: &str, name: &str) -> Change {
+        if self.budgets.remove(namespace, name) { Change::BUDGETS } else { Change::NONE }
+    }
+
+    /// Promises a node to a pod that waits for others to end there; an earlier promise is forgotten.
+    pub fn nominate(&mut self, pod: &Arc<Pod>, node: &Arc<str>) {
+        self.withdraw_nomination(&pod.uid);
+        if let Some(&at) = self.by_name.get(node) {
+            self.know_keys(pod);
+            self.nodes[at].nominated.push(pod.clone());
+            self.nominations.insert(pod.uid.clone(), node.clone());
+        }
+    }
+
+    /// The node that a pod was promised.
+    pub fn nomination(&self, uid: &str) -> Option<&Arc<str>> {
+        self.nominations.get(uid)
+    }
+
+    /// Forgets the promise. False when there was none.
+    pub fn withdraw_nomination(&mut self, uid: &str) -> bool {
+        let Some(node) = self.nominations.remove(uid) else { return false };
+        if let Some(&at) = self.by_name.get(&node) {
+            self.nodes[at].nominated.retain(|pod| *pod.uid != *uid);
+        }
         true
     }
 
-    /// Keeps count of what the pod's rules about other pods ask for, from now on.
-    pub fn follow(&mut self, _: &Pod) {}
+    /// Pods that were promised a node.
+    pub fn nominated(&self, node: &str) -> &[Arc<Pod>] {
+        self.node(node).map_or(&[], |node| &node.nominated)
+    }
+
+    pub(crate) fn has_nominations(&self) -> bool {
+        !self.nominations.is_empty()
+    }
+
+    /// A pod that is counted.
+    pub fn pod(&self, uid: &str) -> Option<&Arc<Pod>> {
+        let node = self.pods.get(uid)?;
+        match self.by_name.get(node) {
+            Some(&at) => self.nodes[at].usage().pod(uid),
+            None => self.strays.get(node)?.pod(uid),
+        }
+    }
 
     fn count_claims(&mut self, pod: &Pod) {
         for claim in &pod.claims {
@@ -132,19 +266,32 @@ impl Cluster {
     /// Adds a node, or replaces what is known of it. Pods on it stay.
     pub fn set_node(&mut self, mut node: Node) -> Change {
         if let Some(&at) = self.by_name.get(&node.name) {
+            if self.nodes[at].images != node.images {
+                self.discount_images(at);
+                self.count_images(&mut node);
+            }
             let known = &mut self.nodes[at];
             let zone = known.zone.clone();
+            let relabelled = known.labels != node.labels;
+            if relabelled {
+                self.census.leave(known);
+            }
             let change = known.become_as(node);
+            if relabelled {
+                self.census.enter(known);
+            }
             if known.zone != zone {
                 self.zones.leave(zone.as_ref(), known.usage());
                 self.zones.enter(known.zone.as_ref(), known.usage());
             }
             return change;
         }
+        self.count_images(&mut node);
         if let Some(usage) = self.strays.remove(&node.name) {
             self.zones.enter(node.zone.as_ref(), &usage);
             *node.usage_mut() = usage;
         }
+        self.census.enter(&mut node);
         self.by_name.insert(node.name.clone(), self.nodes.len());
         self.nodes.push(node);
         Change::NODE_ADDED
@@ -153,7 +300,12 @@ impl Cluster {
     /// Forgets a node; its pods are remembered in case it comes back before they are gone.
     pub fn remove_node(&mut self, name: &str) {
         let Some(at) = self.by_name.remove(name) else { return };
+        self.discount_images(at);
         let mut gone = self.nodes.swap_remove(at);
+        self.census.leave(&gone);
+        for pod in &gone.nominated {
+            self.nominations.remove(&pod.uid);
+        }
         if let Some(moved) = self.nodes.get(at) {
             self.by_name.insert(moved.name.clone(), at);
         }
@@ -167,15 +319,18 @@ impl Cluster {
     /// Counts a pod on a node, whatever was known of that pod before.
     pub fn set_pod(&mut self, pod: Arc<Pod>, node: &Arc<str>) {
         self.remove_pod(&pod.uid);
+        self.withdraw_nomination(&pod.uid);
         self.pods.insert(pod.uid.clone(), node.clone());
         self.count_claims(&pod);
+        self.know_keys(&pod);
         let Some(&at) = self.by_name.get(node) else {
             return self.strays.entry(node.clone()).or_default().add(pod);
         };
         let node = &mut self.nodes[at];
-        if let (Some(controller), Some(zone)) = (&pod.controller, &node.zone) {
+        if let (Some(controller), Some(zone)) = (pod.counted_controller(), &node.zone) {
             self.zones.add(controller, zone, 1);
         }
+        self.census.count(&pod, node);
         node.usage_mut().add(pod);
     }
 
@@ -185,9 +340,11 @@ impl Cluster {
         let removed = if let Some(&at) = self.by_name.get(&name) {
             let node = &mut self.nodes[at];
             let pod = node.usage_mut().remove(uid);
-            let controller = pod.as_ref().and_then(|pod| pod.controller.clone());
-            if let (Some(controller), Some(zone)) = (controller, &node.zone) {
-                self.zones.remove(&controller, zone, 1);
+            if let Some(pod) = &pod {
+                self.census.discount(pod, node);
+                if let (Some(controller), Some(zone)) = (pod.counted_controller(), &node.zone) {
+                    self.zones.remove(controller, zone, 1);
+                }
             }
             pod
         } else if let Some(usage) = self.strays.get_mut(&name) {

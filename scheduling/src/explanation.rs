@@ -161,6 +161,8 @@ pub struct Explanation {
 #[derive(Debug, Clone)]
 struct Refusal {
     node: Arc<str>,
+    /// The node's position in the cluster.
+    at: usize,
     reasons: Range<usize>,
 }
 
@@ -179,13 +181,13 @@ impl Explanation {
     }
 
     /// Gives the reasons that were added since the last time to `node`; false when there are none.
-    pub(crate) fn close(&mut self, node: &Arc<str>, curable_by: Change) -> bool {
+    pub(crate) fn close(&mut self, at: usize, node: &Arc<str>, curable_by: Change) -> bool {
         let start = self.refusals.last().map_or(0, |last| last.reasons.end);
         let reasons = start..self.reasons.len();
         if reasons.is_empty() {
             return false;
         }
-        self.refusals.push(Refusal { node: node.clone(), reasons });
+        self.refusals.push(Refusal { node: node.clone(), at, reasons });
         self.curable_by = self.curable_by | curable_by;
         true
     }
@@ -198,6 +200,12 @@ impl Explanation {
     /// Nodes refused one by one, with their reasons.
     pub fn refusals(&self) -> impl Iterator<Item = (&str, &[Reason])> {
         self.refusals.iter().map(|r| (&*r.node, &self.reasons[r.reasons.clone()]))
+    }
+
+    /// Positions of the nodes refused one by one, and whether that would outlast all pods there.
+    pub(crate) fn refusals_by_position(&self) -> impl Iterator<Item = (usize, bool)> {
+        let outlasts = |r: &Refusal| self.reasons[r.reasons.clone()].iter().any(Reason::outlasts_pods);
+        self.refusals.iter().map(move |r| (r.at, outlasts(r)))
     }
 
     /// The reasons for one node, none when the explanation is not about nodes.

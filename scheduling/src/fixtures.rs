@@ -66,3 +66,11 @@ pub fn cluster(nodes: impl IntoIterator<Item = Node>) -> Cluster {
 pub fn place(cluster: &mut Cluster, pod: Pod, node: &str) {
     cluster.set_pod(Arc::new(pod), &Arc::from(node));
 }
+
+/// A pod with labels.
+pub fn labelled(name: &str, labels: Value, mut spec: Value) -> Pod {
+    spec["containers"] = json!([{"name": "c"}]);
+    let object =
+        json!({"metadata": {"name": name, "namespace": "default", "uid": name, "labels": labels}, "spec": spec});
+    Pod::parse(&serde_json::from_value(object).expect("a pod")).expect("quantities")
+}

@@ -8,8 +8,8 @@ use crate::cluster::Cluster;
 use crate::explanation::Reason;
 use crate::node::Node;
 use crate::panel::Panel;
-use crate::pipeline::Profile;
 use crate::pod::Pod;
+use crate::profile::Profile;
 use crate::score::points;
 use crate::site::Site;
 

@@ -11,10 +11,12 @@
 //! * the same seed and the same sequence of calls give the same decisions.
 //!
 //! Reading order: [`resource`] and [`host_port`] (what is counted), [`selector`] and [`taint`] (what
-//! is matched), [`pod`], [`node`], [`zones`], [`cluster`] (the snapshot), [`site`] (a node as a pod would find it),
-//! [`filter`] and [`score`] (one rule a file), [`pipeline`] (the decision), [`explanation`] (its words), [`inquiry`]
-//! (everything that could be said).
+//! is matched), [`relations`] (rules about other pods), [`pod`], [`node`], [`zones`], [`census`] (who is where),
+//! [`cluster`] (the snapshot), [`site`] (a node as a pod would find it),
+//! [`profile`] (which rules), [`filter`] and [`score`] (one rule a file), [`pipeline`] (the decision), [`preemption`] (making room), [`explanation`] (its words),
+//! [`inquiry`] (everything that could be said).
 
+pub mod census;
 pub mod cluster;
 pub mod explanation;
 pub mod filter;
@@ -24,6 +26,9 @@ pub mod node;
 mod panel;
 pub mod pipeline;
 pub mod pod;
+pub mod preemption;
+pub mod profile;
+pub mod relations;
 pub mod resource;
 pub mod score;
 pub mod selector;
@@ -31,6 +36,7 @@ pub mod site;
 pub mod stage;
 pub mod taint;
 pub mod volume;
+pub mod volume_limits;
 pub mod why;
 pub mod zones;
 
@@ -38,8 +44,9 @@ pub use cluster::{Change, Cluster};
 pub use explanation::{Explanation, Reason};
 pub use inquiry::Inquiry;
 pub use node::Node;
-pub use pipeline::{Decision, Profile, Scheduler, Unschedulable};
+pub use pipeline::{Decision, Scheduler, Unschedulable};
 pub use pod::Pod;
+pub use profile::Profile;
 pub use resource::Resources;
 pub use stage::{DECIDED_AT, Stage};
 pub use taint::{Effect, Toleration};
@@ -48,6 +55,8 @@ pub use taint::{Effect, Toleration};
 mod fixtures;
 #[cfg(test)]
 mod laws;
+#[cfg(test)]
+mod laws_between_pods;
 
 use std::fmt;
 

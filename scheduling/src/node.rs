@@ -6,6 +6,7 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1 as core;
 
 use crate::QuantityError;
+use crate::census::Domains;
 use crate::cluster::Change;
 use crate::host_port::HostPort;
 use crate::pod::Pod;
@@ -26,6 +27,12 @@ pub struct Node {
     pub allocatable: Resources,
     /// How many pods it takes.
     pub max_pods: i64,
+    /// Images that are there, by each of their names, with their bytes.
+    pub images: HashMap<Arc<str>, i64>,
+    /// Where it is, by the labels that rules name.
+    pub(crate) domains: Domains,
+    /// Pods that were promised it, and wait for others to end.
+    pub(crate) nominated: Vec<Arc<Pod>>,
     usage: Usage,
 }
 
@@ -37,6 +44,8 @@ pub struct Usage {
     weight: (i64, i64),
     host_ports: Vec<HostPort>,
     by_controller: HashMap<Arc<str>, u32>,
+    /// How many pods have each priority.
+    priorities: BTreeMap<i32, u32>,
 }
 
 impl Node {
@@ -65,6 +74,9 @@ impl Node {
                 .collect(),
             allocatable: Resources::parse(allocatable, &field)?,
             max_pods,
+            images: images(node.status.as_ref()),
+            domains: Domains::default(),
+            nominated: Vec::new(),
             usage: Usage::default(),
         })
     }
@@ -108,9 +120,20 @@ impl Node {
         note(self.allocatable != newer.allocatable, Change::NODE_ALLOCATABLE);
         note(self.max_pods != newer.max_pods, Change::NODE_ALLOCATABLE);
         newer.usage = self.take_usage();
+        newer.domains = std::mem::take(&mut self.domains);
+        newer.nominated = std::mem::take(&mut self.nominated);
         *self = newer;
         change
     }
+}
+
+fn images(status: Option<&core::NodeStatus>) -> HashMap<Arc<str>, i64> {
+    let images = status.and_then(|status| status.images.as_ref()).into_iter().flatten();
+    let named = images.flat_map(|image| {
+        let bytes = image.size_bytes.unwrap_or_default();
+        image.names.iter().flatten().map(move |name| (name.as_str().into(), bytes))
+    });
+    named.collect()
 }
 
 impl Usage {
@@ -135,9 +158,18 @@ impl Usage {
         &self.host_ports
     }
 
-    /// How many pods of a controller are here.
+    /// How many pods of a controller are here, but for those that are being deleted.
     pub fn pods_of(&self, controller: &str) -> u32 {
         self.by_controller.get(controller).copied().unwrap_or_default()
+    }
+
+    /// Of the least important pod; none when there are no pods.
+    pub fn lowest_priority(&self) -> Option<i32> {
+        self.priorities.first_key_value().map(|(lowest, _)| *lowest)
+    }
+
+    pub(crate) fn pod(&self, uid: &str) -> Option<&Arc<Pod>> {
+        self.pods.get(uid)
     }
 
     /// Every controller that has pods here, with how many.
@@ -154,9 +186,10 @@ impl Usage {
         self.weight.0 = self.weight.0.saturating_add(pod.weight.0);
         self.weight.1 = self.weight.1.saturating_add(pod.weight.1);
         self.host_ports.extend_from_slice(&pod.host_ports);
-        if let Some(controller) = &pod.controller {
+        if let Some(controller) = pod.counted_controller() {
             *self.by_controller.entry(controller.clone()).or_default() += 1;
         }
+        *self.priorities.entry(pod.priority).or_default() += 1;
         self.pods.insert(pod.uid.clone(), pod);
     }
 
@@ -170,12 +203,18 @@ impl Usage {
                 self.host_ports.swap_remove(at);
             }
         }
-        if let Some(controller) = &pod.controller
+        if let Some(controller) = pod.counted_controller()
             && let Some(count) = self.by_controller.get_mut(controller)
         {
             *count -= 1;
             if *count == 0 {
                 self.by_controller.remove(controller);
+            }
+        }
+        if let Some(count) = self.priorities.get_mut(&pod.priority) {
+            *count -= 1;
+            if *count == 0 {
+                self.priorities.remove(&pod.priority);
             }
         }
         Some(pod)

@@ -2,16 +2,19 @@
 
 use std::sync::Arc;
 
-use rand::SeedableRng;
 use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
 
 use crate::cluster::{Change, Cluster};
 use crate::explanation::{Explanation, Reason};
+use crate::filter::Filter;
 use crate::filter::volume_binding::Claims;
-use crate::filter::{FILTERS, Filter};
+use crate::node::Node;
 use crate::panel::Panel;
 use crate::pod::Pod;
-use crate::score::{SCORES, Score, best};
+use crate::preemption::{NoPreemption, Preemption, preempt};
+use crate::profile::Profile;
+use crate::score::best;
 use crate::site::Site;
 use crate::volume::Bindings;
 
@@ -45,20 +48,6 @@ impl Unschedulable {
     }
 }
 
-/// Which filters and scores a decision takes into account.
-#[derive(Clone)]
-pub struct Profile {
-    pub(crate) filters: Vec<&'static dyn Filter>,
-    pub(crate) scores: Vec<(&'static dyn Score, i64)>,
-}
-
-/// All of them, with Kubernetes' weights.
-impl Default for Profile {
-    fn default() -> Profile {
-        Profile { filters: FILTERS.to_vec(), scores: SCORES.to_vec() }
-    }
-}
-
 /// A profile, and the little state between decisions: where to start looking, and dice.
 #[derive(Clone)]
 pub struct Scheduler {
@@ -70,8 +59,11 @@ pub struct Scheduler {
 impl Scheduler {
     /// Ties are broken by dice; the same seed throws the same ones.
     pub fn new(seed: u64) -> Scheduler {
-        let dice = SmallRng::seed_from_u64(seed);
-        Scheduler { profile: Profile::default(), start: 0, dice }
+        Scheduler::with_profile(seed, Profile::default())
+    }
+
+    pub fn with_profile(seed: u64, profile: Profile) -> Scheduler {
+        Scheduler { profile, start: 0, dice: SmallRng::seed_from_u64(seed) }
     }
 
     /// Decides on one pod. A cluster that does not [follow](Cluster::follow) what the pod's rules count is copied to do
@@ -102,6 +94,27 @@ impl Scheduler {
         Ok(Decision { node: node.name.clone(), bindings, evaluated: found.evaluated, feasible: found.feasible.len() })
     }
 
+    /// Looks for room that less important pods could make, for a pod that was refused everywhere. None when the profile
+    /// has no preemption.
+    pub fn preempt(
+        &mut self,
+        pod: &Pod,
+        cluster: &Cluster,
+        refused: &Explanation,
+    ) -> Option<Result<Preemption, NoPreemption>> {
+        if !self.profile.preempts {
+            return None;
+        }
+        if !cluster.follows(pod) {
+            let mut cluster = cluster.clone();
+            cluster.follow(pod);
+            return self.preempt(pod, &cluster, refused);
+        }
+        let panel = Panel::new(&self.profile.filters, pod, cluster);
+        let start = self.dice.random_range(0..cluster.nodes().len().max(1));
+        Some(preempt(&panel, pod, cluster, refused, start))
+    }
+
     fn filter(&mut self, pod: &Pod, cluster: &Cluster) -> Result<Found, Explanation> {
         let all = cluster.nodes().len();
         let mut explanation = Explanation::new(all);
@@ -114,6 +127,13 @@ impl Scheduler {
             explanation.others(Reason::NotNamedBy(filter), Change::NODE_ADDED);
         }
         let named = panel.named.as_ref().map(|(_, positions)| positions);
+        // A node that the pod was promised is taken if it does now.
+        if let Some(at) = cluster.nomination(&pod.uid).and_then(|name| cluster.position(name))
+            && named.is_none_or(|named| named.contains(&at))
+            && refuses(&panel, pod, &cluster.nodes()[at], &mut Vec::new()).is_none()
+        {
+            return Ok(Found { feasible: vec![at], evaluated: 1 });
+        }
 
         let candidates = named.map_or(all, Vec::len);
         let enough = enough(all);
@@ -125,8 +145,8 @@ impl Scheduler {
             };
             found.evaluated += 1;
             let node = &cluster.nodes()[at];
-            let refused = match panel.refuses(&Site::of(node), explanation.open()) {
-                Some(filter) => explanation.close(&node.name, filter.curable_by()),
+            let refused = match refuses(&panel, pod, node, explanation.open()) {
+                Some(filter) => explanation.close(at, &node.name, filter.curable_by()),
                 None => false,
             };
             if !refused {
@@ -139,6 +159,20 @@ impl Scheduler {
         }
         if found.feasible.is_empty() { Err(explanation) } else { Ok(found) }
     }
+}
+
+/// The first filter that refuses the node, with those that were promised it or without them: they may not come, and the
+/// pod must not depend on them.
+fn refuses(panel: &Panel<'_>, pod: &Pod, node: &Node, why: &mut Vec<Reason>) -> Option<&'static dyn Filter> {
+    if !node.nominated.is_empty() {
+        let site = Site::with_nominated(node, pod);
+        if !site.come().is_empty()
+            && let Some(filter) = panel.refuses(&site, why)
+        {
+            return Some(filter);
+        }
+    }
+    panel.refuses(&Site::of(node), why)
 }
 
 struct Found {

@@ -1,11 +1,13 @@
 //! What scheduling needs to know of a pod, read once from the API's object.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1 as core;
 
 use crate::QuantityError;
 use crate::host_port::HostPort;
+use crate::relations::Relations;
 use crate::resource::Resources;
 use crate::selector::{NodeSelector, Term};
 use crate::taint::Toleration;
@@ -16,6 +18,12 @@ use crate::volume::PodClaim;
 const UNREQUESTED_MILLI_CPU: i64 = 100;
 const UNREQUESTED_MEMORY: i64 = 200 << 20;
 
+/// The scheduler of pods that name none.
+pub const DEFAULT_SCHEDULER: &str = "default-scheduler";
+
+/// The reason in the condition `DisruptionTarget` of a pod that makes room for another.
+pub const PREEMPTED_BY_SCHEDULER: &str = "PreemptionByScheduler";
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pod {
     pub uid: Arc<str>,
@@ -23,7 +31,18 @@ pub struct Pod {
     pub name: Arc<str>,
     /// `spec.nodeName`; `None` when not set.
     pub node_name: Option<Arc<str>>,
+    /// `spec.schedulerName`.
+    pub scheduler: Arc<str>,
     pub priority: i32,
+    /// Others may have to make room for it.
+    pub preempts: bool,
+    pub labels: BTreeMap<String, String>,
+    /// It is being deleted.
+    pub terminating: bool,
+    /// It ends to make room for another.
+    pub preempted: bool,
+    /// When its node took it in, in microseconds since 1970.
+    pub(crate) started: Option<i64>,
     /// The controller's uid: pods that share it are spread.
     pub controller: Option<Arc<str>>,
     /// What must be free on the node.
@@ -39,6 +58,10 @@ pub struct Pod {
     pub node_preferences: Vec<(i64, Term)>,
     /// Claims of its volumes.
     pub claims: Vec<PodClaim>,
+    /// Of its containers, with their tags.
+    pub images: Vec<Arc<str>>,
+    /// Rules about other pods.
+    pub relations: Relations,
 }
 
 impl Pod {
@@ -48,13 +71,27 @@ impl Pod {
         let meta = &pod.metadata;
         let affinity = spec.affinity.as_ref().and_then(|all| all.node_affinity.as_ref());
         let (requests, weight) = requests(spec)?;
+        let labels = meta.labels.clone().unwrap_or_default();
+        let namespace: Arc<str> = meta.namespace.as_deref().unwrap_or_default().into();
         Ok(Pod {
             claims: PodClaim::of(pod),
+            images: images(spec),
             uid: meta.uid.as_deref().unwrap_or_default().into(),
-            namespace: meta.namespace.as_deref().unwrap_or_default().into(),
+            relations: Relations::parse(spec, &labels, &namespace),
+            labels,
+            terminating: meta.deletion_timestamp.is_some(),
+            namespace,
             name: meta.name.as_deref().unwrap_or_default().into(),
             node_name: spec.node_name.as_deref().filter(|name| !name.is_empty()).map(Arc::from),
+            scheduler: spec.scheduler_name.as_deref().unwrap_or(DEFAULT_SCHEDULER).into(),
             priority: spec.priority.unwrap_or_default(),
+            preempts: spec.preemption_policy.as_deref() != Some("Never"),
+            preempted: meta.deletion_timestamp.is_some() && is_preempted(pod.status.as_ref()),
+            started: pod
+                .status
+                .as_ref()
+                .and_then(|status| status.start_time.as_ref())
+                .map(|time| time.0.as_microsecond()),
             controller: meta
                 .owner_references
                 .iter()
@@ -82,6 +119,35 @@ impl Pod {
                 .collect(),
         })
     }
+
+    /// The same pod, told to end so that another can run.
+    pub fn to_be_preempted(&self) -> Pod {
+        Pod { terminating: true, preempted: true, ..self.clone() }
+    }
+
+    /// The same pod, when it stays after all.
+    pub fn spared(&self) -> Pod {
+        Pod { terminating: false, preempted: false, ..self.clone() }
+    }
+
+    /// When it began to run; one that has not begun is younger than all others.
+    pub(crate) fn started(&self) -> i64 {
+        self.started.unwrap_or(i64::MAX)
+    }
+
+    /// The controller whose pods it is counted among.
+    pub(crate) fn counted_controller(&self) -> Option<&Arc<str>> {
+        self.controller.as_ref().filter(|_| !self.terminating)
+    }
+}
+
+fn is_preempted(status: Option<&core::PodStatus>) -> bool {
+    let conditions = status.and_then(|status| status.conditions.as_ref()).into_iter().flatten();
+    conditions.into_iter().any(|condition| {
+        condition.type_ == "DisruptionTarget"
+            && condition.status == "True"
+            && condition.reason.as_deref() == Some(PREEMPTED_BY_SCHEDULER)
+    })
 }
 
 /// What the pod takes at its worst moment: all containers together with the sidecars, or one init
@@ -148,7 +214,7 @@ impl Total {
         self.weight.1 = self.weight.1.max(other.weight.1);
     }
 
-    fn replace<V>(&mut self, whole: &Resources, named: &std::collections::BTreeMap<String, V>) {
+    fn replace<V>(&mut self, whole: &Resources, named: &BTreeMap<String, V>) {
         for name in named.keys() {
             match name.as_str() {
                 "cpu" => {
@@ -166,6 +232,17 @@ impl Total {
             }
         }
     }
+}
+
+/// One without a tag or a digest is the latest.
+fn images(spec: &core::PodSpec) -> Vec<Arc<str>> {
+    let containers = spec.init_containers.iter().flatten().chain(&spec.containers);
+    let images = containers.filter_map(|container| {
+        let image = container.image.as_deref().filter(|image| !image.is_empty())?;
+        let name = image.rsplit('/').next().unwrap_or(image);
+        Some(if name.contains([':', '@']) { image.into() } else { format!("{image}:latest").into() })
+    });
+    images.collect()
 }
 
 fn is_sidecar(container: &core::Container) -> bool {

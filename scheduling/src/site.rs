@@ -28,6 +28,14 @@ impl<'a> Site<'a> {
         Site { node, supposed: None }
     }
 
+    /// The node with the pods that were promised it and that are as important as `pod`, or more.
+    pub fn with_nominated(node: &'a Node, pod: &Pod) -> Site<'a> {
+        let mut site = Site::of(node);
+        let before = node.nominated.iter().filter(|other| other.priority >= pod.priority && other.uid != pod.uid);
+        before.for_each(|other| site.with(other.clone()));
+        site
+    }
+
     pub fn node(&self) -> &'a Node {
         self.node
     }

@@ -62,6 +62,8 @@ pub struct Volume {
     pub block: bool,
     pub labels: BTreeMap<String, String>,
     pub affinity: Option<NodeSelector>,
+    /// The CSI driver, and its name for the volume.
+    pub csi: Option<(Arc<str>, Arc<str>)>,
     /// Whose it is: namespace, name, and a uid unless it is only kept for whoever has that name.
     pub claim: Option<(ClaimName, Option<Arc<str>>)>,
     /// As its status says.
@@ -159,6 +161,7 @@ impl Volume {
             block: spec.volume_mode.as_deref() == Some("Block"),
             labels: meta.labels.clone().unwrap_or_default(),
             affinity: affinity.map(NodeSelector::parse),
+            csi: spec.csi.as_ref().map(|csi| (csi.driver.as_str().into(), csi.volume_handle.as_str().into())),
             claim: spec.claim_ref.as_ref().map(|claim| {
                 let uid = claim.uid.as_deref().filter(|uid| !uid.is_empty()).map(Arc::from);
                 ((text(claim.namespace.as_ref()), text(claim.name.as_ref())), uid)

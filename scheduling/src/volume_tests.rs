@@ -197,3 +197,53 @@ fn a_volume_suits_a_claim_by_size_modes_class_and_labels() {
         assert_eq!(volume("pv", None, there.clone()).suits(&claim("c", wanted.clone())), expected, "{wanted} {there}");
     }
 }
+
+#[test]
+fn a_volume_in_a_zone_is_reached_from_that_zone_or_from_nodes_that_say_nothing() {
+    const ZONE: &str = "topology.kubernetes.io/zone";
+    let in_zone = |name: &str, zone: &str| node(name, json!({"metadata": {"labels": {ZONE: zone}}}));
+    let mut cluster = cluster([in_zone("n1", "a"), in_zone("n2", "b")]);
+    let labels = json!({"metadata": {"labels": {ZONE: "b__c"}}});
+    cluster.volumes_mut().set_volume(volume("v", None, labels));
+    cluster.volumes_mut().set_claim(bound("data", "v"));
+    assert_eq!(says(&using("data"), &cluster), "on n2");
+    cluster.remove_node("n2");
+    let said = says(&using("data"), &cluster);
+    assert_eq!(said, "0/1 nodes are available: 1 node(s) had no available volume zone.");
+    cluster.set_node(node("n3", json!({})));
+    assert_eq!(says(&using("data"), &cluster), "on n3");
+}
+
+#[test]
+fn a_node_takes_no_more_volumes_of_a_driver_than_it_says() {
+    use crate::volume_limits::VolumeLimits;
+    let csi =
+        |name: &str| volume(name, None, json!({"spec": {"csi": {"driver": "disk.example.com", "volumeHandle": name}}}));
+    let mut cluster = cluster([node("n1", json!({}))]);
+    let object = json!({"metadata": {"name": "n1"}, "spec": {"drivers": [
+        {"name": "disk.example.com", "nodeID": "n1", "allocatable": {"count": 2}},
+    ]}});
+    let limits = VolumeLimits::parse(&serde_json::from_value(object).expect("a CSINode"));
+    assert!(!cluster.set_volume_limits("n1".into(), limits).is_none());
+    for name in ["a", "b", "c"] {
+        cluster.volumes_mut().set_volume(csi(name));
+        cluster.volumes_mut().set_claim(bound(name, name));
+    }
+    let holding = |name: &str, claim: &str| {
+        pod(name, json!({"volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": claim}}]}))
+    };
+    place(&mut cluster, holding("pa", "a"), "n1");
+    assert_eq!(says(&using("b"), &cluster), "on n1");
+    place(&mut cluster, holding("pb", "b"), "n1");
+    assert_eq!(says(&using("c"), &cluster), "0/1 nodes are available: 1 node(s) exceed max volume count.");
+    assert_eq!(says(&using("a"), &cluster), "on n1", "it is attached already");
+    // One that is yet to be made counts by the driver that will make it.
+    cluster.volumes_mut().set_class(class("fast", "WaitForFirstConsumer", "disk.example.com"));
+    cluster.volumes_mut().set_claim(claim("new", json!({"spec": {"storageClassName": "fast"}})));
+    assert_eq!(says(&using("new"), &cluster), "0/1 nodes are available: 1 node(s) exceed max volume count.");
+    cluster.remove_pod("pb");
+    assert_eq!(says(&using("new"), &cluster), "on n1");
+    cluster.remove_volume_limits("n1");
+    place(&mut cluster, holding("pb", "b"), "n1");
+    assert_eq!(says(&using("c"), &cluster), "on n1");
+}

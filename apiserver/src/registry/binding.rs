@@ -97,6 +97,10 @@ fn assign(pod: &mut Value, binding: &Value, node: &str, now: Timestamp) -> Resul
     if !pod["status"].is_object() {
         pod["status"] = json!({});
     }
+    // What it was promised no longer says anything.
+    if let Some(status) = pod["status"].as_object_mut() {
+        status.remove("nominatedNodeName");
+    }
     let condition = json!({"type": "PodScheduled", "status": "True", "lastProbeTime": null,
         "lastTransitionTime": meta::time(now)});
     match pod["status"]["conditions"].as_array_mut() {
@@ -116,10 +120,11 @@ mod tests {
     #[test]
     fn a_pod_is_bound_once_and_never_while_it_ends() {
         let now = "2026-01-01T00:00:00Z".parse().expect("is a time");
-        let mut pod = json!({"metadata": {"name": "a", "uid": "u"}, "spec": {}});
+        let mut pod = json!({"metadata": {"name": "a", "uid": "u"}, "spec": {}, "status": {"nominatedNodeName": "n2"}});
         assert_eq!(assign(&mut pod, &json!({}), "n1", now), Ok(()));
         assert_eq!(pod["spec"]["nodeName"], "n1");
         assert_eq!(pod["status"]["conditions"][0]["type"], "PodScheduled");
+        assert!(pod["status"].get("nominatedNodeName").is_none());
         assert_eq!(
             assign(&mut pod, &json!({}), "n2", now),
             Err("pod a is already assigned to node \"n1\"".to_string())

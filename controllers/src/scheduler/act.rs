@@ -5,26 +5,29 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use kube::Client;
-use kube::api::Patch;
+use kube::api::{DeleteParams, Patch};
 use serde_json::json;
 use timonier_client::backoff::Backoff;
 use timonier_client::events::{Recorder, Regarding};
 use timonier_client::object::Object;
 use timonier_client::watch::brief;
 use timonier_client::writer::Writer;
+use timonier_scheduling::pod::PREEMPTED_BY_SCHEDULER;
 use timonier_scheduling::{DECIDED_AT, Pod};
 use timonier_telemetry::span;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug, warn};
 
 use super::bind_volumes::{Unbound, bind_volumes};
-use super::state::{Binding, Outcome, Refusal, key};
+use super::state::{Binding, Displacement, Nomination, Outcome, Refusal, key};
 use super::view::PodView;
 use super::{News, SCHEDULER_NAME, metrics};
 
 /// Tries of one binding to one node before the decision is thought over.
 const TRIES: u32 = 3;
+/// Preemptions that are written at a time.
+const PREEMPTIONS: usize = 64;
 const BETWEEN_TRIES: Backoff = Backoff { first: Duration::from_millis(50), longest: Duration::from_millis(500) };
 
 pub struct Actor {
@@ -35,12 +38,20 @@ struct Shared {
     writer: Writer,
     recorder: Recorder,
     inbox: mpsc::Sender<News>,
+    preemptions: Semaphore,
 }
 
 impl Actor {
     pub fn new(client: Client, inbox: mpsc::Sender<News>, shutdown: CancellationToken) -> Actor {
         let recorder = Recorder::new(client.clone(), SCHEDULER_NAME, None, shutdown);
-        Actor { shared: Arc::new(Shared { writer: Writer::new(client, SCHEDULER_NAME), recorder, inbox }) }
+        Actor {
+            shared: Arc::new(Shared {
+                writer: Writer::new(client, SCHEDULER_NAME),
+                recorder,
+                inbox,
+                preemptions: Semaphore::new(PREEMPTIONS),
+            }),
+        }
     }
 
     pub fn bind(&self, binding: Binding) {
@@ -58,10 +69,26 @@ impl Actor {
     pub fn report(&self, refusal: Refusal) {
         metrics::unschedulable();
         self.shared.recorder.warning(regarding(&refusal.pod), "FailedScheduling", refusal.message.as_str());
-        if refusal.is_news {
+        if refusal.is_news || refusal.nomination != Nomination::Unchanged {
             let shared = self.shared.clone();
             tokio::spawn(async move { shared.say_why(&refusal).await });
         }
+    }
+
+    /// Promises the node and tells the victims to end.
+    pub fn preempt(&self, displacement: Displacement) {
+        metrics::preemption(displacement.victims.len());
+        let shared = self.shared.clone();
+        self.shared.recorder.warning(
+            regarding(&displacement.refusal.pod),
+            "FailedScheduling",
+            displacement.refusal.message.as_str(),
+        );
+        tokio::spawn(async move {
+            // The semaphore is never closed.
+            let _turn = shared.preemptions.acquire().await;
+            shared.preempt(&displacement).await;
+        });
     }
 }
 
@@ -119,19 +146,78 @@ impl Shared {
         }
     }
 
-    async fn say_why(&self, Refusal { pod, message, seen, .. }: &Refusal) {
+    async fn say_why(&self, Refusal { pod, message, nomination, seen, .. }: &Refusal) {
         let condition = json!({
             "type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message,
             "lastTransitionTime": format!("{:.0}", Timestamp::now()),
         });
         // The uid makes it a conflict to tell this to a namesake.
         let marks = json!({DECIDED_AT: seen.to_string()});
-        let patch = json!({"metadata": {"uid": pod.uid, "annotations": marks}, "status": {"conditions": [condition]}});
+        let mut patch =
+            json!({"metadata": {"uid": pod.uid, "annotations": marks}, "status": {"conditions": [condition]}});
+        match nomination {
+            Nomination::Unchanged => {}
+            Nomination::Of(node) => patch["status"]["nominatedNodeName"] = json!(node),
+            Nomination::Withdrawn => patch["status"]["nominatedNodeName"] = json!(null),
+        }
         let patched = self.writer.patch_status::<PodView>(&key(pod), &Patch::Strategic(patch)).await;
         match patched {
             Ok(_) => {}
             Err(error) if matches!(answer(&error), Answer::Moot) => {}
             Err(error) => warn!("cannot tell pod {} why it waits: {}", key(pod), brief(&error)),
+        }
+    }
+}
+
+impl Shared {
+    async fn preempt(&self, displacement: &Displacement) {
+        let Displacement { refusal, node, victims, displaced } = displacement;
+        self.say_why(refusal).await;
+        for other in displaced {
+            let patch = json!({"metadata": {"uid": other.uid}, "status": {"nominatedNodeName": null}});
+            match self.writer.patch_status::<PodView>(&key(other), &Patch::Strategic(patch)).await {
+                Err(error) if !matches!(answer(&error), Answer::Moot) => {
+                    warn!("cannot take node {node} back from pod {}: {}", key(other), brief(&error));
+                }
+                _ => {}
+            }
+        }
+        for victim in victims.iter().filter(|victim| !victim.terminating) {
+            if let Err(error) = self.end(victim, &refusal.pod).await {
+                warn!("cannot make pod {} give way to {}: {}", key(victim), key(&refusal.pod), brief(&error));
+                // The loop has ended when nobody listens.
+                let _ended = self.inbox.send(News::Bound(Outcome::Spared { uid: victim.uid.clone() })).await;
+                continue;
+            }
+            let message = format!("Preempted by pod {} on node {node}", refusal.pod.uid);
+            self.recorder.normal(regarding(victim), "Preempted", message);
+        }
+    }
+
+    /// Says in a victim's status why it ends, and deletes it.
+    async fn end(&self, victim: &Pod, preemptor: &Pod) -> Result<(), kube::Error> {
+        let condition = json!({
+            "type": "DisruptionTarget", "status": "True", "reason": PREEMPTED_BY_SCHEDULER,
+            "message": format!("{}: preempting to accommodate a higher priority pod", preemptor.scheduler),
+            "lastTransitionTime": format!("{:.0}", Timestamp::now()),
+        });
+        let patch = json!({"metadata": {"uid": victim.uid}, "status": {"conditions": [condition]}});
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let told = self.writer.patch_status::<PodView>(&key(victim), &Patch::Strategic(patch.clone())).await;
+            let ended = match told {
+                Ok(_) => {
+                    let params = DeleteParams::default();
+                    self.writer.delete(&PodView::RESOURCE, &key(victim), &victim.uid, params).await
+                }
+                Err(error) => Err(error),
+            };
+            match ended {
+                Err(error) if matches!(answer(&error), Answer::Moot) => return Ok(()),
+                Err(_) if tries < TRIES => tokio::time::sleep(BETWEEN_TRIES.jittered(tries)).await,
+                other => return other,
+            }
         }
     }
 }

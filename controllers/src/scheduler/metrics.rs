@@ -26,6 +26,8 @@ struct Metrics {
     attempts: Family<Attempt, Counter>,
     durations: Family<Attempt, Histogram, fn() -> Histogram>,
     pending: Family<Pending, Gauge>,
+    preemptions: Counter,
+    victims: Histogram,
 }
 
 static METRICS: LazyLock<Metrics> = LazyLock::new(|| {
@@ -33,6 +35,8 @@ static METRICS: LazyLock<Metrics> = LazyLock::new(|| {
         attempts: Family::default(),
         durations: Family::new_with_constructor(|| Histogram::new([0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 5.0])),
         pending: Family::default(),
+        preemptions: Counter::default(),
+        victims: Histogram::new([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0]),
     };
     timonier_telemetry::register(|registry| {
         // prometheus-client adds `_total` to a counter's name.
@@ -40,6 +44,10 @@ static METRICS: LazyLock<Metrics> = LazyLock::new(|| {
         let help = "Time to write what was decided for a pod";
         registry.register("scheduler_scheduling_attempt_duration_seconds", help, metrics.durations.clone());
         registry.register("scheduler_pending_pods", "Pods that wait for a node", metrics.pending.clone());
+        let help = "Times that pods had to make room";
+        registry.register("scheduler_preemption_attempts", help, metrics.preemptions.clone());
+        let help = "Pods that had to make room at a time";
+        registry.register("scheduler_preemption_victims", help, metrics.victims.clone());
     });
     metrics
 });
@@ -52,7 +60,7 @@ fn attempt(result: &'static str) -> Attempt {
 pub fn bound(outcome: &Outcome, took: Duration) {
     let labels = attempt(match outcome {
         Outcome::Settled { .. } => "scheduled",
-        Outcome::Failed { .. } => "error",
+        Outcome::Failed { .. } | Outcome::Spared { .. } => "error",
     });
     METRICS.attempts.get_or_create(&labels).inc();
     METRICS.durations.get_or_create(&labels).observe(took.as_secs_f64());
@@ -61,6 +69,13 @@ pub fn bound(outcome: &Outcome, took: Duration) {
 /// No node would do.
 pub fn unschedulable() {
     METRICS.attempts.get_or_create(&attempt("unschedulable")).inc();
+}
+
+/// So many pods make room for another.
+pub fn preemption(victims: usize) {
+    METRICS.attempts.get_or_create(&attempt("unschedulable")).inc();
+    METRICS.preemptions.inc();
+    METRICS.victims.observe(victims as f64);
 }
 
 /// How many pods are tried next, back off, or wait for a change.

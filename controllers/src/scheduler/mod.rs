@@ -5,18 +5,24 @@
 //!   there at once (it is *assumed*), so a binding that is under way never lets the node be given away twice.
 //! - A pod that fits nowhere is looked at again when something happened that could cure its refusal, and not
 //!   before.
-//! - Only pods with `schedulerName: default-scheduler` are touched, and of them only `spec.nodeName` (through
-//!   `binding`) and the condition `PodScheduled`. Their claims are told the node, and volumes their claim, first.
+//! - Only pods whose `schedulerName` is that of a profile are touched, and of them only `spec.nodeName` (through
+//!   `binding`), `status.nominatedNodeName` and the condition `PodScheduled`. Their claims are told the node, and volumes
+//!   their claim, first.
+//! - Pods that make room for a more important one are told so in their status, then deleted; whoever waits for them is
+//!   tried again when the last is gone.
 //!
 //! Reading order: [`view`] (what is watched), [`queue`] (who waits for what), [`state`] (pure: what is known,
 //! and the next action), [`act`] (the writes), and the loop below.
 
 mod act;
+mod awaiting;
 mod bind_volumes;
 mod metrics;
+pub mod profiles;
 mod queue;
 mod state;
 mod storage;
+mod surroundings;
 mod view;
 
 use std::time::Duration;
@@ -30,12 +36,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use act::Actor;
+use profiles::Profiles;
 use state::{Action, Outcome, State};
 use storage::StorageStep;
+use surroundings::SurroundingStep;
 use view::{NodeView, PodView};
 
-/// The value of `spec.schedulerName` that means us, and the name that our events carry.
-pub const SCHEDULER_NAME: &str = "default-scheduler";
+/// The name that our events carry.
+pub const SCHEDULER_NAME: &str = timonier_scheduling::pod::DEFAULT_SCHEDULER;
 
 /// Steps and outcomes that may wait for the loop; the watches pause when it is behind.
 const INBOX: usize = 4096;
@@ -50,19 +58,23 @@ enum News {
     Pods(Box<Step<PodView>>),
     Nodes(Box<Step<NodeView>>),
     Storage(Box<StorageStep>),
+    Surroundings(Box<SurroundingStep>),
     Bound(Outcome),
 }
 
 /// Schedules until `shutdown`. Bindings that are under way then are left to end by themselves.
-pub async fn run(client: Client, shutdown: CancellationToken) {
+pub async fn run(client: Client, profiles: Profiles, shutdown: CancellationToken) {
     let (inbox, mut news) = mpsc::channel(INBOX);
     follow(client.clone(), inbox.clone(), |step| News::Pods(Box::new(step)), &shutdown);
     follow(client.clone(), inbox.clone(), |step| News::Nodes(Box::new(step)), &shutdown);
     follow(client.clone(), inbox.clone(), |step| News::Storage(Box::new(StorageStep::Claims(step))), &shutdown);
     follow(client.clone(), inbox.clone(), |step| News::Storage(Box::new(StorageStep::Volumes(step))), &shutdown);
     follow(client.clone(), inbox.clone(), |step| News::Storage(Box::new(StorageStep::Classes(step))), &shutdown);
+    follow(client.clone(), inbox.clone(), |step| around(SurroundingStep::Namespaces(step)), &shutdown);
+    follow(client.clone(), inbox.clone(), |step| around(SurroundingStep::Budgets(step)), &shutdown);
+    follow(client.clone(), inbox.clone(), |step| around(SurroundingStep::Drivers(step)), &shutdown);
     let actor = Actor::new(client, inbox, shutdown.clone());
-    let mut state = State::new(rand::random());
+    let mut state = State::new(rand::random(), profiles.into_each());
     let mut batch = Vec::with_capacity(NEWS_PER_TURN);
     info!("scheduler started");
     loop {
@@ -80,6 +92,7 @@ pub async fn run(client: Client, shutdown: CancellationToken) {
                 News::Pods(step) => state.pods(*step, now),
                 News::Nodes(step) => state.nodes(*step),
                 News::Storage(step) => state.storage(*step),
+                News::Surroundings(step) => state.surroundings(*step),
                 News::Bound(outcome) => state.bound(outcome, now),
             }
         }
@@ -92,10 +105,15 @@ pub async fn run(client: Client, shutdown: CancellationToken) {
             match state.decide(now) {
                 Some(Action::Bind(binding)) => actor.bind(binding),
                 Some(Action::Report(refusal)) => actor.report(refusal),
+                Some(Action::Preempt(displacement)) => actor.preempt(displacement),
                 None => break,
             }
         }
     }
+}
+
+fn around(step: SurroundingStep) -> News {
+    News::Surroundings(Box::new(step))
 }
 
 /// Hands on all steps of one watch. Decoding happens in this task, beside the loop.

@@ -107,14 +107,37 @@ impl Queue {
 
     /// Something changed: those whom it may help are tried again, though not before their back-off ends.
     pub fn wake(&mut self, change: Change, now: Instant) {
-        let helped = |uid: &&Arc<str>| {
-            let place = self.entries.get(*uid).map(|entry| entry.place);
-            matches!(place, Some(Place::Parked { until, .. }) if until.intersects(change))
+        self.wake_if(|_, until| until.intersects(change), now);
+    }
+
+    /// The same where more than the kind of a change decides whom it may help: `helps` is told a parked pod and what it
+    /// waits for.
+    pub fn wake_if(&mut self, helps: impl Fn(&Pod, Change) -> bool, now: Instant) {
+        let helped = |uid: &&Arc<str>| match self.entries.get(*uid) {
+            Some(Entry { pod, place: Place::Parked { until, .. }, .. }) => helps(pod, *until),
+            _ => false,
         };
         let woken: Vec<_> = self.parked.iter().filter(helped).cloned().collect();
         for uid in woken {
             self.activate(&uid, now);
         }
+    }
+
+    /// What a pod waited for has happened: it is tried again at once.
+    pub fn hurry(&mut self, uid: &Arc<str>) {
+        let waits = self.entries.get(uid).map(|entry| entry.place);
+        if matches!(waits, Some(Place::Parked { .. } | Place::BackingOff)) {
+            self.move_to(uid, Place::Active);
+        }
+    }
+
+    pub fn contains(&self, uid: &str) -> bool {
+        self.entries.contains_key(uid)
+    }
+
+    /// How many wait for a change.
+    pub fn parked(&self) -> usize {
+        self.parked.len()
     }
 
     /// Moves on those whose time has come.

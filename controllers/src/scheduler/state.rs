@@ -5,15 +5,21 @@ use std::sync::Arc;
 
 use timonier_client::object::{ObjectKey, Revision};
 use timonier_client::watch::Step;
+use timonier_scheduling::preemption::{NoPreemption, Preemption};
 use timonier_scheduling::volume::Bindings;
-use timonier_scheduling::{Change, Cluster, Pod, Scheduler};
+use timonier_scheduling::{Change, Cluster, Pod, Profile, Scheduler, Unschedulable};
 use tokio::time::Instant;
 use tracing::error;
 
+use super::awaiting::Awaiting;
 use super::metrics;
 use super::queue::Queue;
 use super::storage::{Seen, StorageStep};
+use super::surroundings::{self, SurroundingStep};
 use super::view::{NodeView, PodView, Stage};
+
+/// So many pairs of a parked pod and a pod that came, went or changed are compared at a time.
+const COMPARISONS: usize = 200_000;
 
 /// A pod and the node that it was given.
 #[derive(Debug, Clone)]
@@ -26,6 +32,14 @@ pub struct Binding {
     pub seen: Revision,
 }
 
+/// What becomes of `status.nominatedNodeName`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Nomination {
+    Unchanged,
+    Of(Arc<str>),
+    Withdrawn,
+}
+
 /// A pod that fits nowhere, and why.
 #[derive(Debug, Clone)]
 pub struct Refusal {
@@ -33,14 +47,26 @@ pub struct Refusal {
     pub message: String,
     /// Whether the pod's condition says something else so far.
     pub is_news: bool,
+    pub nomination: Nomination,
     /// The newest revision that was seen when it was decided.
     pub seen: Revision,
+}
+
+/// A pod that fits nowhere, and those that make room for it.
+#[derive(Debug, Clone)]
+pub struct Displacement {
+    pub refusal: Refusal,
+    pub node: Arc<str>,
+    pub victims: Vec<Arc<Pod>>,
+    /// Less important pods that had been promised the node.
+    pub displaced: Vec<Arc<Pod>>,
 }
 
 #[derive(Debug)]
 pub enum Action {
     Bind(Binding),
     Report(Refusal),
+    Preempt(Displacement),
 }
 
 /// How a binding ended.
@@ -51,44 +77,56 @@ pub enum Outcome {
     Settled { uid: Arc<str> },
     /// Not written; worth another try.
     Failed { uid: Arc<str> },
+    /// A pod that should make room could not be told to end.
+    Spared { uid: Arc<str> },
 }
 
 pub struct State {
     cluster: Cluster,
     queue: Queue,
-    scheduler: Scheduler,
+    /// By `spec.schedulerName`.
+    schedulers: HashMap<Arc<str>, Scheduler>,
     /// Given a node by us, and not yet seen there.
     assumed: HashMap<Arc<str>, Arc<Pod>>,
     /// The message of each waiting pod's condition.
     told: HashMap<Arc<str>, Box<str>>,
     /// What became different since the queue was last told.
     changed: Change,
+    /// Pods that were given a node, left one or changed since then, for those whose rules are about such pods.
+    kindred: Vec<(Change, Arc<Pod>)>,
+    awaiting: Awaiting,
     seen_pods: bool,
     seen_nodes: bool,
     seen_storage: Seen,
+    seen_surroundings: surroundings::Seen,
     /// The newest revision of all that was seen.
     seen: Revision,
 }
 
 impl State {
-    pub fn new(seed: u64) -> State {
+    /// Each profile by the `spec.schedulerName` of its pods.
+    pub fn new(seed: u64, profiles: impl IntoIterator<Item = (Arc<str>, Profile)>) -> State {
+        let scheduler = |(name, profile)| (name, Scheduler::with_profile(seed, profile));
         State {
             cluster: Cluster::new(),
             queue: Queue::default(),
-            scheduler: Scheduler::new(seed),
+            schedulers: profiles.into_iter().map(scheduler).collect(),
             assumed: HashMap::new(),
             told: HashMap::new(),
             changed: Change::NONE,
+            kindred: Vec::new(),
+            awaiting: Awaiting::default(),
             seen_pods: false,
             seen_nodes: false,
             seen_storage: Seen::default(),
+            seen_surroundings: surroundings::Seen::default(),
             seen: Revision::default(),
         }
     }
 
     /// Whether all lists have arrived: before that a node may look emptier than it is.
     pub fn ready(&self) -> bool {
-        self.seen_pods && self.seen_nodes && self.seen_storage.all()
+        self.seen_pods && self.seen_nodes && self.seen_storage.all() && self.seen_surroundings.all()
     }
 
     pub fn has_work(&self) -> bool {
@@ -138,18 +176,52 @@ impl State {
                 self.queue.remove(&uid);
                 self.told.remove(&uid);
                 self.assumed.remove(&uid);
-                self.cluster.set_pod(pod, &node);
+                self.assigned(pod, &node);
             }
             // Seen late: the binding is under way, or done and still on its way back to us.
             Stage::Unscheduled if self.assumed.contains_key(&uid) => {}
-            Stage::Unscheduled => {
+            Stage::Unscheduled if self.schedulers.contains_key(&pod.scheduler) => {
+                // What is known of a pod that waits already is newer than what is seen of it.
+                if let Some(node) = view.nominated.filter(|_| !self.queue.contains(&uid)) {
+                    self.cluster.nominate(&pod, &node);
+                }
                 match view.refusal {
                     Some(message) => drop(self.told.insert(uid, message)),
                     None => drop(self.told.remove(&uid)),
                 }
                 self.queue.put(pod, now);
             }
-            Stage::Ignored => self.forget(&uid),
+            Stage::Unscheduled | Stage::Ignored => self.forget(&uid),
+        }
+    }
+
+    fn assigned(&mut self, mut pod: Arc<Pod>, node: &Arc<str>) {
+        if !pod.terminating && self.awaiting.is_victim(&pod.uid) {
+            pod = Arc::new(pod.to_be_preempted());
+        }
+        match self.cluster.pod(&pod.uid).cloned() {
+            None => self.note_kindred(Change::POD_ADDED, &pod),
+            Some(known) if *known == *pod && self.cluster.node_of(&pod.uid) == Some(node) => return,
+            Some(known) => {
+                if known.labels != pod.labels {
+                    self.note_kindred(Change::POD_LABELS, &known);
+                    self.note_kindred(Change::POD_LABELS, &pod);
+                }
+                if pod.terminating && !known.terminating {
+                    self.note_kindred(Change::KINDRED_REMOVED, &pod);
+                }
+            }
+        }
+        if self.cluster.nomination(&pod.uid).is_some_and(|promised| promised != node) {
+            self.changed = self.changed | Change::POD_REMOVED;
+        }
+        self.cluster.set_pod(pod, node);
+    }
+
+    /// Something happened to a pod that has, or had, a node.
+    fn note_kindred(&mut self, change: Change, pod: &Arc<Pod>) {
+        if self.queue.parked() > 0 {
+            self.kindred.push((change, pod.clone()));
         }
     }
 
@@ -157,8 +229,23 @@ impl State {
         self.queue.remove(uid);
         self.told.remove(uid);
         self.assumed.remove(uid);
+        self.awaiting.forget(uid);
+        self.uncount(uid);
+        if self.cluster.withdraw_nomination(uid) {
+            self.changed = self.changed | Change::POD_REMOVED;
+        }
+        if let Some(preemptor) = self.awaiting.gone(uid) {
+            self.queue.hurry(&preemptor);
+        }
+    }
+
+    fn uncount(&mut self, uid: &Arc<str>) {
+        let pod = self.cluster.pod(uid).cloned();
         if self.cluster.remove_pod(uid) {
             self.changed = self.changed | Change::POD_REMOVED;
+        }
+        if let Some(pod) = pod {
+            self.note_kindred(Change::KINDRED_REMOVED, &pod);
         }
     }
 
@@ -169,13 +256,13 @@ impl State {
                 let there: HashSet<_> = objects.iter().map(|view| view.meta.name.clone()).collect();
                 let gone = self.cluster.nodes().iter().filter(|node| !there.contains(&node.name));
                 for name in gone.map(|node| node.name.clone()).collect::<Vec<_>>() {
-                    self.cluster.remove_node(&name);
+                    self.remove_node(&name);
                 }
                 objects.into_iter().for_each(|view| self.node(view));
                 self.seen_nodes = true;
             }
             Step::Changed { object, .. } => self.node(object),
-            Step::Removed { object, .. } => self.cluster.remove_node(&object.meta.name),
+            Step::Removed { object, .. } => self.remove_node(&object.meta.name),
             Step::Progress { .. } => {}
         }
     }
@@ -185,9 +272,19 @@ impl State {
             Ok(node) => self.changed = self.changed | self.cluster.set_node(node),
             Err(cause) => {
                 error!("node {} takes no pods: {cause}", view.meta.name);
-                self.cluster.remove_node(&view.meta.name);
+                self.remove_node(&view.meta.name);
             }
         }
+    }
+
+    fn remove_node(&mut self, name: &str) {
+        self.cluster.remove_node(name);
+        self.changed = self.changed | Change::NODE_REMOVED;
+    }
+
+    pub fn surroundings(&mut self, step: SurroundingStep) {
+        self.seen = self.seen.max(step.revision());
+        self.changed = self.changed | self.seen_surroundings.take(&mut self.cluster, step);
     }
 
     pub fn storage(&mut self, step: StorageStep) {
@@ -207,13 +304,22 @@ impl State {
                 self.withdraw(&uid);
                 self.queue.retry(&uid, now);
             }
+            Outcome::Spared { uid } => {
+                if let Some(preemptor) = self.awaiting.gone(&uid) {
+                    self.queue.hurry(&preemptor);
+                }
+                if let (Some(pod), Some(node)) = (self.cluster.pod(&uid), self.cluster.node_of(&uid).cloned()) {
+                    let pod = Arc::new(pod.spared());
+                    self.cluster.set_pod(pod, &node);
+                }
+            }
         }
     }
 
     /// Takes back an assumption, unless the watch has confirmed it meanwhile.
     fn withdraw(&mut self, uid: &Arc<str>) {
-        if self.assumed.remove(uid).is_some() && self.cluster.remove_pod(uid) {
-            self.changed = self.changed | Change::POD_REMOVED;
+        if self.assumed.remove(uid).is_some() {
+            self.uncount(uid);
         }
     }
 
@@ -230,6 +336,18 @@ impl State {
         if !changed.is_none() {
             self.queue.wake(changed, now);
         }
+        let kindred = std::mem::take(&mut self.kindred);
+        if kindred.is_empty() {
+            return;
+        }
+        let namespaces = self.cluster.census().namespaces();
+        // Comparing all with all must not take longer than trying in vain.
+        let few = kindred.len() * self.queue.parked() <= COMPARISONS;
+        let helps = |pod: &Pod, until: Change| {
+            let mut candidates = kindred.iter().filter(|(change, _)| until.intersects(*change));
+            candidates.any(|(_, other)| !few || pod.relations.concern(pod, other, namespaces))
+        };
+        self.queue.wake_if(helps, now);
     }
 
     /// Decides on one pod. None when no pod is to be tried now.
@@ -238,21 +356,78 @@ impl State {
             return None;
         }
         let pod = self.queue.pop()?;
-        match self.scheduler.schedule(&pod, &self.cluster) {
+        self.cluster.follow(&pod);
+        // Pods of schedulers that are not here are never put into the queue.
+        let scheduler = self.schedulers.get_mut(&pod.scheduler)?;
+        match scheduler.schedule(&pod, &self.cluster) {
             Ok(decision) => {
                 self.cluster.set_pod(pod.clone(), &decision.node);
+                self.note_kindred(Change::POD_ADDED, &pod);
+                self.awaiting.forget(&pod.uid);
                 self.assumed.insert(pod.uid.clone(), pod.clone());
                 self.cluster.volumes_mut().assume(&pod.uid, &decision.node, &decision.bindings);
                 Some(Action::Bind(Binding { pod, node: decision.node, bindings: decision.bindings, seen: self.seen }))
             }
             Err(refused) => {
-                self.queue.park(&pod.uid, refused.curable_by(), now);
-                let message = refused.to_string();
-                let is_news = self.told.get(&pod.uid).is_none_or(|told| **told != *message);
-                self.told.insert(pod.uid.clone(), message.as_str().into());
-                Some(Action::Report(Refusal { pod, message, is_news, seen: self.seen }))
+                let preemption = match &refused {
+                    Unschedulable::Refused(why) => scheduler.preempt(&pod, &self.cluster, why),
+                    Unschedulable::NoNodes => None,
+                };
+                Some(self.refuse(pod, &refused, preemption, now))
             }
         }
+    }
+
+    fn refuse(
+        &mut self,
+        pod: Arc<Pod>,
+        refused: &Unschedulable,
+        preemption: Option<Result<Preemption, NoPreemption>>,
+        now: Instant,
+    ) -> Action {
+        let mut message = refused.to_string();
+        let mut nomination = Nomination::Unchanged;
+        match &preemption {
+            Some(Ok(found)) => nomination = Nomination::Of(found.node.clone()),
+            Some(Err(why)) => {
+                message.push_str(&format!(" preemption: {why}"));
+                if matches!(why, NoPreemption::Useless { .. }) && self.cluster.withdraw_nomination(&pod.uid) {
+                    self.changed = self.changed | Change::POD_REMOVED;
+                    nomination = Nomination::Withdrawn;
+                }
+            }
+            None => {}
+        }
+        let is_news = self.told.get(&pod.uid).is_none_or(|told| **told != *message);
+        self.told.insert(pod.uid.clone(), message.as_str().into());
+        let refusal = Refusal { pod: pod.clone(), message, is_news, nomination, seen: self.seen };
+        match &preemption {
+            Some(Ok(found)) if found.victims.is_empty() => self.queue.retry(&pod.uid, now),
+            _ => self.queue.park(&pod.uid, refused.curable_by(), now),
+        }
+        match preemption {
+            Some(Ok(found)) => Action::Preempt(self.displace(refusal, found)),
+            _ => Action::Report(refusal),
+        }
+    }
+
+    /// Takes the victims for as good as gone, and the node for promised.
+    fn displace(&mut self, refusal: Refusal, found: Preemption) -> Displacement {
+        let pod = &refusal.pod;
+        let lesser = self.cluster.nominated(&found.node).iter().filter(|other| other.priority < pod.priority);
+        let displaced: Vec<_> = lesser.cloned().collect();
+        for other in &displaced {
+            self.cluster.withdraw_nomination(&other.uid);
+        }
+        self.cluster.nominate(pod, &found.node);
+        for victim in &found.victims {
+            let victim = Arc::new(victim.to_be_preempted());
+            self.note_kindred(Change::KINDRED_REMOVED, &victim);
+            self.cluster.set_pod(victim, &found.node);
+        }
+        self.awaiting.forget(&pod.uid);
+        self.awaiting.expect(&pod.uid, found.victims.iter().map(|victim| victim.uid.clone()));
+        Displacement { refusal, node: found.node, victims: found.victims, displaced }
     }
 }
 

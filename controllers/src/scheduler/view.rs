@@ -10,16 +10,17 @@ use timonier_client::unmanaged;
 pub use timonier_scheduling::Stage;
 use timonier_scheduling::{Node, Pod, QuantityError};
 
-use super::SCHEDULER_NAME;
-
 #[derive(Debug, Clone)]
 pub struct PodView {
     pub meta: Meta,
+    /// `Unscheduled` is said of pods of all schedulers.
     pub stage: Stage,
     /// An error only when the object came past the API server's validation.
     pub pod: Result<Arc<Pod>, QuantityError>,
     /// The message of `PodScheduled=False`, when the pod has that condition.
     pub refusal: Option<Box<str>>,
+    /// The node that it was promised.
+    pub nominated: Option<Arc<str>>,
 }
 
 #[derive(Debug, Clone)]
@@ -31,12 +32,14 @@ pub struct NodeView {
 impl PodView {
     pub fn of(pod: &core::Pod) -> PodView {
         let refusal = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
+        let nominated = pod.status.as_ref().and_then(|status| status.nominated_node_name.as_deref());
         PodView {
             meta: meta(&pod.metadata),
-            stage: Stage::of(pod, |name| name == SCHEDULER_NAME),
+            stage: Stage::of(pod, |_| true),
             refusal: refusal
                 .filter(|condition| condition.type_ == "PodScheduled" && condition.status == "False")
                 .find_map(|condition| condition.message.as_deref().map(Box::from)),
+            nominated: nominated.filter(|node| !node.is_empty()).map(Arc::from),
             pod: Pod::parse(pod).map(Arc::new),
         }
     }

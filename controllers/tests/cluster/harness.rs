@@ -10,7 +10,7 @@ use kube::Client;
 use serde_json::{Value, json};
 use timonier_apiserver::{Config as ServerConfig, Identity, PkiPaths, Server};
 use timonier_client::{Resource, connect::install_crypto, local};
-use timonier_controllers::{Config, LeaderElection, NodeFlags, Trust, run};
+use timonier_controllers::{Config, LeaderElection, NodeFlags, Profiles, Trust, run};
 use timonier_store::{Options, Store, StoreUrl};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -87,6 +87,7 @@ impl Cluster {
             leader_election: election,
             cluster_cidr: "10.244.0.0/16".into(),
             nodes,
+            profiles: Profiles::default(),
             trust: Trust::default(),
         };
         Running { task: tokio::spawn(run(config, shutdown.clone())), shutdown }

@@ -152,6 +152,7 @@ impl Args {
         arguments.extend(self.patience.pods.arguments());
         arguments.extend(self.patience.limits.arguments());
         arguments.extend(self.patience.retention.arguments());
+        arguments.extend(self.patience.scheduler.arguments());
         arguments
     }
 }

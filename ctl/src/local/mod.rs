@@ -53,6 +53,8 @@ pub enum ClusterError {
     Docker(String),
     #[error("the certificate authority: {0}")]
     Authority(#[from] timonier_controllers::AuthorityError),
+    #[error(transparent)]
+    Profiles(#[from] timonier_controllers::ProfileError),
     #[error("{part} stopped: {detail}")]
     Part { part: String, detail: String },
     #[error("the cluster's own API does not answer: {0}")]

@@ -13,13 +13,14 @@ use kube::Api;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use timonier_apiserver::{Identity, PkiPaths, Retention, Server};
-use timonier_controllers::{Authority, Trust};
+use timonier_controllers::{Authority, Profiles, Trust};
 use timonier_nodeagent as nodeagent;
 use timonier_store::{Store, StoreUrl};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// How long nodes may be silent, and pods stay on those that are; what clients may take; how far back the past can be asked for.
+/// How long nodes may be silent, and pods stay on those that are; what clients may take; how far back the past can be asked for;
+/// by what rules pods are placed.
 #[derive(clap::Args, Clone, Debug, PartialEq, Default)]
 #[group(skip)]
 pub struct Patience {
@@ -31,6 +32,8 @@ pub struct Patience {
     pub limits: timonier_apiserver::Limits,
     #[command(flatten)]
     pub retention: timonier_apiserver::Retention,
+    #[command(flatten)]
+    pub scheduler: timonier_controllers::SchedulerFlags,
 }
 
 /// A running cluster.
@@ -45,6 +48,7 @@ pub struct Cluster {
 impl Cluster {
     /// Starts every part. The cluster answers when this returns; its nodes report a moment later.
     pub async fn start(dir: &StateDir, wishes: &Wishes, patience: Patience) -> Result<Cluster, ClusterError> {
+        let profiles = patience.scheduler.profiles()?;
         let lock = dir.lock()?;
         let mut settings = Settings::resolve(Settings::load(dir)?, wishes)?;
         settings.port = ports::free(settings.bind_address, settings.port)?;
@@ -67,7 +71,7 @@ impl Cluster {
         .await?;
         let mut cluster =
             Cluster { settings, server, shutdown: CancellationToken::new(), parts: JoinSet::new(), _lock: lock };
-        cluster.start_parts(dir, &pki, patience.nodes).await?;
+        cluster.start_parts(dir, &pki, patience.nodes, profiles).await?;
         Ok(cluster)
     }
 
@@ -76,6 +80,7 @@ impl Cluster {
         dir: &StateDir,
         pki: &layout::Layout,
         nodes: timonier_controllers::NodeFlags,
+        profiles: Profiles,
     ) -> Result<(), ClusterError> {
         let cluster_id = self.cluster_id().await?;
         self.settings.cluster_id = Some(cluster_id.clone());
@@ -96,6 +101,7 @@ impl Cluster {
             leader_election: None,
             cluster_cidr: addresses.pod_cidr(),
             nodes,
+            profiles,
             trust: Trust {
                 ca: Some(authority.pem().to_string()),
                 server: Some(self.settings.advertised()),

@@ -152,6 +152,7 @@ impl Cluster {
             leader_election: None,
             cluster_cidr: "10.244.0.0/16".into(),
             nodes: Default::default(),
+            profiles: Default::default(),
             trust: Default::default(),
         };
         tokio::spawn(timonier_controllers::run(config, shutdown.clone()));

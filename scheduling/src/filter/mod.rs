@@ -1,13 +1,19 @@
 //! Filters: rules that a node must pass before a pod may run on it. One a file.
 
+mod inter_pod_affinity;
 mod node_affinity;
 mod node_name;
 mod node_ports;
 mod node_resources;
 mod node_unschedulable;
+mod node_volume_limits;
+mod pod_topology_spread;
 mod taint_toleration;
 pub mod volume_binding;
 mod volume_restrictions;
+mod volume_zone;
+
+pub(crate) use pod_topology_spread::Matching;
 
 use std::borrow::Cow;
 
@@ -25,7 +31,11 @@ pub const FILTERS: &[&dyn Filter] = &[
     &node_ports::NodePorts,
     &node_resources::NodeResources,
     &volume_restrictions::VolumeRestrictions,
+    &node_volume_limits::NodeVolumeLimits,
     &volume_binding::VolumeBinding,
+    &volume_zone::VolumeZone,
+    &pod_topology_spread::PodTopologySpread,
+    &inter_pod_affinity::InterPodAffinity,
 ];
 
 /// One rule.
@@ -69,5 +79,7 @@ impl<F: Fn(&Site<'_>, &mut Vec<Reason>)> Judge for F {
     }
 }
 
+#[cfg(test)]
+mod relation_tests;
 #[cfg(test)]
 mod tests;

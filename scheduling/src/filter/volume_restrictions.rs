@@ -21,10 +21,20 @@ impl Filter for VolumeRestrictions {
             let claim = cluster.volumes().claim(&pod.namespace, &wanted.name);
             claim.is_some_and(|claim| claim.modes.iter().any(|mode| **mode == *"ReadWriteOncePod"))
         });
-        let taken = exclusive.into_iter().any(|wanted| cluster.uses_claim(&pod.namespace, &wanted.name));
-        if !taken {
+        let users = |name| cluster.users_of_claim(&pod.namespace, name) as i64;
+        let taken: Vec<_> = exclusive.map(|wanted| (&wanted.name, users(&wanted.name))).collect();
+        if taken.iter().all(|(_, users)| *users == 0) {
             return Verdict::Indifferent;
         }
-        Verdict::ask(|_, why| why.push(Reason::ReadWriteOncePod))
+        Verdict::ask(move |site, why| {
+            let in_use = taken.iter().any(|(name, users)| {
+                let uses =
+                    |other: &Pod| other.namespace == pod.namespace && other.claims.iter().any(|one| one.name == **name);
+                site.count(*users, uses) > 0
+            });
+            if in_use {
+                why.push(Reason::ReadWriteOncePod);
+            }
+        })
     }
 }

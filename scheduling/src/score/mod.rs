@@ -1,9 +1,12 @@
 //! Scores: which of the nodes that would do is best. One a file.
 
 mod balanced_allocation;
+mod image_locality;
+mod inter_pod_affinity;
 mod least_allocated;
+mod most_allocated;
 mod node_affinity;
-mod spreading;
+mod pod_topology_spread;
 mod taint_toleration;
 
 use rand::Rng;
@@ -15,13 +18,25 @@ use crate::pod::Pod;
 /// The most that a score gives a node, before its weight.
 pub const MOST: i64 = 100;
 
-/// With their weights, which are Kubernetes'.
-pub const SCORES: &[(&dyn Score, i64)] = &[
+/// With their weights: all but the last three are the same for every strategy, and Kubernetes'.
+pub const SPREAD: &[(&dyn Score, i64)] = &[
     (&taint_toleration::TaintToleration, 3),
     (&node_affinity::NodeAffinity, 2),
-    (&spreading::Spreading, 2),
+    (&inter_pod_affinity::InterPodAffinity, 2),
+    (&image_locality::ImageLocality, 1),
+    (&pod_topology_spread::PodTopologySpread { by_controller: true }, 2),
     (&least_allocated::LeastAllocated, 1),
     (&balanced_allocation::BalancedAllocation, 1),
+];
+
+/// Pods of a controller stay together unless they say otherwise.
+pub const BINPACK: &[(&dyn Score, i64)] = &[
+    (&taint_toleration::TaintToleration, 3),
+    (&node_affinity::NodeAffinity, 2),
+    (&inter_pod_affinity::InterPodAffinity, 2),
+    (&image_locality::ImageLocality, 1),
+    (&pod_topology_spread::PodTopologySpread { by_controller: false }, 2),
+    (&most_allocated::MostAllocated, 1),
 ];
 
 pub trait Score: Sync {
@@ -33,9 +48,12 @@ pub trait Score: Sync {
     fn prepare<'a>(&self, pod: &'a Pod, cluster: &'a Cluster, feasible: &[usize]) -> Option<Ranking<'a>>;
 }
 
+/// What a node is worth, on some scale.
+pub type Rank<'a> = Box<dyn Fn(&Node) -> i64 + 'a>;
+
 /// A score that knows its pod.
 pub struct Ranking<'a> {
-    pub rank: Box<dyn Fn(&Node) -> i64 + 'a>,
+    pub rank: Rank<'a>,
     pub scale: Scale,
 }
 
@@ -48,6 +66,11 @@ pub enum Scale {
     HighestIsBest,
     /// Zero gets the most, the highest of all nothing.
     LowestIsBest,
+    /// The lowest of all gets nothing, the highest the most.
+    Between,
+    /// The lowest of all gets the most, the others less by their distance from it; [`pod_topology_spread::IGNORED`]
+    /// gets nothing.
+    FewestIsBest,
 }
 
 impl Scale {
@@ -58,6 +81,24 @@ impl Scale {
             Scale::Points => {}
             Scale::HighestIsBest => raw.iter_mut().for_each(|value| *value = share(*value)),
             Scale::LowestIsBest => raw.iter_mut().for_each(|value| *value = MOST - share(*value)),
+            Scale::Between => {
+                let lowest = raw.iter().copied().min().unwrap_or_default();
+                let range = highest.saturating_sub(lowest).max(1);
+                raw.iter_mut().for_each(|value| {
+                    *value = (i128::from(MOST) * i128::from(*value - lowest) / i128::from(range)) as i64
+                });
+            }
+            Scale::FewestIsBest => {
+                let ignored = pod_topology_spread::IGNORED;
+                let lowest = raw.iter().copied().filter(|value| *value != ignored).min().unwrap_or_default();
+                raw.iter_mut().for_each(|value| {
+                    *value = match *value {
+                        value if value == ignored => 0,
+                        _ if highest == 0 => MOST,
+                        value => MOST * (highest + lowest - value) / highest,
+                    }
+                });
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use crate::fixtures::{cluster, node, owned_pod, place, pod, requesting};
+use crate::fixtures::{cluster, labelled, node, owned_pod, place, pod, requesting};
 use crate::{Cluster, Pod, Scheduler};
 
 /// The node that wins whatever the dice say.
@@ -78,11 +78,80 @@ fn pods_of_one_controller_spread_over_zones_of_unlike_size() {
     let zone = |zone: &str| json!({"metadata": {"labels": {"topology.kubernetes.io/zone": zone}}});
     let mut nodes =
         cluster([node("a1", zone("a")), node("a2", zone("a")), node("a3", zone("a")), node("b1", zone("b"))]);
-    let mut scheduler = Scheduler::new(1);
-    for index in 0..4 {
-        let pod = owned_pod(&format!("web-{index}"), Some("rs"), json!({}));
-        let node = scheduler.schedule(&pod, &nodes).expect("fits").node;
-        place(&mut nodes, pod, &node);
-    }
-    assert_eq!(nodes.node("b1").expect("there").usage().pods_of("rs"), 2);
+    place(&mut nodes, owned_pod("web-0", Some("rs"), json!({})), "a1");
+    assert_eq!(winner(&owned_pod("web-1", Some("rs"), json!({})), &nodes), "b1");
+    place(&mut nodes, owned_pod("web-1", Some("rs"), json!({})), "b1");
+    let third = Scheduler::new(0).schedule(&owned_pod("web-2", Some("rs"), json!({})), &nodes).expect("fits").node;
+    assert!(["a2", "a3"].contains(&&*third), "{third} has one already");
+}
+
+/// Nodes a1, a2 and b1 in zones a and b, with a pod of app `web` on a1.
+fn zones_with_web_in_a() -> Cluster {
+    let labels = |host: &str, zone: &str| json!({"metadata": {"labels": {"host": host, "zone": zone}}});
+    let mut nodes =
+        cluster([node("a1", labels("a1", "a")), node("a2", labels("a2", "a")), node("b1", labels("b1", "b"))]);
+    place(&mut nodes, labelled("web-0", json!({"app": "web"}), json!({})), "a1");
+    nodes
+}
+
+#[test]
+fn soft_constraints_prefer_the_domain_with_fewer() {
+    let nodes = zones_with_web_in_a();
+    let pod = labelled(
+        "web-1",
+        json!({"app": "web"}),
+        json!({"topologySpreadConstraints": [{
+            "maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway",
+            "labelSelector": {"matchLabels": {"app": "web"}},
+        }]}),
+    );
+    assert_eq!(winner(&pod, &nodes), "b1");
+}
+
+#[test]
+fn preferred_affinity_draws_and_preferred_anti_affinity_repels() {
+    let nodes = zones_with_web_in_a();
+    let preferring = |kind: &str, key: &str| {
+        labelled(
+            "p",
+            json!({}),
+            json!({"affinity": {kind: {"preferredDuringSchedulingIgnoredDuringExecution": [
+                {"weight": 100, "podAffinityTerm": {"labelSelector": {"matchLabels": {"app": "web"}}, "topologyKey": key}},
+            ]}}}),
+        )
+    };
+    assert_eq!(winner(&preferring("podAffinity", "host"), &nodes), "a1");
+    assert_eq!(winner(&preferring("podAntiAffinity", "zone"), &nodes), "b1");
+}
+
+#[test]
+fn what_existing_pods_prefer_counts_for_those_that_come() {
+    let mut nodes = zones_with_web_in_a();
+    let guard = |kind: &str| {
+        labelled(
+            "guard",
+            json!({}),
+            json!({"affinity": {kind: {"preferredDuringSchedulingIgnoredDuringExecution": [
+                {"weight": 100, "podAffinityTerm": {"labelSelector": {"matchLabels": {"app": "db"}}, "topologyKey": "host"}},
+            ]}}}),
+        )
+    };
+    place(&mut nodes, guard("podAffinity"), "a2");
+    assert_eq!(winner(&labelled("db", json!({"app": "db"}), json!({})), &nodes), "a2");
+    assert_eq!(winner(&labelled("other", json!({"app": "x"}), json!({})), &nodes), "b1", "it is meant for others");
+}
+
+#[test]
+fn a_node_that_has_a_large_image_wins_unless_hardly_any_has_it() {
+    let has = |bytes: i64| json!({"status": {"images": [{"names": ["shop/web:latest"], "sizeBytes": bytes}]}});
+    let uses = |image: &str| pod("p", json!({"containers": [{"name": "c", "image": image}]}));
+    let mut nodes = two(json!({}), has(1 << 30));
+    assert_eq!(winner(&uses("shop/web"), &nodes), "n2");
+    // A little load outweighs a small image.
+    nodes.set_node(node("n2", has(1 << 20)));
+    place(&mut nodes, requesting("r", json!({"cpu": "1", "memory": "2Gi"})), "n2");
+    assert_eq!(winner(&uses("shop/web:latest"), &nodes), "n1");
+    assert_eq!(nodes.nodes_with_image("shop/web:latest"), Some(1));
+    nodes.remove_node("n2");
+    assert_eq!(nodes.nodes_with_image("shop/web:latest"), None);
 }

@@ -28,8 +28,8 @@ use document::{Counts, Metadata, Refusal, RefusedNode, Step};
 use crate::cluster::Cluster;
 use crate::inquiry::Inquiry;
 use crate::node::Node;
-use crate::pipeline::Profile;
 use crate::pod::Pod;
+use crate::profile::Profile;
 
 /// So many names stand for many.
 pub const FEW: usize = 3;

@@ -13,6 +13,7 @@ use crate::node::Node;
 use crate::pod::Pod;
 use crate::stage::Stage;
 use crate::volume::{Claim, Class, Volume};
+use crate::volume_limits::VolumeLimits;
 
 /// What is asked about, and everything around it.
 #[derive(Default)]
@@ -30,6 +31,8 @@ pub enum Kind {
     Volume,
     StorageClass,
     PriorityClass,
+    Namespace,
+    CsiNode,
 }
 
 /// All of them with their resources, by API group and plural.
@@ -40,6 +43,8 @@ pub const KINDS: &[(Kind, &str, &str)] = &[
     (Kind::Volume, "", "persistentvolumes"),
     (Kind::StorageClass, "storage.k8s.io", "storageclasses"),
     (Kind::PriorityClass, "scheduling.k8s.io", "priorityclasses"),
+    (Kind::Namespace, "", "namespaces"),
+    (Kind::CsiNode, "storage.k8s.io", "csinodes"),
 ];
 
 impl World {
@@ -69,6 +74,16 @@ impl World {
             Kind::StorageClass => {
                 let class = from_slice::<storage::StorageClass>(json);
                 class.into_iter().for_each(|class| self.cluster.volumes_mut().set_class(Class::parse(&class)));
+            }
+            Kind::Namespace => {
+                let Ok(namespace) = from_slice::<core::Namespace>(json) else { return };
+                let name = namespace.metadata.name.unwrap_or_default();
+                self.cluster.set_namespace(name.into(), namespace.metadata.labels.unwrap_or_default());
+            }
+            Kind::CsiNode => {
+                let Ok(node) = from_slice::<storage::CSINode>(json) else { return };
+                let name = node.metadata.name.clone().unwrap_or_default();
+                self.cluster.set_volume_limits(name.into(), VolumeLimits::parse(&node));
             }
             Kind::PriorityClass => {
                 let class = from_slice::<priorities::PriorityClass>(json).ok();

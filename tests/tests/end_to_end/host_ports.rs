@@ -11,7 +11,8 @@ use timonier_tests::cluster::Cluster;
 use timonier_tests::pages::{page, takes_requests};
 use timonier_tests::wait::eventually;
 
-const WHY: &str = "0/3 nodes are available: 3 node(s) didn't have free ports for the requested pod ports.";
+const WHY: &str = "0/3 nodes are available: 3 node(s) didn't have free ports for the requested pod ports. preemption: \
+    0/3 nodes are available: 3 No preemption victims found for incoming pod.";
 
 both_stores!(the_fourth_pod_waits_and_says_why, four_httpd);
 

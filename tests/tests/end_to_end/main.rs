@@ -9,6 +9,7 @@ mod joining;
 mod kubectl;
 mod logs;
 mod neighbours;
+mod placing;
 mod proxying;
 mod restarts;
 mod separate;

@@ -1,0 +1,133 @@
+//! Nodes sorted into domains by the labels that rules name.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// A label that nodes are sorted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct KeyId(usize);
+
+/// A value of such a label; meaningful with its key only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct DomainId(pub(super) u32);
+
+const NOWHERE: DomainId = DomainId(u32::MAX);
+
+/// The domains of one node, by key.
+#[derive(Debug, Clone, Default)]
+pub struct Domains(Vec<DomainId>);
+
+impl Domains {
+    /// None: the node does not have the label.
+    pub fn of(&self, key: KeyId) -> Option<DomainId> {
+        self.0.get(key.0).copied().filter(|domain| *domain != NOWHERE)
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct Topology {
+    ids: HashMap<Arc<str>, KeyId>,
+    keys: Vec<Key>,
+}
+
+#[derive(Debug, Clone)]
+struct Key {
+    label: Arc<str>,
+    ids: HashMap<Arc<str>, DomainId>,
+    /// By id: the value, and how many nodes have it.
+    domains: Vec<(Arc<str>, usize)>,
+    free: Vec<DomainId>,
+    /// Nodes that have the label.
+    nodes: usize,
+}
+
+impl Topology {
+    pub fn key(&self, label: &str) -> Option<KeyId> {
+        self.ids.get(label).copied()
+    }
+
+    pub fn label(&self, key: KeyId) -> &Arc<str> {
+        &self.keys[key.0].label
+    }
+
+    pub fn value(&self, key: KeyId, domain: DomainId) -> &Arc<str> {
+        &self.keys[key.0].domains[domain.0 as usize].0
+    }
+
+    /// How many domains have nodes.
+    pub fn domains(&self, key: KeyId) -> usize {
+        self.keys[key.0].ids.len()
+    }
+
+    /// How many nodes have the label.
+    pub fn nodes(&self, key: KeyId) -> usize {
+        self.keys[key.0].nodes
+    }
+
+    /// None when it is there already.
+    pub(super) fn add_key(&mut self, label: &Arc<str>) -> Option<KeyId> {
+        if self.ids.contains_key(label) {
+            return None;
+        }
+        let id = KeyId(self.keys.len());
+        self.ids.insert(label.clone(), id);
+        let label = label.clone();
+        self.keys.push(Key { label, ids: HashMap::new(), domains: vec![], free: vec![], nodes: 0 });
+        Some(id)
+    }
+
+    pub(super) fn enter(&mut self, labels: &BTreeMap<String, String>) -> Domains {
+        let domains = self.keys.iter_mut().map(|key| key.enter(labels.get(&*key.label)));
+        Domains(domains.collect())
+    }
+
+    pub(super) fn enter_key(&mut self, key: KeyId, labels: &BTreeMap<String, String>, domains: &mut Domains) {
+        let label = &mut self.keys[key.0];
+        let domain = label.enter(labels.get(&*label.label));
+        domains.0.resize(key.0, NOWHERE);
+        domains.0.push(domain);
+    }
+
+    pub(super) fn leave(&mut self, domains: &Domains) {
+        for (key, domain) in self.keys.iter_mut().zip(&domains.0) {
+            key.leave(*domain);
+        }
+    }
+}
+
+impl Key {
+    fn enter(&mut self, value: Option<&String>) -> DomainId {
+        let Some(value) = value else { return NOWHERE };
+        self.nodes += 1;
+        if let Some(domain) = self.ids.get(value.as_str()) {
+            self.domains[domain.0 as usize].1 += 1;
+            return *domain;
+        }
+        let value: Arc<str> = value.as_str().into();
+        let domain = match self.free.pop() {
+            Some(domain) => {
+                self.domains[domain.0 as usize] = (value.clone(), 1);
+                domain
+            }
+            None => {
+                self.domains.push((value.clone(), 1));
+                DomainId(self.domains.len() as u32 - 1)
+            }
+        };
+        self.ids.insert(value, domain);
+        domain
+    }
+
+    fn leave(&mut self, domain: DomainId) {
+        if domain == NOWHERE {
+            return;
+        }
+        self.nodes -= 1;
+        let (value, nodes) = &mut self.domains[domain.0 as usize];
+        *nodes -= 1;
+        if *nodes == 0 {
+            self.ids.remove(value);
+            self.free.push(domain);
+        }
+    }
+}
