@@ -115,7 +115,9 @@ fn judged(subject: &Subject, asked: &Question<'_>, cluster: &mut Cluster, basis:
     if answer.verdict == Verdict::Schedulable && feasible.is_empty() {
         answer.verdict = Verdict::Unschedulable;
     }
-    answer.scores = scores::of(&inquiry, &feasible, subject.node.as_deref());
+    if matches!(answer.verdict, Verdict::Scheduled | Verdict::Schedulable | Verdict::NotOurs) {
+        answer.scores = scores::of(&inquiry, &feasible, subject.node.as_deref());
+    }
     answer.groups = groups::of(&refused);
     if asked.every_node {
         let each = refused.iter();
