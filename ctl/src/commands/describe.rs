@@ -104,7 +104,7 @@ async fn subject(session: &Session, item: Item, show_events: bool) -> Result<Sub
             let told = ask::pod(session, &item.namespace, &item.name, Wish::default()).await;
             subject.why = told.map(|told| words::short(&told)).unwrap_or_default();
         }
-        "replicasets.apps" => {
+        "replicasets.apps" | "statefulsets.apps" | "daemonsets.apps" => {
             let owned = all(session, "pods", &matching(&item)?).await?;
             subject.pods = history::owned(&item.object, owned);
         }

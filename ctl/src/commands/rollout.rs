@@ -10,19 +10,21 @@ use crate::error::Error;
 use crate::flags::{DryRun, Files, Global, parse_duration};
 use crate::output;
 use crate::rollout::history::{self, Undo};
+use crate::rollout::sets;
 use crate::rollout::status::{Progress, progress};
 use crate::select::Selector;
 use clap::Subcommand;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// Follow, look back on and undo changes of a Deployment.
+/// Follow, look back on and undo changes of a Deployment, StatefulSet or DaemonSet.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:
   kctl rollout status deployment/web
   kctl rollout history deployment/web --revision=2
   kctl rollout undo deployment/web --to-revision=1
-  kctl rollout restart deployment/web")]
+  kctl rollout restart deployment/web
+  kctl rollout undo statefulset/db")]
 pub struct Args {
     #[command(subcommand)]
     action: Action,
@@ -84,6 +86,10 @@ struct Which {
     selector: Option<String>,
 }
 
+const DEPLOYMENTS: &str = "deployments.apps";
+const STATEFUL_SETS: &str = "statefulsets.apps";
+const DAEMON_SETS: &str = "daemonsets.apps";
+
 pub async fn run(args: Args, global: &Global) -> Result<(), Error> {
     let session = connect(global).await?;
     let session = &session;
@@ -103,7 +109,7 @@ pub async fn run(args: Args, global: &Global) -> Result<(), Error> {
     }
 }
 
-/// Does it for each selected Deployment; one that fails does not keep the others.
+/// Does it for each selected object; one that fails does not keep the others.
 async fn each(session: &Session, which: &Which, act: impl AsyncFn(Item) -> Result<(), Error>) -> Result<(), Error> {
     if which.words.is_empty() && which.files.filename.is_empty() {
         return Err(Error::usage("required resource not specified"));
@@ -113,8 +119,10 @@ async fn each(session: &Session, which: &Which, act: impl AsyncFn(Item) -> Resul
     let Selection { items, mut errors } = objects::select(session, query).await?;
     for item in items {
         let done = match item.resource.group_resource().as_str() {
-            "deployments.apps" => act(item).await,
-            other => Err(Error::usage(format!("no rollouts of {other}: only a Deployment is rolled out in revisions"))),
+            DEPLOYMENTS | STATEFUL_SETS | DAEMON_SETS => act(item).await,
+            other => Err(Error::usage(format!(
+                "no rollouts of {other}: Deployments, StatefulSets and DaemonSets are rolled out in revisions"
+            ))),
         };
         match done {
             Err(error @ Error::Output(_)) => return Err(error),
@@ -125,9 +133,22 @@ async fn each(session: &Session, which: &Which, act: impl AsyncFn(Item) -> Resul
     Error::collect(errors)
 }
 
+/// Only a Deployment says which revision it is at.
+fn progress_of(item: &Item, object: &Value, revision: u64) -> Progress {
+    match item.resource.group_resource().as_str() {
+        STATEFUL_SETS => sets::stateful_set(object),
+        DAEMON_SETS => sets::daemon_set(object),
+        _ => progress(object, revision),
+    }
+}
+
+fn is_deployment(item: &Item) -> bool {
+    item.resource.group_resource() == DEPLOYMENTS
+}
+
 async fn status(session: &Session, item: Item, watch: bool, timeout: Duration, revision: u64) -> Result<(), Error> {
     if !watch {
-        return match progress(&item.object, revision) {
+        return match progress_of(&item, &item.object, revision) {
             Progress::Waiting(text) | Progress::Done(text) => output::line(text),
             Progress::Failed(text) => Err(Error::usage(text)),
         };
@@ -136,7 +157,7 @@ async fn status(session: &Session, item: Item, watch: bool, timeout: Duration, r
     let mut said = String::new();
     let wait = until(session, &item, limit, |object| {
         let Some(object) = object else { return Err(Error::usage("object has been deleted")) };
-        match progress(object, revision) {
+        match progress_of(&item, object, revision) {
             Progress::Waiting(text) if text == said => Ok(None),
             Progress::Waiting(text) => {
                 output::line(&text)?;
@@ -153,11 +174,12 @@ async fn status(session: &Session, item: Item, watch: bool, timeout: Duration, r
     }
 }
 
-/// The Deployment's ReplicaSets by revision.
+/// What keeps its past, by revision: a Deployment's ReplicaSets, or others' ControllerRevisions.
 async fn revisions(session: &Session, item: &Item) -> Result<Vec<Value>, Error> {
     let catalog = session.catalog().await?;
     let selector = Selector { selector: Some(pod_selector(item)?), ..Selector::default() };
-    let sets = list(&session.in_namespace(&item.namespace), catalog.resolve("replicasets.apps")?, &selector).await?;
+    let kept = if is_deployment(item) { "replicasets.apps" } else { "controllerrevisions.apps" };
+    let sets = list(&session.in_namespace(&item.namespace), catalog.resolve(kept)?, &selector).await?;
     Ok(history::owned(&item.object, sets.into_iter().map(|set| set.object).collect()))
 }
 
@@ -169,13 +191,19 @@ async fn show_history(session: &Session, item: Item, revision: u64) -> Result<()
     let Some(set) = owned.iter().find(|set| history::revision(set) == revision) else {
         return Err(Error::usage("unable to find the specified revision"));
     };
-    let template = describe::pod_template(&set["spec"]["template"]);
+    let template = if is_deployment(&item) { set["spec"]["template"].clone() } else { sets::template(set) };
+    let template = describe::pod_template(&template);
     output::line(format!("{} with revision #{revision}\n{template}", item.title()))
 }
 
 async fn undo(session: &Session, mut item: Item, to: u64, dry_run: DryRun) -> Result<(), Error> {
     let owned = revisions(session, &item).await?;
-    match history::undo(&item.object, &owned, to).map_err(Error::Usage)? {
+    let (undo, kind) = if is_deployment(&item) {
+        (history::undo(&item.object, &owned, to), "application/json-patch+json")
+    } else {
+        (sets::undo(&item.object, &owned, to), "application/strategic-merge-patch+json")
+    };
+    match undo.map_err(Error::Usage)? {
         Undo::Nothing(revision) => output::line(format!(
             "{} skipped rollback (current template already matches revision {revision})",
             item.title()
@@ -183,7 +211,7 @@ async fn undo(session: &Session, mut item: Item, to: u64, dry_run: DryRun) -> Re
         Undo::Patch(patch) => {
             if dry_run != DryRun::Client {
                 let server = dry_run == DryRun::Server;
-                item.patch(session, "", "application/json-patch+json", &patch, server).await?;
+                item.patch(session, "", kind, &patch, server).await?;
             }
             output::line(format!("{} rolled back{}", item.title(), dry_run.suffix()))
         }
@@ -205,6 +233,14 @@ async fn restart(session: &Session, mut item: Item) -> Result<(), Error> {
 }
 
 async fn pause(session: &Session, mut item: Item, paused: bool) -> Result<(), Error> {
+    if !is_deployment(&item) {
+        let what = if paused { "pausing" } else { "resuming" };
+        return Err(Error::usage(format!(
+            "{} {:?} {what} is not supported",
+            item.resource.group_resource(),
+            item.name
+        )));
+    }
     let is_paused = item.object["spec"]["paused"] == true;
     if is_paused == paused {
         let what = if paused { "is already paused" } else { "is not paused" };

@@ -4,6 +4,7 @@
 
 mod config;
 mod containers;
+mod daemon_set;
 mod deployment;
 mod events;
 mod generic;
@@ -15,6 +16,7 @@ mod pod;
 mod replica_set;
 mod service;
 mod service_account;
+mod stateful_set;
 mod volumes;
 
 #[cfg(test)]
@@ -32,7 +34,7 @@ pub struct Subject {
     pub object: Value,
     /// Events about the object, unsorted; `None` if they were not asked for.
     pub events: Option<Vec<Value>>,
-    /// Pods that it runs (a node) or owns (a ReplicaSet).
+    /// Pods that it runs (a node) or owns (a ReplicaSet, a StatefulSet, a DaemonSet).
     pub pods: Vec<Value>,
     /// A Deployment's ReplicaSets, by revision.
     pub replica_sets: Vec<Value>,
@@ -57,6 +59,8 @@ pub fn describe(subject: &Subject, now: Timestamp) -> String {
         "serviceaccounts" => service_account::describe(&mut page, &subject.object),
         "deployments.apps" => deployment::describe(&mut page, subject),
         "replicasets.apps" => replica_set::describe(&mut page, subject),
+        "statefulsets.apps" => stateful_set::describe(&mut page, subject),
+        "daemonsets.apps" => daemon_set::describe(&mut page, subject),
         _ => generic::describe(&mut page, &subject.object),
     }
     if let Some(found) = &subject.events {

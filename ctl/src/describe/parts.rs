@@ -121,6 +121,14 @@ pub fn selector(selector: &Value) -> String {
     or_none(terms.join(","))
 }
 
+/// How many of an owner's pods are in each phase.
+pub fn pods_status(page: &mut Page, pods: &[Value]) {
+    let in_phase = |phase: &str| pods.iter().filter(|pod| text(&pod["status"]["phase"]) == phase).count();
+    let [running, waiting, succeeded, failed] = ["Running", "Pending", "Succeeded", "Failed"].map(in_phase);
+    let counts = format!("{running} Running / {waiting} Waiting / {succeeded} Succeeded / {failed} Failed");
+    page.field(0, "Pods Status", counts);
+}
+
 /// Type, status and reason of each condition, under a header.
 pub fn conditions(page: &mut Page, conditions: &Value) {
     if list(conditions).is_empty() {

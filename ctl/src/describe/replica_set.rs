@@ -1,7 +1,7 @@
 //! A ReplicaSet.
 
 use super::page::Page;
-use super::parts::{self, text};
+use super::parts;
 use super::{Subject, containers};
 use serde_json::Value;
 
@@ -16,18 +16,7 @@ pub fn describe(page: &mut Page, subject: &Subject) {
     parts::controlled_by(page, set);
     let (current, desired) = (count(&set["status"]["replicas"]), count(&set["spec"]["replicas"]));
     page.field(0, "Replicas", format!("{current} current / {desired} desired"));
-    let in_phase = |phase: &str| subject.pods.iter().filter(|pod| text(&pod["status"]["phase"]) == phase).count();
-    page.field(
-        0,
-        "Pods Status",
-        format!(
-            "{} Running / {} Waiting / {} Succeeded / {} Failed",
-            in_phase("Running"),
-            in_phase("Pending"),
-            in_phase("Succeeded"),
-            in_phase("Failed")
-        ),
-    );
+    parts::pods_status(page, &subject.pods);
     containers::describe_template(page, &set["spec"]["template"]);
     parts::conditions(page, &set["status"]["conditions"]);
 }

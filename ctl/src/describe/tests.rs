@@ -163,3 +163,33 @@ fn other_kinds_show_every_field_in_words() {
         ..Subject::default()
     }));
 }
+
+#[test]
+fn sets_show_their_pods_and_what_their_claims_are_made_of() {
+    let claim = json!({"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"],
+        "resources": {"requests": {"storage": "1Gi"}}}});
+    let object = json!({
+        "metadata": {"name": "db", "namespace": "shop"},
+        "spec": {
+            "replicas": 3, "selector": {"matchLabels": {"app": "web"}}, "template": template(),
+            "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 1}},
+            "volumeClaimTemplates": [claim],
+        },
+        "status": {"replicas": 2},
+    });
+    insta::assert_snapshot!(page(Subject {
+        group_resource: "statefulsets.apps".into(),
+        object,
+        pods: vec![pod()],
+        events: Some(Vec::new()),
+        ..Subject::default()
+    }));
+    let status = json!({"desiredNumberScheduled": 3, "currentNumberScheduled": 2, "updatedNumberScheduled": 1});
+    let mut template = template();
+    template["spec"]["nodeSelector"] = json!({"disk": "ssd"});
+    let object = json!({
+        "metadata": {"name": "agent", "namespace": "shop"},
+        "spec": {"selector": {"matchLabels": {"app": "web"}}, "template": template}, "status": status,
+    });
+    insta::assert_snapshot!(page(Subject { group_resource: "daemonsets.apps".into(), object, ..Subject::default() }));
+}

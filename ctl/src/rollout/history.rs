@@ -16,20 +16,23 @@ const OF_THE_PRESENT: &[&str] = &[
     "deprecated.deployment.rollback.to",
 ];
 
-/// The revision that a Deployment or ReplicaSet is at; 0 if it does not say.
+/// The revision that a Deployment or ReplicaSet is at, or that a ControllerRevision has; 0 if it does not say.
 pub fn revision(object: &Value) -> u64 {
+    if let Some(number) = object["revision"].as_u64() {
+        return number;
+    }
     let text = object["metadata"]["annotations"][REVISION].as_str();
     text.and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
-/// The ReplicaSets that the Deployment controls, by revision.
-pub fn owned(deployment: &Value, replica_sets: Vec<Value>) -> Vec<Value> {
-    let uid = &deployment["metadata"]["uid"];
+/// What keeps the owner's past, of those that it controls, by revision.
+pub fn owned(owner: &Value, kept: Vec<Value>) -> Vec<Value> {
+    let uid = &owner["metadata"]["uid"];
     let is_owned = |set: &Value| {
         let mut owners = set["metadata"]["ownerReferences"].as_array().into_iter().flatten();
         owners.any(|owner| owner["uid"] == *uid && owner["controller"] == true)
     };
-    let mut owned: Vec<Value> = replica_sets.into_iter().filter(is_owned).collect();
+    let mut owned: Vec<Value> = kept.into_iter().filter(is_owned).collect();
     owned.sort_by_key(revision);
     owned
 }
@@ -50,7 +53,7 @@ pub fn table(owned: &[Value]) -> String {
 /// What an undo comes to.
 #[derive(Debug, PartialEq)]
 pub enum Undo {
-    /// This JSON patch.
+    /// This patch: a JSON patch of a Deployment, a strategic merge patch of others.
     Patch(Value),
     /// The template is that of this revision already.
     Nothing(u64),
