@@ -8,11 +8,12 @@
 //! - Time is judged by the monotonic clock of this process; timestamps of others are shown, never compared.
 //!
 //! Reading order: [`connect`], [`object`], [`watch`], [`informer`], [`writer`], [`queue`], [`runner`],
-//! [`events`], [`leader`]; `multiplex` (one connection for all), `traffic` and `metrics` (what is told of them).
+//! [`events`], [`leader`], [`fence`]; `multiplex` (one connection for all), `traffic` and `metrics` (what is told of them).
 
 pub mod backoff;
 pub mod connect;
 pub mod events;
+pub mod fence;
 pub mod informer;
 pub mod leader;
 mod metrics;

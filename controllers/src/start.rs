@@ -6,7 +6,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use timonier_client::{Informer, Object, ObjectKey, Runner, watch::Scope};
+use timonier_client::{Informer, Object, ObjectKey, Runner, informer::Change, runner::Enqueue, watch::Scope};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
     namespace::Namespaces,
     nodeipam::NodeRanges,
     nodelifecycle::{NodeLifecycle, NodeTaints},
-    objects::Budget,
+    objects::{Budget, Deployment, ReplicaSet, ReplicationController, StatefulSet},
     podgc::{Missings, PodGarbage},
     resourcequota::Quotas,
     serviceaccount::ServiceAccounts,
@@ -297,6 +297,7 @@ pub async fn pod_garbage_collector(ground: Arc<Ground>, shutdown: CancellationTo
         vigil: ground.vigil(),
         terminated_threshold: ground.nodes.terminated_pod_gc_threshold,
         missing: Missings::default(),
+        silence: Mutex::default(),
     };
     let runner = Runner::new("pod-garbage-collector", ground.client.clone(), Arc::new(reconciler))
         .watch(&pods, |_, _| {})
@@ -316,36 +317,47 @@ pub async fn resourcequota(ground: Arc<Ground>, shutdown: CancellationToken) {
 
 pub async fn disruption(ground: Arc<Ground>, shutdown: CancellationToken) {
     let copies = &ground.copies;
-    let (budgets, pods, sets, deployments) = (copies.budgets(), copies.pods(), copies.sets(), copies.deployments());
-    let reconciler =
-        Budgets { budgets: budgets.clone(), pods: pods.clone(), sets: sets.clone(), deployments: deployments.clone() };
-    let (of_pods, of_sets, of_deployments) = (budgets.clone(), budgets.clone(), budgets.clone());
-    // Whose pods they are is not known here: budgets are few, and replicas seldom change.
-    let all = |namespace: Option<&str>, budgets: &Informer<Budget>| {
-        let budgets = namespace.map(|namespace| budgets.in_namespace(namespace)).unwrap_or_default();
-        budgets.into_iter().map(|budget| budget.meta().key())
+    let reconciler = Budgets {
+        budgets: copies.budgets(),
+        pods: copies.pods(),
+        sets: copies.sets(),
+        deployments: copies.deployments(),
+        stateful_sets: copies.stateful_sets(),
+        replication_controllers: copies.replication_controllers(),
     };
+    let budgets = copies.budgets();
+    let of_pods = budgets.clone();
     Runner::new("disruption", ground.client.clone(), Arc::new(reconciler))
         .pause(PAUSE)
         .primary(&budgets, |budget| Some(budget.meta().key()))
-        .watch(&pods, move |change, queue| {
+        .watch(&copies.pods(), move |change, queue| {
             let keys = change.states().flat_map(|pod| disruption::concerned(pod, &of_pods));
             keys.for_each(|key| queue.add(key));
         })
-        .watch(&sets, move |change, queue| {
-            if let (Some(old), Some(new)) = (change.old, change.new)
-                && old.spec.replicas != new.spec.replicas
-            {
-                all(new.meta().namespace.as_deref(), &of_sets).for_each(|key| queue.add(key));
-            }
-        })
-        .watch(&deployments, move |change, queue| {
-            if let (Some(old), Some(new)) = (change.old, change.new)
-                && old.spec.replicas != new.spec.replicas
-            {
-                all(new.meta().namespace.as_deref(), &of_deployments).for_each(|key| queue.add(key));
-            }
-        })
+        .watch(&copies.sets(), resized(&budgets, |set: &ReplicaSet| set.spec.replicas))
+        .watch(&copies.deployments(), resized(&budgets, |deployment: &Deployment| deployment.spec.replicas))
+        .watch(&copies.stateful_sets(), resized(&budgets, |set: &StatefulSet| set.spec.replicas))
+        .watch(
+            &copies.replication_controllers(),
+            resized(&budgets, |controller: &ReplicationController| controller.spec.replicas),
+        )
         .run(shutdown)
         .await;
+}
+
+/// Wakes the budgets of a namespace in which something is to have another number of pods. Whose pods they are is not
+/// known here: budgets are few, and replicas seldom change.
+fn resized<T: Object>(
+    budgets: &Informer<Budget>,
+    replicas: fn(&T) -> i32,
+) -> impl Fn(Change<'_, T>, &Enqueue<ObjectKey>) + Send + Sync + use<T> {
+    let budgets = budgets.clone();
+    move |change, queue| {
+        if let (Some(old), Some(new)) = (change.old, change.new)
+            && replicas(old) != replicas(new)
+            && let Some(namespace) = new.meta().namespace.as_deref()
+        {
+            budgets.in_namespace(namespace).iter().for_each(|budget| queue.add(budget.meta().key()));
+        }
+    }
 }

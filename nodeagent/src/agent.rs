@@ -18,6 +18,7 @@ use crate::{
     directory::Directory,
     error::Error,
     eviction::{self, DeadContainers, Evictor},
+    fence::{Contact, Fence},
     followed::Watches,
     images,
     local_path::LocalPaths,
@@ -104,12 +105,18 @@ async fn work<R: Runtime>(config: &Config, runtime: R, shutdown: CancellationTok
     let (back, returned) = tokio::sync::watch::channel(0);
     let (pressures, pressed) = tokio::sync::watch::channel(BTreeSet::new());
     let (rulings, ruled) = Rulings::new();
+    let contact = Contact::begin();
     let gate = Gate { admission: Admission::new(room), pressures: pressed.clone(), labels: description.labels() };
     let maintained = maintain(
         config,
         runtime.clone(),
         description,
-        Circumstances { network_ready: watched, pressures: pressed, directory: directory.clone() },
+        Circumstances {
+            network_ready: watched,
+            pressures: pressed,
+            directory: directory.clone(),
+            contact: contact.clone(),
+        },
         back,
         shutdown.clone(),
     );
@@ -134,6 +141,7 @@ async fn work<R: Runtime>(config: &Config, runtime: R, shutdown: CancellationTok
         reports: Arc::new(Semaphore::new(REPORTS_AT_ONCE)),
         watches: Watches::new(config.client.clone()),
     });
+    let fence = Fence { contact, directory: directory.clone(), rulings: rulings.clone() };
     let evictor = Evictor {
         runtime: runtime.clone(),
         gauge: config.gauge.clone().unwrap_or_else(|| stats.clone()),
@@ -175,7 +183,7 @@ async fn work<R: Runtime>(config: &Config, runtime: R, shutdown: CancellationTok
         Ok(())
     });
     let maintained = Box::pin(async {
-        tokio::join!(maintained, evicted, collected);
+        tokio::join!(maintained, evicted, collected, fence.run(shutdown.clone()));
         Ok(())
     });
     let local_paths = LocalPaths {

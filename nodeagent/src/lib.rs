@@ -20,6 +20,7 @@ mod desired;
 mod directory;
 mod error;
 mod eviction;
+mod fence;
 mod followed;
 mod heartbeat;
 mod hooks;

@@ -7,10 +7,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use jiff::Timestamp;
 use kube::api::Patch;
 use serde_json::{Value, json};
-use timonier_client::{Informer, Next, Object, ObjectKey, Reconcile, Writer};
+use timonier_client::{Informer, Next, Object, ObjectKey, Reconcile, Writer, object::OwnerReference};
 
 use crate::{
-    objects::{Budget, BudgetStatus, Deployment, Pod, ReplicaSet},
+    objects::{Budget, BudgetStatus, Deployment, Pod, ReplicaSet, ReplicationController, StatefulSet},
     refusal::is_gone,
 };
 use plan::plan;
@@ -20,6 +20,8 @@ pub struct Budgets {
     pub pods: Informer<Pod>,
     pub sets: Informer<ReplicaSet>,
     pub deployments: Informer<Deployment>,
+    pub stateful_sets: Informer<StatefulSet>,
+    pub replication_controllers: Informer<ReplicationController>,
 }
 
 /// The budgets that a pod concerns.
@@ -66,19 +68,35 @@ impl Budgets {
     fn scales(&self, namespace: &str, pods: &[Arc<Pod>]) -> BTreeMap<Arc<str>, i64> {
         let mut scales = BTreeMap::new();
         for owner in pods.iter().filter_map(|pod| pod.meta().controller()) {
-            if &*owner.kind != ReplicaSet::KIND || scales.contains_key(&owner.uid) {
+            if scales.contains_key(&owner.uid) {
                 continue;
             }
-            let key = |name: &Arc<str>| ObjectKey::namespaced(namespace, name.clone());
-            let Some(set) = self.sets.get(&key(&owner.name)).filter(|set| set.metadata.uid == owner.uid) else {
-                continue;
-            };
-            let above = set.meta().controller().filter(|owner| &*owner.kind == Deployment::KIND);
-            let deployment = above.and_then(|owner| self.deployments.get(&key(&owner.name)));
-            let replicas = deployment.map_or(set.spec.replicas, |deployment| deployment.spec.replicas);
-            scales.insert(owner.uid.clone(), i64::from(replicas));
+            if let Some(replicas) = self.scale(namespace, owner) {
+                scales.insert(owner.uid.clone(), i64::from(replicas));
+            }
         }
         scales
+    }
+
+    fn scale(&self, namespace: &str, owner: &OwnerReference) -> Option<i32> {
+        let key = |name: &Arc<str>| ObjectKey::namespaced(namespace, name.clone());
+        match &*owner.kind {
+            ReplicaSet::KIND => {
+                let set = self.sets.get(&key(&owner.name)).filter(|set| set.metadata.uid == owner.uid)?;
+                let above = set.meta().controller().filter(|owner| &*owner.kind == Deployment::KIND);
+                let deployment = above.and_then(|owner| self.deployments.get(&key(&owner.name)));
+                Some(deployment.map_or(set.spec.replicas, |deployment| deployment.spec.replicas))
+            }
+            StatefulSet::KIND => {
+                let set = self.stateful_sets.get(&key(&owner.name)).filter(|set| set.metadata.uid == owner.uid)?;
+                Some(set.spec.replicas)
+            }
+            ReplicationController::KIND => {
+                let found = self.replication_controllers.get(&key(&owner.name));
+                Some(found.filter(|found| found.metadata.uid == owner.uid)?.spec.replicas)
+            }
+            _ => None,
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Pod garbage collection: removes pods whose node will never report their end, and old ones that have ended.
 
+mod fenced;
 mod plan;
 
 use std::{sync::Arc, time::Duration};
@@ -13,6 +14,8 @@ use crate::{
     tainteviction::disrupt,
     vigil::Vigil,
 };
+pub use fenced::Silence;
+use fenced::fenced;
 use plan::{Missing, plan};
 
 /// Between two looks.
@@ -24,6 +27,7 @@ pub struct PodGarbage {
     pub vigil: Arc<Vigil>,
     pub terminated_threshold: usize,
     pub missing: Missings,
+    pub silence: Mutex<Silence>,
 }
 
 /// Nodes that pods name and that are not there.
@@ -52,6 +56,11 @@ impl Reconcile for PodGarbage {
         }
         for pod in &plan.unscheduled {
             remove(pod, None, writer).await?;
+        }
+        let sighting = self.vigil.sightings().borrow().clone();
+        let lost = sighting.map(|sighting| fenced(&pods, &nodes, &sighting, &mut self.silence.lock()));
+        for pod in lost.unwrap_or_default() {
+            remove(&pod, Some("PodGC: its node has been out of reach for longer than its fence"), writer).await?;
         }
         Ok(Next::After(PERIOD))
     }

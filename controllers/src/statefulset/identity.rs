@@ -1,6 +1,7 @@
 //! Who a pod of a StatefulSet is: its name, its labels, and the claims that are its own. Pure.
 
 use serde_json::{Value, json};
+use timonier_client::fence;
 
 use crate::{
     objects::{ControllerRevision, Pod, StatefulSet},
@@ -76,6 +77,11 @@ pub fn pod_body(set: &StatefulSet, ordinal: i32, revision: &ControllerRevision) 
     pod["metadata"]["name"] = json!(name);
     for (key, value) in labels(set, ordinal) {
         pod["metadata"]["labels"][key] = json!(value);
+    }
+    if let (Ok(Some(_)), Some(limit)) =
+        (fence::limit(&set.metadata.annotations), set.metadata.annotations.get(fence::ANNOTATION))
+    {
+        pod["metadata"]["annotations"][fence::ANNOTATION] = json!(limit);
     }
     pod["metadata"]["labels"][REVISION] = json!(&*revision.metadata.name);
     let spec = &mut pod["spec"];

@@ -21,6 +21,7 @@ use serde_json::json;
 use timonier_client::{
     Informer, Next, Object, ObjectKey, Reconcile, Writer,
     events::{EventType, Recorder, Regarding},
+    fence,
     watch::brief,
 };
 
@@ -51,6 +52,9 @@ impl Reconcile for StatefulSets {
 
     async fn reconcile(&self, key: &ObjectKey, writer: &Writer) -> Result<Next, kube::Error> {
         let Some(set) = self.sets.get(key) else { return Ok(Next::Settled) };
+        if let Err(wrong) = fence::limit(&set.metadata.annotations) {
+            self.events.warning(Regarding::object(&*set), "InvalidFence", wrong);
+        }
         let candidates = claim::candidates(&*set, &self.pods);
         let claimed = claim::claim(&*set, &candidates, |pod| is_member(&set, pod));
         if !claimed.settle(&*set, writer).await? {

@@ -306,6 +306,10 @@ fn a_pod_and_its_claims_are_made_of_the_templates_and_the_ordinal() {
         spec["volumes"],
         json!([{"name": "data", "persistentVolumeClaim": {"claimName": "data-web-1"}}, {"name": "tmp", "emptyDir": {}}])
     );
+    let mut fenced = set.clone();
+    fenced.metadata.annotations.insert("timonier.dev/fence".into(), "30s".into());
+    let pod = pod_body(&fenced, 1, &revision("web-abc", "one"));
+    assert_eq!(pod["metadata"]["annotations"], json!({"timonier.dev/fence": "30s"}));
     let claim = claim_body(&set, 1, "data-web-1").expect("one of its claims");
     assert_eq!(claim["metadata"]["labels"], json!({"a": "b", "app": "web"}));
     assert_eq!(claim["spec"]["accessModes"], json!(["ReadWriteOnce"]));

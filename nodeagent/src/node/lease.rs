@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{FIELD_MANAGER, FIRST_RETRY, WriteError, in_time, manager};
 use crate::config::Timings;
+use crate::fence::{self, Contact};
 
 const NAMESPACE: &str = "kube-node-lease";
 
@@ -24,6 +25,7 @@ pub async fn renew(
     node: String,
     timings: Timings,
     back: watch::Sender<u64>,
+    contact: Contact,
     shutdown: CancellationToken,
 ) {
     let leases: Api<Lease> = Api::namespaced(client.clone(), NAMESPACE);
@@ -36,6 +38,7 @@ pub async fn renew(
             () = shutdown.cancelled() => return,
             _ = turns.tick() => {}
         }
+        let asked = fence::now();
         let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string();
         let spec = json!({
             "holderIdentity": node,
@@ -52,6 +55,7 @@ pub async fn renew(
         };
         match renewed {
             Ok(()) => {
+                contact.heard(asked);
                 if std::mem::take(&mut cut_off) {
                     back.send_modify(|times| *times += 1);
                 }

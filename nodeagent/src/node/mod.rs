@@ -13,7 +13,7 @@ pub use object::Description;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::{config::Timings, directory::Directory, eviction::Pressure, runtime::Runtime};
+use crate::{config::Timings, directory::Directory, eviction::Pressure, fence::Contact, runtime::Runtime};
 
 pub use register::{await_pod_cidr, register};
 #[cfg(test)]
@@ -55,6 +55,8 @@ pub struct Circumstances {
     pub network_ready: watch::Receiver<bool>,
     pub pressures: watch::Receiver<BTreeSet<Pressure>>,
     pub directory: Directory,
+    /// Told of each heartbeat that the server took.
+    pub contact: Contact,
 }
 
 /// Keeps the Node's status and Lease fresh until `shutdown`. `back` counts how often the API server has heard the node again after it had not.
@@ -69,7 +71,8 @@ pub async fn maintain<R: Runtime>(
 ) {
     let name = description.name.clone();
     let returned = back.subscribe();
-    let lease = lease::renew(client.clone(), name, timings.clone(), back, shutdown.clone());
+    let contact = circumstances.contact.clone();
+    let lease = lease::renew(client.clone(), name, timings.clone(), back, contact, shutdown.clone());
     let status = report::report(runtime, client, description, timings, circumstances, returned, shutdown);
     tokio::join!(lease, status);
 }

@@ -26,7 +26,7 @@ pub async fn report<R: Runtime>(
     mut back: watch::Receiver<u64>,
     shutdown: CancellationToken,
 ) {
-    let Circumstances { mut network_ready, mut pressures, directory } = circumstances;
+    let Circumstances { mut network_ready, mut pressures, directory, .. } = circumstances;
     let nodes: Api<Node> = Api::all(client.clone());
     let mut turns = interval(timings.node_check);
     turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
