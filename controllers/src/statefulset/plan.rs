@@ -214,7 +214,8 @@ fn shrink(
     let ascending = replicas.iter().filter_map(|(_, pod)| *pod).chain(condemned.iter().rev().map(|(_, pod)| *pod));
     let first_unavailable = ascending.into_iter().find(|pod| !counts(pod, observed)).map(|pod| &pod.metadata.uid);
     for (_, pod) in condemned {
-        let may_go = is_available(pod, observed) || first_unavailable == Some(&pod.metadata.uid);
+        // One that ended will not serve again, so that waiting for it would never end.
+        let may_go = is_available(pod, observed) || pod.is_finished() || first_unavailable == Some(&pod.metadata.uid);
         if !pod.metadata.is_deleting() && (may_go || !ordered) {
             actions.push(Action::DeletePod((*pod).clone()));
         }

@@ -152,6 +152,8 @@ fn what_is_too_much_goes_from_the_highest_one_at_a_time() {
     // Of those that go, only the lowest that does not serve may go before it does.
     check(json!({"replicas": 1}), "0 1! 2!", "");
     check(json!({"replicas": 1}), "0 1 2!", "-2");
+    check(json!({"replicas": 0}), "0f 1f", "-1");
+    check(json!({"replicas": 0}), "0! 1!", "");
 }
 
 #[test]
