@@ -74,8 +74,9 @@ mod tests {
         let lost = [node(UNREACHABLE, "Unknown")];
         let go = |pod: Arc<Pod>, nodes: &[Arc<Node>], seconds: u64| {
             let mut silence = Silence::new();
-            assert!(fenced(&[pod.clone()], nodes, &seen(1000, 1, 0), &mut silence).is_empty());
-            !fenced(&[pod], nodes, &seen(1000 + seconds, 1, 0), &mut silence).is_empty()
+            let pods = [pod];
+            assert!(fenced(&pods, nodes, &seen(1000, 1, 0), &mut silence).is_empty());
+            !fenced(&pods, nodes, &seen(1000 + seconds, 1, 0), &mut silence).is_empty()
         };
         let half_a_minute = || json!("30s");
         assert!(go(pod(half_a_minute(), true), &lost, 60) && !go(pod(half_a_minute(), true), &lost, 59));

@@ -2,6 +2,8 @@
 //!
 //! [`plan`] counts and decides, [`status`] reports; this file acts.
 
+#[cfg(test)]
+mod laws;
 mod plan;
 mod start;
 mod status;
