@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::company;
 use super::document::Step;
 use super::facts::full_name;
 use crate::cluster::Cluster;
@@ -69,7 +70,7 @@ fn on_pod(step: &Step, pod: &mut Pod) -> bool {
         Step::DropHostPort { port, protocol } => {
             pod.host_ports.retain(|held| held.port != *port || held.protocol.as_str() != protocol);
         }
-        _ => return false,
+        other => return company::on_pod(other, pod),
     }
     true
 }

@@ -7,6 +7,8 @@
 //! | uncordon a node | 15 |
 //! | lower a request | 10, and up to 50 more for all of it |
 //! | label a node, or take a label from it | 20 |
+//! | a larger maxSkew, a spread that is a preference | 18, 22 |
+//! | required affinity or anti-affinity that is a preference | 25 |
 //! | drop a node selector's label, all required node affinity, the node's name | 25, 30, 30 |
 //! | remove a taint | 30; 70 |
 //! | let a node take more pods | 35 |
@@ -56,6 +58,9 @@ fn one(step: &Step, pod: &Pod, cluster: &Cluster) -> u32 {
         }
         Step::RaiseMaxPods { .. } => 35,
         Step::DropHostPort { .. } => 40,
+        Step::RaiseMaxSkew { .. } => 18,
+        Step::SpreadAnyway { .. } => 22,
+        Step::DropPodAffinity { .. } | Step::DropAntiAffinity { .. } => 25,
         Step::UsePriorityClass { preempts, .. } => 30 + 5 * preempts.len() as u32,
         Step::RemovePods { node, pods } => {
             let priority = |name: &String| {

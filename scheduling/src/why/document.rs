@@ -274,6 +274,22 @@ pub enum Step {
         port: u16,
         protocol: String,
     },
+    /// Of the pod's hard spread constraints over this label.
+    RaiseMaxSkew {
+        key: String,
+        to: i64,
+    },
+    /// `whenUnsatisfiable: ScheduleAnyway` for them.
+    SpreadAnyway {
+        key: String,
+    },
+    /// Of required terms over this label.
+    DropPodAffinity {
+        key: String,
+    },
+    DropAntiAffinity {
+        key: String,
+    },
     /// A class whose pods may take the place of these.
     UsePriorityClass {
         class: String,
@@ -327,6 +343,10 @@ impl Step {
             | Step::DropNodeAffinity
             | Step::DropNodeName
             | Step::DropHostPort { .. }
+            | Step::RaiseMaxSkew { .. }
+            | Step::SpreadAnyway { .. }
+            | Step::DropPodAffinity { .. }
+            | Step::DropAntiAffinity { .. }
             | Step::UsePriorityClass { .. }
             | Step::RaiseMaxPods { .. }
             | Step::AddNode { .. } => vec![],
@@ -354,7 +374,11 @@ impl Step {
             | Step::DropNodeSelector { .. }
             | Step::DropNodeAffinity
             | Step::DropNodeName
-            | Step::DropHostPort { .. } => None,
+            | Step::DropHostPort { .. }
+            | Step::RaiseMaxSkew { .. }
+            | Step::SpreadAnyway { .. }
+            | Step::DropPodAffinity { .. }
+            | Step::DropAntiAffinity { .. } => None,
             Step::UsePriorityClass { node, .. }
             | Step::Uncordon { node }
             | Step::Untaint { node, .. }
@@ -385,6 +409,10 @@ impl fmt::Display for Step {
             Step::DropHostPort { port, protocol } => {
                 write!(f, "let the pod take another host port than {port}/{protocol}, or none")
             }
+            Step::RaiseMaxSkew { key, to } => write!(f, "let the pod's spread over {key} have a maxSkew of {to}"),
+            Step::SpreadAnyway { key } => write!(f, "let the pod's spread over {key} be ScheduleAnyway"),
+            Step::DropPodAffinity { key } => write!(f, "let the pod's affinity over {key} be a preference"),
+            Step::DropAntiAffinity { key } => write!(f, "let the pod's anti-affinity over {key} be a preference"),
             Step::UsePriorityClass { class, value, preempts, .. } => write!(
                 f,
                 "give the pod the priority class {class} ({value}), for which {} would be preempted",

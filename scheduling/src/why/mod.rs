@@ -9,6 +9,7 @@
 
 pub mod amount;
 mod apply;
+mod company;
 pub mod cost;
 pub mod document;
 mod facts;

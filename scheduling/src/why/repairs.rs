@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::company;
 use super::document::{Fact, Refusal, Step};
 use super::facts::full_name;
 use super::{PriorityClass, Question};
@@ -73,13 +74,12 @@ pub fn of(refusal: &Refusal, asked: &Question<'_>, node: &Node, cluster: &Cluste
             let affinity = volume.and_then(|volume| volume.affinity.as_ref());
             relabel(&affinity.and_then(|affinity| affinity.nearest(node)).unwrap_or_default(), node)
         }
-        Fact::Volumes { .. }
-        | Fact::NoTopologyLabel { .. }
-        | Fact::Spread { .. }
-        | Fact::PodAffinity { .. }
-        | Fact::PodAntiAffinity { .. }
-        | Fact::ExistingAntiAffinity { .. }
-        | Fact::Other => vec![],
+        Fact::Spread { key, pods, fewest, .. } => company::spread(key, pods - fewest),
+        Fact::NoTopologyLabel { key } => vec![Step::SpreadAnyway { key: key.clone() }],
+        Fact::PodAffinity { key, .. } => vec![Step::DropPodAffinity { key: key.clone() }],
+        Fact::PodAntiAffinity { key, .. } => company::kept_away_from(key, asked, node, cluster),
+        Fact::ExistingAntiAffinity { key, .. } => company::keeping_away(key, asked, node, cluster),
+        Fact::Volumes { .. } | Fact::Other => vec![],
     }
 }
 
@@ -101,7 +101,7 @@ fn relabel(unmet: &[&Requirement], node: &Node) -> Vec<Step> {
 }
 
 /// The pods taken away, by hand or by preemption. Not those of the pod's own controller, which would only make them anew.
-fn without(pods: &[&Arc<Pod>], asked: &Question<'_>, node: &Node) -> Vec<Step> {
+pub(super) fn without(pods: &[&Arc<Pod>], asked: &Question<'_>, node: &Node) -> Vec<Step> {
     let ours = asked.pod.controller.as_ref();
     if pods.is_empty() || pods.iter().any(|other| ours.is_some() && other.controller.as_ref() == ours) {
         return vec![];

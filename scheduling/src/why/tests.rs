@@ -194,3 +194,39 @@ fn an_answer_is_read_as_it_was_written() {
     let written = serde_json::to_string(&told).expect("JSON");
     assert_eq!(serde_json::from_str::<Explanation>(&written).expect("an explanation"), told);
 }
+
+#[test]
+fn pods_that_keep_each_other_away_are_told_by_name_and_number() {
+    let labelled = |name: &str, app: &str, spec: Value| {
+        let mut made = pod(name, spec);
+        made.labels = [("app".to_string(), app.to_string())].into();
+        made
+    };
+    let apart = || {
+        let term = json!({"labelSelector": {"matchLabels": {"app": "db"}}, "topologyKey": "rack"});
+        json!({"affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}})
+    };
+    let rack = || json!({"metadata": {"labels": {"rack": "r"}}});
+    let mut nodes = cluster([node("n1", rack()), node("n2", rack())]);
+    place(&mut nodes, labelled("a", "db", json!({})), "n1");
+    let told = why(pod("p", apart()), &mut nodes);
+    assert_eq!(details(&told), ["2 n1,n2: keeps away from 1 pod in rack=r"]);
+    assert_eq!(
+        changes(&told)[..2],
+        [
+            "Let the pod's anti-affinity over rack be a preference: it then fits on n1 and n2",
+            "Give the pod the priority class low (10), for which pod default/a would be preempted"
+        ]
+    );
+    let mut nodes = cluster([node("n1", rack())]);
+    place(&mut nodes, pod("hermit", apart()), "n1");
+    let told = why(labelled("p", "db", json!({})), &mut nodes);
+    assert_eq!(details(&told), ["1 n1: is kept away by 1 pod in rack=r"]);
+    assert_eq!(
+        changes(&told)[..2],
+        [
+            "Give the pod the priority class low (10), for which pod default/hermit would be preempted",
+            "Remove pod default/hermit from node n1"
+        ]
+    );
+}
