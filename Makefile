@@ -82,7 +82,7 @@ lint: ## format and lints, as CI checks them
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 
 bench: ## figures beside the reference's and etcd's, all or BENCH="requests fanout …", into target/bench
-	@tools/setup build etcd image
+	@tools/setup build etcd image kubectl
 	@tools/setup docker || echo "Docker is missing: what needs it is not measured" >&2
 	$(CARGO) build --release --locked --workspace --bins
 	$(CARGO) bench --locked --workspace --bench figures -- $(BENCH)

@@ -7,6 +7,7 @@
 
 mod burst;
 mod checkpoint;
+mod definitions;
 mod docker;
 mod etcd;
 mod fanout;
@@ -28,14 +29,15 @@ use anyhow::{Result, bail};
 use report::Report;
 
 /// The benches by name, in the order in which they run.
-const BENCHES: [&str; 9] =
-    ["requests", "etcd", "checkpoint", "fanout", "idle", "flood", "scheduling", "podstart", "burst"];
+const BENCHES: [&str; 10] =
+    ["requests", "etcd", "checkpoint", "definitions", "fanout", "idle", "flood", "scheduling", "podstart", "burst"];
 
 async fn run(name: &str, report: &mut Report) -> Result<()> {
     match name {
         "requests" => requests::run(report).await,
         "etcd" => etcd::run(report).await,
         "checkpoint" => checkpoint::run(report).await,
+        "definitions" => definitions::run(report).await,
         "fanout" => fanout::run(report).await,
         "idle" => idle::run(report).await,
         "flood" => flood::run(report).await,

@@ -80,6 +80,7 @@ async fn token(cluster: &Cluster, more: &[&str]) -> Result<String> {
 async fn a_docker_host_joins_with_one_command_and_runs_pods() {
     on(HOLLOW, async |cluster| {
         let image = Image::make()?;
+        cluster.apply(&super::sets::daemon(image.name())).await?;
         let command = token(cluster, &[]).await?;
         let machine = Machine::new(cluster, "worker");
         let said = machine.join(&command, &["--detach", "--label", "disk=ssd"])?.run().await?.ok()?;
@@ -100,6 +101,19 @@ async fn a_docker_host_joins_with_one_command_and_runs_pods() {
             Ok(())
         })
         .await?;
+
+        let daemons = async |there: usize| {
+            eventually("a DaemonSet has a pod on each node", || async {
+                let pods = cluster.pods("app=agent").await?;
+                let running = |pod: &&Pod| pod.status.as_ref().is_some_and(|s| s.phase.as_deref() == Some("Running"));
+                ensure!(pods.len() == there && pods.iter().filter(running).count() == there, "{pods:?}");
+                Ok(())
+            })
+            .await
+        };
+        daemons(2).await?;
+        cluster.kctl(["delete", "ds", "agent"]).await?.ok()?;
+        daemons(0).await?;
 
         // The token was for joining alone.
         let secrets: Api<Secret> = Api::namespaced(cluster.client(), "kube-system");

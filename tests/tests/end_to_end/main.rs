@@ -14,6 +14,7 @@ mod proxying;
 mod restarts;
 mod separate;
 mod serving;
+mod sets;
 mod static_pods;
 mod storage;
 mod streams;
