@@ -112,7 +112,15 @@ async fn anti_affinity(cluster: &Cluster) -> Result<()> {
     let rules = json!({"affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [
         {"labelSelector": {"matchLabels": {"app": "apart"}}, "topologyKey": "kubernetes.io/hostname"},
     ]}}});
-    cluster.apply(&deployment("apart", 4, cluster.image(), rules)).await?;
+    // Pods of their own: nobody puts another in the place of one that is deleted.
+    for number in 0..4 {
+        let mut spec =
+            json!({"terminationGracePeriodSeconds": 0, "containers": [{"name": "main", "image": cluster.image()}]});
+        spec["affinity"] = rules["affinity"].clone();
+        let metadata = json!({"name": format!("apart-{number}"), "labels": {"app": "apart"}});
+        let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec});
+        cluster.apply(&pod.to_string()).await?;
+    }
     let words = "0/3 nodes are available: 3 node(s) didn't match pod anti-affinity rules. preemption: 0/3 nodes are \
                  available: 3 No preemption victims found for incoming pod.";
     eventually("one pod a node, and the fourth says why it waits", || async {
@@ -136,8 +144,9 @@ async fn anti_affinity(cluster: &Cluster) -> Result<()> {
         Ok(())
     })
     .await?;
-    cluster.kctl(["delete", "deployment", "apart", "even"]).await?.ok()?;
+    cluster.kctl(["delete", "deployment", "even"]).await?.ok()?;
     cluster.kctl(["delete", "pod", "gated"]).await?.ok()?;
+    cluster.kctl(["delete", "pods", "-l", "app=apart"]).await?.ok()?;
     eventually("all pods are gone", || async {
         let pods = cluster.api::<Pod>().list(&ListParams::default()).await?;
         ensure!(pods.items.is_empty(), "{} are left", pods.items.len());
