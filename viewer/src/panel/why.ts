@@ -11,7 +11,7 @@ interface Explanation {
 }
 
 /** Why a pod waits for its node, in the words of who decides; null when it does not wait. */
-function told(pod: Pod): string | null {
+export function told(pod: Pod): string | null {
   if (pod.spec?.nodeName || pod.status?.phase !== "Pending") return null;
   const gates = pod.spec?.schedulingGates?.map((gate) => gate.name) ?? [];
   if (gates.length > 0) return `It waits behind scheduling gates: ${gates.join(", ")}.`;

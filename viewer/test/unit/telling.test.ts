@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { Event } from "../../src/api/types.ts";
 import { plans } from "../../src/doing/plans.ts";
 import { happened } from "../../src/model/happened.ts";
-import { why } from "../../src/panel/why.ts";
+import { told } from "../../src/panel/why.ts";
 import { yaml } from "../../src/panel/yaml.ts";
 import { bands } from "../../src/time/bands.ts";
 
@@ -37,12 +37,12 @@ spec:
 `);
 });
 
-test("a pod that waits says why", async () => {
+test("a pod that waits says why", () => {
   const waiting = { phase: "Pending", conditions: [{ type: "PodScheduled", status: "False", reason: "Unschedulable", message: "0/3 nodes are available" }] };
-  assert.equal(await why({ spec: { containers: [] }, status: waiting }), "0/3 nodes are available");
-  assert.match((await why({ spec: { containers: [] }, status: { phase: "Pending" } })) ?? "", /not looked/);
-  assert.match((await why({ spec: { containers: [], schedulingGates: [{ name: "g" }] }, status: { phase: "Pending" } })) ?? "", /gates: g/);
-  assert.equal(await why({ spec: { containers: [], nodeName: "a" }, status: { phase: "Pending" } }), null);
+  assert.equal(told({ spec: { containers: [] }, status: waiting }), "0/3 nodes are available");
+  assert.match((told({ spec: { containers: [] }, status: { phase: "Pending" } })) ?? "", /not looked/);
+  assert.match((told({ spec: { containers: [], schedulingGates: [{ name: "g" }] }, status: { phase: "Pending" } })) ?? "", /gates: g/);
+  assert.equal(told({ spec: { containers: [], nodeName: "a" }, status: { phase: "Pending" } }), null);
 });
 
 function event(reason: string, kind: string, from: string, type = "Normal"): Event {
