@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{Container, Pod};
 
-use super::{Order, Worker, sources};
+use super::{Worker, sources};
 use crate::{
     desired::{
         self, ConfigError, environment,
@@ -40,11 +40,7 @@ impl<R: Runtime> Worker<R> {
                     let mut orders = self.orders.clone();
                     let ending = async move {
                         loop {
-                            match &*orders.borrow_and_update() {
-                                Order::Pod(pod) if pod.metadata.deletion_timestamp.is_none() => {}
-                                _ => return,
-                            }
-                            if orders.changed().await.is_err() {
+                            if orders.borrow_and_update().ends_it() || orders.changed().await.is_err() {
                                 return;
                             }
                         }

@@ -87,6 +87,17 @@ pub enum Order {
     },
 }
 
+impl Order {
+    /// Whether the pod is to end, be it at once or in its grace period.
+    fn ends_it(&self) -> bool {
+        match self {
+            Order::Pod(pod) => pod.metadata.deletion_timestamp.is_some(),
+            Order::Static { .. } => false,
+            Order::Gone { .. } => true,
+        }
+    }
+}
+
 pub struct Worker<R> {
     shared: Arc<Shared<R>>,
     identity: PodIdentity,
