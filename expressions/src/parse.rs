@@ -10,7 +10,7 @@ use crate::value::Value;
 const DEEPEST: usize = 100;
 
 /// Words that are no names.
-const RESERVED: [&str; 20] = [
+pub const RESERVED: [&str; 20] = [
     "as",
     "break",
     "const",

@@ -9,33 +9,10 @@ use jiff::tz::TimeZone;
 use serde_json::Value as Json;
 
 use crate::functions;
+use crate::parse::RESERVED;
 use crate::run::RunError;
 use crate::types::Type;
 use crate::value::{Key, Value};
-
-const KEYWORDS: [&str; 21] = [
-    "true",
-    "false",
-    "null",
-    "in",
-    "as",
-    "break",
-    "const",
-    "continue",
-    "else",
-    "for",
-    "function",
-    "if",
-    "import",
-    "let",
-    "loop",
-    "package",
-    "namespace",
-    "return",
-    "var",
-    "void",
-    "while",
-];
 
 /// The name by which an expression calls a field; `None`: it cannot be called.
 pub fn escape(name: &str) -> Option<String> {
@@ -43,7 +20,7 @@ pub fn escape(name: &str) -> Option<String> {
     if !(first.is_ascii_alphabetic() || first == '_') {
         return None;
     }
-    if KEYWORDS.contains(&name) {
+    if RESERVED.contains(&name) || name == "null" {
         return Some(format!("__{name}__"));
     }
     if !name.chars().all(|c| c.is_ascii_alphanumeric() || "_.-/".contains(c)) {

@@ -14,7 +14,10 @@ use super::{
     body::REVISION,
     fit::{Belongs, Fit},
 };
-use crate::objects::{DaemonSet, DaemonSetStatus, IntOrPercent, Node, Pod, Round};
+use crate::{
+    objects::{DaemonSet, DaemonSetStatus, IntOrPercent, Node, Pod, Round},
+    pods::next_available,
+};
 
 pub struct Observed<'a> {
     pub set: &'a DaemonSet,
@@ -48,14 +51,7 @@ struct Place<'a> {
 
 pub fn plan(observed: &Observed) -> Plan {
     let Observed { set, nodes, pods, now, .. } = observed;
-    let mut plan = Plan {
-        available_in: pods
-            .iter()
-            .filter_map(|pod| pod.available_in(set.spec.min_ready_seconds, *now))
-            .filter(|wait| wait.is_positive())
-            .min(),
-        ..Plan::default()
-    };
+    let mut plan = Plan { available_in: next_available(pods, set.spec.min_ready_seconds, *now), ..Plan::default() };
     let mut by_node: BTreeMap<&Arc<str>, Vec<&Arc<Pod>>> = BTreeMap::new();
     for pod in *pods {
         if let Some(node) = pod.spec.node_name.as_ref().or(pod.spec.pinned_to.as_ref()) {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use timonier_client::{Meta, Object, Resource, object::null_as_default};
 
-use super::{Condition, IntOrPercent, Selector};
+use super::{Condition, Selector, strategy::Strategy};
 use crate::pods::PodOwner;
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -25,25 +25,8 @@ pub struct DaemonSetSpec {
     pub selector: Selector,
     pub template: Arc<Value>,
     #[serde(deserialize_with = "null_as_default")]
-    pub update_strategy: UpdateStrategy,
+    pub update_strategy: Strategy,
     pub revision_history_limit: Option<i32>,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct UpdateStrategy {
-    /// `OnDelete`, or anything else for a rolling update.
-    #[serde(rename = "type")]
-    pub kind: Arc<str>,
-    #[serde(deserialize_with = "null_as_default")]
-    pub rolling_update: RollingUpdate,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct RollingUpdate {
-    pub max_unavailable: Option<IntOrPercent>,
-    pub max_surge: Option<IntOrPercent>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use timonier_client::{Meta, Object, Resource, object::null_as_default};
 
-use super::{IntOrPercent, condition::Condition, selector::Selector};
+use super::{condition::Condition, selector::Selector, strategy::Strategy};
 use crate::pods::PodOwner;
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -46,23 +46,6 @@ impl Default for DeploymentSpec {
             progress_deadline_seconds: None,
         }
     }
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Strategy {
-    /// `Recreate`, or anything else for a rolling update.
-    #[serde(rename = "type")]
-    pub kind: Arc<str>,
-    #[serde(deserialize_with = "null_as_default")]
-    pub rolling_update: RollingUpdate,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct RollingUpdate {
-    pub max_surge: Option<IntOrPercent>,
-    pub max_unavailable: Option<IntOrPercent>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]

@@ -26,6 +26,7 @@ mod service;
 mod service_account;
 mod stateful_set;
 mod storage;
+mod strategy;
 
 pub use budget::{Budget, BudgetStatus};
 pub use certificate_request::CertificateRequest;

@@ -9,14 +9,22 @@ pub mod preference;
 pub mod template;
 pub mod template_hash;
 
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use timonier_client::Object;
 
-use crate::objects::Selector;
+use crate::objects::{Pod, Selector};
 
 /// An object that owns the pods which its selector matches.
 pub trait PodOwner: Object {
     fn selector(&self) -> &Selector;
     /// A PodTemplateSpec, whole.
     fn template(&self) -> &Value;
+}
+
+/// When the next of these pods will have been ready for `min_ready` seconds.
+pub fn next_available(pods: &[Arc<Pod>], min_ready: i32, now: Timestamp) -> Option<SignedDuration> {
+    pods.iter().filter_map(|pod| pod.available_in(min_ready, now)).filter(|wait| wait.is_positive()).min()
 }

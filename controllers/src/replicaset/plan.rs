@@ -9,6 +9,7 @@ use crate::{
     objects::{Pod, Replicated},
     pods::{
         claim::{Claimed, claim},
+        next_available,
         preference::{NodeCrowd, prefer_to_delete},
     },
 };
@@ -48,12 +49,7 @@ pub fn plan<T: Replicated>(observed: &Observed<'_, T>) -> Plan {
             plan.terminating += 1;
         }
     }
-    plan.available_in = plan
-        .active
-        .iter()
-        .filter_map(|pod| pod.available_in(set.spec().min_ready_seconds, *now))
-        .filter(|wait| wait.is_positive())
-        .min();
+    plan.available_in = next_available(&plan.active, set.spec().min_ready_seconds, *now);
     // What is being deleted loses its pods to the garbage collector, not to us.
     if set.meta().is_deleting() {
         return plan;

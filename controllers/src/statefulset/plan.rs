@@ -12,7 +12,10 @@ use super::{
     identity::{claim_names, missing_labels, ordinal, pod_name, revision_of},
     retention::{is_stale, owners_of, policy},
 };
-use crate::objects::{Claim, Pod, Round, StatefulSet};
+use crate::{
+    objects::{Claim, Pod, Round, StatefulSet},
+    pods::next_available,
+};
 
 /// The set's claims by name.
 pub type Claims = BTreeMap<Arc<str>, Arc<Claim>>;
@@ -71,14 +74,7 @@ enum Step {
 
 pub fn plan(observed: &Observed) -> Plan {
     let Observed { set, pods, now, .. } = observed;
-    let mut plan = Plan {
-        available_in: pods
-            .iter()
-            .filter_map(|pod| pod.available_in(set.spec.min_ready_seconds, *now))
-            .filter(|wait| wait.is_positive())
-            .min(),
-        ..Plan::default()
-    };
+    let mut plan = Plan { available_in: next_available(pods, set.spec.min_ready_seconds, *now), ..Plan::default() };
     if set.metadata.is_deleting() {
         return plan;
     }

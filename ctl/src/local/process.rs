@@ -142,12 +142,7 @@ impl Cluster {
             },
             address: IpAddr::V4(address),
             port: AGENT_PORT,
-            tls: Some(nodeagent::AgentTls {
-                cert: pki.certificate(&files),
-                key: pki.key(&files),
-                client_ca: pki.certificate("ca"),
-                client_cn: issue::KUBELET_CLIENT_USER.into(),
-            }),
+            tls: Some(issue::agent_tls(pki, &files)),
             state_dir: dir.node(&node_name),
             pod_manifest_path: None,
             bridge_subnet: Some(addresses.pod_cidr()),

@@ -6,6 +6,7 @@ use super::kubeconfig::{Credential, Kubeconfig};
 use super::layout::{Layout, read, write};
 use rcgen::KeyPair;
 use std::fmt::Write as _;
+use timonier_nodeagent as nodeagent;
 
 /// Everything below the PKI folder that is shared by all servers of a cluster.
 #[derive(Clone, Debug)]
@@ -89,6 +90,16 @@ pub fn node(layout: &Layout, server: &str, identity: &NodeIdentity) -> Result<St
     authority.ensure(layout, &name, &subject)?;
     client_kubeconfig(layout, &authority, &name, server)?;
     Ok(name)
+}
+
+/// What an agent with that identity shows, and whom it lets in.
+pub fn agent_tls(layout: &Layout, files: &str) -> nodeagent::AgentTls {
+    nodeagent::AgentTls {
+        cert: layout.certificate(files),
+        key: layout.key(files),
+        client_ca: layout.certificate("ca"),
+        client_cn: KUBELET_CLIENT_USER.into(),
+    }
 }
 
 fn client_kubeconfig(layout: &Layout, authority: &Authority, name: &str, server: &str) -> Result<(), PkiError> {
