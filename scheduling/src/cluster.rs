@@ -5,9 +5,11 @@ use std::ops::BitOr;
 use std::sync::Arc;
 
 use crate::census::Census;
+use crate::journal::Journal;
 use crate::node::{Node, Usage};
 use crate::pod::Pod;
 use crate::preemption::{Budget, Budgets};
+use crate::relations::Effect;
 use crate::volume::{ClaimName, Volumes};
 use crate::volume_limits::{NodeVolumeLimits, VolumeLimits};
 use crate::zones::Zones;
@@ -78,6 +80,9 @@ pub struct Cluster {
     volumes: Volumes,
     /// How many of the pods use each claim.
     claims: HashMap<ClaimName, usize>,
+    /// How many pods that were promised a node keep others away from them.
+    averse_nominations: usize,
+    journal: Journal,
 }
 
 impl Cluster {
@@ -209,6 +214,8 @@ impl Cluster {
         if let Some(&at) = self.by_name.get(node) {
             self.know_keys(pod);
             self.nodes[at].nominated.push(pod.clone());
+            self.averse_nominations += usize::from(is_averse(pod));
+            self.journal.touch(at);
             self.nominations.insert(pod.uid.clone(), node.clone());
         }
     }
@@ -222,7 +229,11 @@ impl Cluster {
     pub fn withdraw_nomination(&mut self, uid: &str) -> bool {
         let Some(node) = self.nominations.remove(uid) else { return false };
         if let Some(&at) = self.by_name.get(&node) {
-            self.nodes[at].nominated.retain(|pod| *pod.uid != *uid);
+            let nominated = &mut self.nodes[at].nominated;
+            if let Some(of_it) = nominated.iter().position(|pod| *pod.uid == *uid) {
+                self.averse_nominations -= usize::from(is_averse(&nominated.remove(of_it)));
+            }
+            self.journal.touch(at);
         }
         true
     }
@@ -232,8 +243,14 @@ impl Cluster {
         self.node(node).map_or(&[], |node| &node.nominated)
     }
 
-    pub(crate) fn has_nominations(&self) -> bool {
-        !self.nominations.is_empty()
+    /// Whether any pod that was promised a node keeps others away from it.
+    pub(crate) fn has_averse_nominations(&self) -> bool {
+        self.averse_nominations > 0
+    }
+
+    /// Which nodes became different.
+    pub(crate) fn journal(&self) -> &Journal {
+        &self.journal
     }
 
     /// A pod that is counted.
@@ -284,6 +301,9 @@ impl Cluster {
                 self.zones.leave(zone.as_ref(), known.usage());
                 self.zones.enter(known.zone.as_ref(), known.usage());
             }
+            if !change.is_none() {
+                self.journal.touch(at);
+            }
             return change;
         }
         self.count_images(&mut node);
@@ -293,6 +313,7 @@ impl Cluster {
         }
         self.census.enter(&mut node);
         self.by_name.insert(node.name.clone(), self.nodes.len());
+        self.journal.touch(self.nodes.len());
         self.nodes.push(node);
         Change::NODE_ADDED
     }
@@ -302,9 +323,11 @@ impl Cluster {
         let Some(at) = self.by_name.remove(name) else { return };
         self.discount_images(at);
         let mut gone = self.nodes.swap_remove(at);
+        self.journal.restart();
         self.census.leave(&gone);
         for pod in &gone.nominated {
             self.nominations.remove(&pod.uid);
+            self.averse_nominations -= usize::from(is_averse(pod));
         }
         if let Some(moved) = self.nodes.get(at) {
             self.by_name.insert(moved.name.clone(), at);
@@ -332,6 +355,7 @@ impl Cluster {
         }
         self.census.count(&pod, node);
         node.usage_mut().add(pod);
+        self.journal.touch(at);
     }
 
     /// Stops counting a pod. False when it was not counted.
@@ -339,6 +363,7 @@ impl Cluster {
         let Some(name) = self.pods.remove(uid) else { return false };
         let removed = if let Some(&at) = self.by_name.get(&name) {
             let node = &mut self.nodes[at];
+            self.journal.touch(at);
             let pod = node.usage_mut().remove(uid);
             if let Some(pod) = &pod {
                 self.census.discount(pod, node);
@@ -375,4 +400,9 @@ impl Cluster {
     pub fn pod_count(&self) -> usize {
         self.pods.len()
     }
+}
+
+/// Whether its anti-affinity may refuse a node to pods that come after it.
+fn is_averse(pod: &Pod) -> bool {
+    pod.relations.held.iter().any(|held| held.effect == Effect::Repels)
 }

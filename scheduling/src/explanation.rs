@@ -1,14 +1,14 @@
-//! Why a pod fits nowhere, node by node and in one sentence.
+//! Why a pod fits nowhere, in one sentence.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::ops::Range;
 use std::sync::Arc;
 
 use crate::cluster::Change;
 use crate::host_port::HostPort;
 use crate::resource::{ResourceName, Shortage};
+use crate::sayings::Sayings;
 use crate::taint::Taint;
 
 /// Why one node is refused, with what was seen there. Its words are those that Kubernetes' scheduler uses; numbers and
@@ -144,91 +144,92 @@ impl fmt::Display for Reason {
     }
 }
 
-/// A refusal for each node, kept flat: thousands of nodes cost two growing vectors.
+/// What refusals of several nodes have in common.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Refusal {
+    words: Vec<Cow<'static, str>>,
+    /// The node stays refused whatever pods leave it.
+    pub outlasts_pods: bool,
+    curable_by: Change,
+}
+
+/// Which nodes are refused, and how.
+pub(crate) type Refusals = Sayings<Refusal>;
+
+impl Refusals {
+    pub fn refuse(&mut self, node: usize, reasons: &[Reason], curable_by: Change) {
+        let outlasts_pods = reasons.iter().any(Reason::outlasts_pods);
+        let is_it = |known: &Refusal| {
+            known.outlasts_pods == outlasts_pods
+                && known.curable_by == curable_by
+                && known.words.iter().map(|words| &**words).eq(reasons.iter().map(Reason::words))
+        };
+        let words = || reasons.iter().map(Reason::words).collect();
+        self.say(node, is_it, || Refusal { words: words(), outlasts_pods, curable_by });
+    }
+}
+
+/// A refusal for each node, as counts: what is said of a pod that fits nowhere is how many nodes refuse it for what.
 #[derive(Clone, Default)]
 pub struct Explanation {
     /// How many nodes there are.
     nodes: usize,
-    refusals: Vec<Refusal>,
-    reasons: Vec<Reason>,
+    pub(crate) refusals: Arc<Refusals>,
     /// For all nodes that have no refusal of their own.
     others: Option<Reason>,
     /// The pod can run nowhere, whatever the nodes: said once instead of by node.
     impossible: Option<Cow<'static, str>>,
+    /// What cures the last two.
     curable_by: Change,
-}
-
-#[derive(Debug, Clone)]
-struct Refusal {
-    node: Arc<str>,
-    /// The node's position in the cluster.
-    at: usize,
-    reasons: Range<usize>,
+    /// How many nodes were looked at for it.
+    looked_at: usize,
 }
 
 impl Explanation {
-    pub(crate) fn new(nodes: usize) -> Explanation {
-        Explanation { nodes, ..Explanation::default() }
+    pub(crate) fn new(nodes: usize, refusals: Arc<Refusals>, looked_at: usize) -> Explanation {
+        Explanation { nodes, refusals, looked_at, ..Explanation::default() }
     }
 
     pub(crate) fn impossible(nodes: usize, why: Cow<'static, str>, curable_by: Change) -> Explanation {
         Explanation { nodes, impossible: Some(why), curable_by, ..Explanation::default() }
     }
 
-    /// Where a filter puts its reasons before [`Explanation::close`] gives them to a node.
-    pub(crate) fn open(&mut self) -> &mut Vec<Reason> {
-        &mut self.reasons
-    }
-
-    /// Gives the reasons that were added since the last time to `node`; false when there are none.
-    pub(crate) fn close(&mut self, at: usize, node: &Arc<str>, curable_by: Change) -> bool {
-        let start = self.refusals.last().map_or(0, |last| last.reasons.end);
-        let reasons = start..self.reasons.len();
-        if reasons.is_empty() {
-            return false;
-        }
-        self.refusals.push(Refusal { node: node.clone(), at, reasons });
-        self.curable_by = self.curable_by | curable_by;
-        true
-    }
-
-    pub(crate) fn others(&mut self, reason: Reason, curable_by: Change) {
+    pub(crate) fn others(mut self, reason: Reason, curable_by: Change) -> Explanation {
         self.others = Some(reason);
         self.curable_by = self.curable_by | curable_by;
+        self
     }
 
-    /// Nodes refused one by one, with their reasons.
-    pub fn refusals(&self) -> impl Iterator<Item = (&str, &[Reason])> {
-        self.refusals.iter().map(|r| (&*r.node, &self.reasons[r.reasons.clone()]))
-    }
-
-    /// Positions of the nodes refused one by one, and whether that would outlast all pods there.
-    pub(crate) fn refusals_by_position(&self) -> impl Iterator<Item = (usize, bool)> {
-        let outlasts = |r: &Refusal| self.reasons[r.reasons.clone()].iter().any(Reason::outlasts_pods);
-        self.refusals.iter().map(move |r| (r.at, outlasts(r)))
-    }
-
-    /// The reasons for one node, none when the explanation is not about nodes.
-    pub fn reasons_for(&self, node: &str) -> &[Reason] {
-        match self.refusals.iter().find(|refusal| *refusal.node == *node) {
-            Some(refusal) => &self.reasons[refusal.reasons.clone()],
-            None => self.others.as_slice(),
+    /// What is said of the node at a position, nothing when the explanation is not about nodes.
+    pub fn words_at(&self, node: usize) -> Vec<Cow<'static, str>> {
+        match self.refusals.at(node) {
+            Some(refusal) => refusal.words.clone(),
+            None => self.others.iter().map(Reason::words).collect(),
         }
+    }
+
+    /// How many nodes were looked at: what was known from pods like this one, and still holds, was not asked again.
+    pub fn looked_at(&self) -> usize {
+        self.looked_at
     }
 
     /// What would have to happen before another try can end differently.
     pub fn curable_by(&self) -> Change {
-        self.curable_by
+        self.refusals.each().fold(self.curable_by, |so_far, (refusal, _)| so_far | refusal.curable_by)
     }
 
     /// How many nodes each thing is said of.
     fn histogram(&self) -> BTreeMap<Cow<'static, str>, usize> {
         let mut counts = BTreeMap::new();
-        for reason in &self.reasons {
-            *counts.entry(reason.words()).or_default() += 1;
+        let mut refused = 0;
+        for (refusal, nodes) in self.refusals.each() {
+            refused += nodes;
+            for words in &refusal.words {
+                *counts.entry(words.clone()).or_default() += nodes;
+            }
         }
         if let Some(reason) = &self.others {
-            *counts.entry(reason.words()).or_default() += self.nodes - self.refusals.len();
+            *counts.entry(reason.words()).or_default() += self.nodes - refused;
         }
         counts
     }

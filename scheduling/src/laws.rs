@@ -114,8 +114,8 @@ proptest! {
         play(seed, &steps, |cluster, pod, answer| match answer {
             Err(Unschedulable::NoNodes) => assert!(cluster.nodes().is_empty()),
             Err(Unschedulable::Refused(why)) => {
-                for node in cluster.nodes() {
-                    assert!(!why.reasons_for(&node.name).is_empty(), "{} for {}", node.name, pod.name);
+                for (at, node) in cluster.nodes().iter().enumerate() {
+                    assert!(!why.words_at(at).is_empty(), "{} for {}", node.name, pod.name);
                 }
                 assert!(why.to_string().starts_with(&format!("0/{} nodes are available: ", cluster.nodes().len())));
                 assert!(!why.curable_by().is_none());

@@ -1,8 +1,8 @@
 //! Where a pod may run, and why not elsewhere.
 //!
 //! Pure: no I/O, no clock, no async. Callers keep a [`Cluster`] up to date from their watches and
-//! ask a [`Scheduler`] for a decision; the answer is a node, or an [`Explanation`] that has a reason
-//! for every node. The rules, names and words are those of Kubernetes 1.36's scheduler.
+//! ask a [`Scheduler`] for a decision; the answer is a node, or an [`Explanation`] that counts the reasons
+//! of all nodes. The rules, names and words are those of Kubernetes 1.36's scheduler.
 //!
 //! Invariants:
 //! * every change of a [`Cluster`] costs the same whatever its size, and is undone exactly by its
@@ -13,7 +13,7 @@
 //! Reading order: [`resource`] and [`host_port`] (what is counted), [`selector`] and [`taint`] (what
 //! is matched), [`relations`] (rules about other pods), [`pod`], [`node`], [`zones`], [`census`] (who is where),
 //! [`cluster`] (the snapshot), [`site`] (a node as a pod would find it),
-//! [`profile`] (which rules), [`filter`] and [`score`] (one rule a file), [`pipeline`] (the decision), [`preemption`] (making room), [`explanation`] (its words),
+//! [`profile`] (which rules), [`filter`] and [`score`] (one rule a file), [`pipeline`] (the decision), [`standing`] (what holds for the next pod too), [`preemption`] (making room), [`explanation`] (its words),
 //! [`inquiry`] (everything that could be said).
 
 pub mod census;
@@ -23,6 +23,7 @@ pub mod filter;
 pub mod host_port;
 pub mod inquiry;
 pub mod node;
+mod journal;
 mod panel;
 pub mod pipeline;
 pub mod pod;
@@ -30,10 +31,12 @@ pub mod preemption;
 pub mod profile;
 pub mod relations;
 pub mod resource;
+mod sayings;
 pub mod score;
 pub mod selector;
 pub mod site;
 pub mod stage;
+mod standing;
 pub mod taint;
 pub mod volume;
 pub mod volume_limits;

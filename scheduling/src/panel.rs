@@ -42,6 +42,11 @@ impl<'a> Panel<'a> {
         panel
     }
 
+    /// Whether all that is asked is [local](Filter::is_local).
+    pub fn is_local(&self) -> bool {
+        self.judges.iter().all(|(filter, _)| filter.is_local())
+    }
+
     /// The first filter that refuses the node; its reasons are added to `why`.
     pub fn refuses(&self, site: &Site<'_>, why: &mut Vec<Reason>) -> Option<&'static dyn Filter> {
         let before = why.len();

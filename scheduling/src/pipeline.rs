@@ -6,16 +6,17 @@ use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
 use crate::cluster::{Change, Cluster};
-use crate::explanation::{Explanation, Reason};
+use crate::explanation::{Explanation, Reason, Refusals};
 use crate::filter::Filter;
 use crate::filter::volume_binding::Claims;
 use crate::node::Node;
 use crate::panel::Panel;
 use crate::pod::Pod;
-use crate::preemption::{NoPreemption, Preemption, preempt};
+use crate::preemption::{NoPreemption, Pool, Preemption, preempt};
 use crate::profile::Profile;
 use crate::score::best;
 use crate::site::Site;
+use crate::standing::{Known, Standing};
 use crate::volume::Bindings;
 
 /// Where a pod goes.
@@ -48,12 +49,14 @@ impl Unschedulable {
     }
 }
 
-/// A profile, and the little state between decisions: where to start looking, and dice.
+/// A profile, and the little state between decisions: where to start looking, dice, and what still holds of what was
+/// found out.
 #[derive(Clone)]
 pub struct Scheduler {
     profile: Profile,
     start: usize,
     dice: SmallRng,
+    standing: Standing,
 }
 
 impl Scheduler {
@@ -63,7 +66,7 @@ impl Scheduler {
     }
 
     pub fn with_profile(seed: u64, profile: Profile) -> Scheduler {
-        Scheduler { profile, start: 0, dice: SmallRng::seed_from_u64(seed) }
+        Scheduler { profile, start: 0, dice: SmallRng::seed_from_u64(seed), standing: Standing::default() }
     }
 
     /// Decides on one pod. A cluster that does not [follow](Cluster::follow) what the pod's rules count is copied to do
@@ -112,52 +115,109 @@ impl Scheduler {
         }
         let panel = Panel::new(&self.profile.filters, pod, cluster);
         let start = self.dice.random_range(0..cluster.nodes().len().max(1));
-        Some(preempt(&panel, pod, cluster, refused, start))
+        let known = self.standing.of(pod, cluster, refused);
+        Some(match known {
+            Some(known) => preempt(&panel, pod, cluster, refused, &mut known.pool, start),
+            None => preempt(&panel, pod, cluster, refused, &mut Pool::default(), start),
+        })
     }
 
     fn filter(&mut self, pod: &Pod, cluster: &Cluster) -> Result<Found, Explanation> {
         let all = cluster.nodes().len();
-        let mut explanation = Explanation::new(all);
         let mut panel = Panel::new(&self.profile.filters, pod, cluster);
         if !panel.never.is_empty() {
             let first = panel.never.swap_remove(0);
             return Err(Explanation::impossible(all, first.why, first.curable_by));
         }
-        if let Some((filter, _)) = &panel.named {
-            explanation.others(Reason::NotNamedBy(filter), Change::NODE_ADDED);
-        }
         let named = panel.named.as_ref().map(|(_, positions)| positions);
         // A node that the pod was promised is taken if it does now.
-        if let Some(at) = cluster.nomination(&pod.uid).and_then(|name| cluster.position(name))
+        let promised = cluster.nomination(&pod.uid).and_then(|name| cluster.position(name));
+        if let Some(at) = promised
             && named.is_none_or(|named| named.contains(&at))
             && refuses(&panel, pod, &cluster.nodes()[at], &mut Vec::new()).is_none()
         {
             return Ok(Found { feasible: vec![at], evaluated: 1 });
         }
+        let mut look = Look { panel: &panel, pod, cluster, refusals: Arc::default(), why: Vec::new() };
+        if let Some((filter, positions)) = &panel.named {
+            let found = look.among(positions.iter().copied(), all);
+            if !found.feasible.is_empty() {
+                return Ok(found);
+            }
+            let refused = Explanation::new(all, look.refusals, found.evaluated);
+            return Err(refused.others(Reason::NotNamedBy(filter), Change::NODE_ADDED));
+        }
+        if !panel.is_local() {
+            return self.everywhere(&mut look);
+        }
+        let Some((mut known, mut due)) = self.standing.take(pod, cluster) else {
+            let answer = self.everywhere(&mut look);
+            if answer.is_err() && promised.is_none() {
+                self.standing.keep(Known::new(pod, cluster, look.refusals), Vec::new(), cluster);
+            }
+            return answer;
+        };
+        look.refusals = std::mem::take(&mut known.refusals);
+        due.iter().for_each(|at| known.pool.forget(*at));
+        due.retain(|at| Some(*at) != promised);
+        let mut found = look.among(due.into_iter(), all);
+        known.refusals = look.refusals.clone();
+        let mut again = found.feasible.clone();
+        if let Some(promised) = promised {
+            // All others find this pod there.
+            found.evaluated += look.among([promised].into_iter(), all).evaluated;
+            again.push(promised);
+        }
+        self.standing.keep(known, again, cluster);
+        if found.feasible.is_empty() {
+            return Err(Explanation::new(all, look.refusals, found.evaluated));
+        }
+        Ok(found)
+    }
 
-        let candidates = named.map_or(all, Vec::len);
-        let enough = enough(all);
-        let mut found = Found { feasible: Vec::with_capacity(enough.min(candidates)), evaluated: 0 };
-        while found.evaluated < candidates && found.feasible.len() < enough {
-            let at = match named {
-                Some(named) => named[found.evaluated],
-                None => (self.start + found.evaluated) % all,
-            };
+    /// Looks at all nodes in turn until there are enough.
+    fn everywhere(&mut self, look: &mut Look<'_>) -> Result<Found, Explanation> {
+        let all = look.cluster.nodes().len();
+        let found = look.among((self.start..all).chain(0..self.start.min(all)), enough(all));
+        // The next pod starts where this one stopped, so that all nodes have their turn.
+        self.start = (self.start + found.evaluated) % all;
+        if found.feasible.is_empty() {
+            return Err(Explanation::new(all, look.refusals.clone(), found.evaluated));
+        }
+        Ok(found)
+    }
+}
+
+/// A pod's filters going through nodes.
+struct Look<'a> {
+    panel: &'a Panel<'a>,
+    pod: &'a Pod,
+    cluster: &'a Cluster,
+    refusals: Arc<Refusals>,
+    /// Room for reasons while they are made.
+    why: Vec<Reason>,
+}
+
+impl Look<'_> {
+    /// Looks at nodes in turn until so many would do.
+    fn among(&mut self, nodes: impl Iterator<Item = usize>, enough: usize) -> Found {
+        let refusals = Arc::make_mut(&mut self.refusals);
+        let mut found = Found { feasible: Vec::new(), evaluated: 0 };
+        for at in nodes {
             found.evaluated += 1;
-            let node = &cluster.nodes()[at];
-            let refused = match refuses(&panel, pod, node, explanation.open()) {
-                Some(filter) => explanation.close(at, &node.name, filter.curable_by()),
-                None => false,
-            };
-            if !refused {
-                found.feasible.push(at);
+            self.why.clear();
+            match refuses(self.panel, self.pod, &self.cluster.nodes()[at], &mut self.why) {
+                Some(filter) => refusals.refuse(at, &self.why, filter.curable_by()),
+                None => {
+                    refusals.silence(at);
+                    found.feasible.push(at);
+                    if found.feasible.len() >= enough {
+                        break;
+                    }
+                }
             }
         }
-        if named.is_none() {
-            // The next pod starts where this one stopped, so that all nodes have their turn.
-            self.start = (self.start + found.evaluated) % all;
-        }
-        if found.feasible.is_empty() { Err(explanation) } else { Ok(found) }
+        found
     }
 }
 

@@ -120,6 +120,18 @@ impl Pod {
         })
     }
 
+    /// Whether [local](crate::filter::Filter::is_local) filters and preemption treat both pods alike.
+    pub(crate) fn asks_the_same(&self, other: &Pod) -> bool {
+        self.priority == other.priority
+            && self.requests == other.requests
+            && self.preempts == other.preempts
+            && self.node_name == other.node_name
+            && self.host_ports == other.host_ports
+            && self.node_labels == other.node_labels
+            && self.tolerations == other.tolerations
+            && self.node_affinity == other.node_affinity
+    }
+
     /// The same pod, told to end so that another can run.
     pub fn to_be_preempted(&self) -> Pod {
         Pod { terminating: true, preempted: true, ..self.clone() }

@@ -52,7 +52,7 @@ impl Filter for InterPodAffinity {
         if judge.affinity.is_empty()
             && judge.anti.is_empty()
             && judge.repelling.is_empty()
-            && !cluster.has_nominations()
+            && !cluster.has_averse_nominations()
         {
             return Verdict::Indifferent;
         }

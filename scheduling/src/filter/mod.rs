@@ -46,6 +46,12 @@ pub trait Filter: Sync {
     /// What could turn its refusal into consent.
     fn curable_by(&self) -> Change;
 
+    /// Whether it reads nothing but the pod and the one node that it is asked about: what it said of a node holds until
+    /// that node becomes different, and for all pods that ask the same.
+    fn is_local(&self) -> bool {
+        false
+    }
+
     /// Looks at the pod (and, for rules between pods, at the cluster) once before all nodes.
     fn prepare<'a>(&self, pod: &'a Pod, cluster: &'a Cluster) -> Verdict<'a>;
 }

@@ -18,6 +18,10 @@ impl Filter for NodeAffinity {
         Change::NODE_ADDED | Change::NODE_LABELS
     }
 
+    fn is_local(&self) -> bool {
+        true
+    }
+
     fn prepare<'a>(&self, pod: &'a Pod, _: &'a Cluster) -> Verdict<'a> {
         if pod.node_labels.is_empty() && pod.node_affinity.is_none() {
             return Verdict::Indifferent;

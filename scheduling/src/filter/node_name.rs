@@ -16,6 +16,10 @@ impl Filter for NodeName {
         Change::NODE_ADDED
     }
 
+    fn is_local(&self) -> bool {
+        true
+    }
+
     fn prepare<'a>(&self, pod: &'a Pod, _: &'a Cluster) -> Verdict<'a> {
         let Some(wanted) = &pod.node_name else { return Verdict::Indifferent };
         Verdict::ask(move |node, why| {

@@ -16,6 +16,10 @@ impl Filter for NodePorts {
         Change::NODE_ADDED | Change::POD_REMOVED
     }
 
+    fn is_local(&self) -> bool {
+        true
+    }
+
     fn prepare<'a>(&self, pod: &'a Pod, _: &'a Cluster) -> Verdict<'a> {
         if pod.host_ports.is_empty() {
             return Verdict::Indifferent;

@@ -16,6 +16,10 @@ impl Filter for NodeResources {
         Change::NODE_ADDED | Change::NODE_ALLOCATABLE | Change::POD_REMOVED
     }
 
+    fn is_local(&self) -> bool {
+        true
+    }
+
     fn prepare<'a>(&self, pod: &'a Pod, _: &'a Cluster) -> Verdict<'a> {
         Verdict::ask(|site, why| {
             let pods = site.pod_count() as i64;

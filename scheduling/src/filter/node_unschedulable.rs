@@ -17,6 +17,10 @@ impl Filter for NodeUnschedulable {
         Change::NODE_ADDED | Change::NODE_TAINTS
     }
 
+    fn is_local(&self) -> bool {
+        true
+    }
+
     fn prepare<'a>(&self, pod: &'a Pod, _: &'a Cluster) -> Verdict<'a> {
         let tolerated = pod.tolerations.iter().any(|t| t.tolerates(Taint::UNSCHEDULABLE, "", Effect::NoSchedule));
         if tolerated {

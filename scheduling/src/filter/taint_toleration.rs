@@ -20,6 +20,10 @@ impl Filter for TaintToleration {
         Change::NODE_ADDED | Change::NODE_TAINTS
     }
 
+    fn is_local(&self) -> bool {
+        true
+    }
+
     fn prepare<'a>(&self, pod: &'a Pod, _: &'a Cluster) -> Verdict<'a> {
         Verdict::ask(|node, why| {
             if let Some(taint) = untolerated(pod, node) {

@@ -22,7 +22,11 @@ pub struct Budget {
 
 /// By namespace, then name.
 #[derive(Debug, Clone, Default)]
-pub struct Budgets(HashMap<Arc<str>, HashMap<Arc<str>, Budget>>);
+pub struct Budgets {
+    all: HashMap<Arc<str>, HashMap<Arc<str>, Budget>>,
+    /// Grows with every change.
+    changes: u64,
+}
 
 impl Budget {
     pub fn parse(budget: &policy::PodDisruptionBudget) -> Budget {
@@ -50,23 +54,30 @@ impl Budget {
 impl Budgets {
     /// Whether that made a difference.
     pub fn set(&mut self, budget: Budget) -> bool {
-        let known = self.0.entry(budget.namespace.clone()).or_default();
+        let known = self.all.entry(budget.namespace.clone()).or_default();
         let differs = known.get(&budget.name) != Some(&budget);
         known.insert(budget.name.clone(), budget);
+        self.changes += u64::from(differs);
         differs
     }
 
     pub fn remove(&mut self, namespace: &str, name: &str) -> bool {
-        let Some(known) = self.0.get_mut(namespace) else { return false };
+        let Some(known) = self.all.get_mut(namespace) else { return false };
         let removed = known.remove(name).is_some();
         if known.is_empty() {
-            self.0.remove(namespace);
+            self.all.remove(namespace);
         }
+        self.changes += u64::from(removed);
         removed
     }
 
+    /// A number that is another after every change.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes
+    }
+
     pub fn names(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<str>)> {
-        self.0.iter().flat_map(|(namespace, budgets)| budgets.keys().map(move |name| (namespace, name)))
+        self.all.iter().flat_map(|(namespace, budgets)| budgets.keys().map(move |name| (namespace, name)))
     }
 
     /// Which of the pods could not be disrupted without violating a budget, if all were, in this order.
@@ -74,7 +85,7 @@ impl Budgets {
         let mut spent: HashMap<(&str, &str), i64> = HashMap::new();
         let violates = |pod: &Arc<Pod>| {
             let mut violates = false;
-            for budget in self.0.get(&pod.namespace).into_iter().flat_map(HashMap::values) {
+            for budget in self.all.get(&pod.namespace).into_iter().flat_map(HashMap::values) {
                 if budget.protects(pod) {
                     let spent = spent.entry((&budget.namespace, &budget.name)).or_default();
                     *spent += 1;

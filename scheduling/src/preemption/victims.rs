@@ -47,7 +47,7 @@ pub fn victims(panel: &Panel<'_>, pod: &Pod, node: &Node, budgets: &Budgets) -> 
         }
     }
     victims.sort_by(|a, b| importance(a).cmp(&importance(b)));
-    Attempt::Room(Preemption { node: node.name.clone(), victims, violations })
+    Attempt::Room(Preemption { node: node.name.clone(), victims, violations, tried: 1 })
 }
 
 /// Sorts the more important first: higher priority, then running for longer. The uid makes the order certain.
