@@ -75,12 +75,19 @@ mod tests {
         let mut sayings = Sayings::default();
         [(0, "a"), (2, "b"), (3, "a"), (0, "b")].into_iter().for_each(|(node, what)| say(&mut sayings, node, what));
         assert_eq!(sayings.each().collect::<Vec<_>>(), [(&"a", 1), (&"b", 2)]);
-        assert_eq!([0, 1, 2, 3, 4].map(|node| sayings.at(node).copied()), [Some("b"), None, Some("b"), Some("a"), None]);
+        assert_eq!(
+            [0, 1, 2, 3, 4].map(|node| sayings.at(node).copied()),
+            [Some("b"), None, Some("b"), Some("a"), None]
+        );
         assert_eq!(sayings.positions(|what| *what == "b").collect::<Vec<_>>(), [0, 2]);
         sayings.silence(3);
         sayings.silence(9);
         say(&mut sayings, 1, "c");
-        assert_eq!(sayings.each().collect::<Vec<_>>(), [(&"c", 1), (&"b", 2)], "the place of what nobody says is used again");
+        assert_eq!(
+            sayings.each().collect::<Vec<_>>(),
+            [(&"c", 1), (&"b", 2)],
+            "the place of what nobody says is used again"
+        );
         assert_eq!(sayings.all.len(), 2);
     }
 }
