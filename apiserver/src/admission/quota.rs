@@ -34,6 +34,11 @@ fn prefix(namespace: &str) -> String {
     format!("resourcequotas/{namespace}/")
 }
 
+/// Whether the namespace has quotas.
+pub fn any(snapshot: &Snapshot, namespace: &str) -> bool {
+    !namespace.is_empty() && snapshot.range(&prefix(namespace), None).next().is_some()
+}
+
 /// Charges a write to all quotas that are about it; 403 when one of them has not enough left.
 pub fn charge(table: &Table, snapshot: &Snapshot, change: &Change<'_>) -> Result<Vec<Charged>, Status> {
     let mut charged = vec![];

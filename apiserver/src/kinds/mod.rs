@@ -25,6 +25,7 @@ pub mod configmap;
 pub mod custom;
 pub mod customresourcedefinition;
 mod declared;
+mod deep;
 pub mod deployment;
 pub mod event;
 pub mod groups;
@@ -49,6 +50,7 @@ pub mod table;
 pub mod workload;
 
 pub use custom::Custom;
+pub use deep::Deep;
 pub use review::Review;
 pub use table::{Kinds, Table};
 
@@ -293,6 +295,17 @@ pub trait Hooks: Send + Sync {
         None
     }
 
+    /// What of an object may stay text while a write leaves it alone: nothing that [`Hooks::fields`], [`Hooks::tag`],
+    /// [`Hooks::grace_period`] or, for `spec`, what is done on a write of status ask for.
+    fn deep(&self) -> Deep {
+        Deep::NOTHING
+    }
+
+    /// Runs instead of all other validation when `metadata` alone is written to an object whose deep members are text.
+    fn validate_metadata_update(&self, new: &Value, old: &Value) -> Vec<FieldError> {
+        self.validate_change(new, old)
+    }
+
     /// From the served to the stored form.
     fn to_storage(&self, _o: &mut Value) {}
 
@@ -359,6 +372,13 @@ impl Row {
     pub fn check_update(&self, new: &Value, old: &Value) -> Vec<FieldError> {
         let mut errors = metadata::validate_update(new, old);
         errors.extend(self.hooks.validate_change(new, old));
+        errors
+    }
+
+    /// Metadata alone.
+    pub fn check_metadata_update(&self, new: &Value, old: &Value) -> Vec<FieldError> {
+        let mut errors = metadata::validate_update(new, old);
+        errors.extend(self.hooks.validate_metadata_update(new, old));
         errors
     }
 

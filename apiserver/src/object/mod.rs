@@ -19,7 +19,7 @@ use std::cell::RefCell;
 use std::sync::{Arc, OnceLock};
 
 use bytes::{BufMut, Bytes, BytesMut};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use timonier_api::protobuf::Message;
 use timonier_api::status::Status;
 use timonier_store::{Entry, Revision, Value as Stored};
@@ -27,7 +27,7 @@ use timonier_store::{Entry, Revision, Value as Stored};
 pub use index::Index;
 pub use parts::parts;
 
-use crate::kinds::Row;
+use crate::kinds::{Deep, Row};
 
 /// Header byte of a value that is plain JSON.
 const PLAIN_JSON: u8 = 1;
@@ -157,7 +157,12 @@ impl Object {
 
     /// The same as writes work on it: each `fieldsV1` of its owners is still text, as `timonier_merge::apply` has it.
     pub fn working_value(&self) -> Result<Value, Status> {
-        working::read(&self.json()).map_err(Status::internal)
+        self.shallow_value(Deep::NOTHING)
+    }
+
+    /// The same for a write that leaves these members alone: they are text, too.
+    pub fn shallow_value(&self, deep: Deep) -> Result<Value, Status> {
+        working::read(&self.json(), deep).map_err(Status::internal)
     }
 
     /// Whether the object may have a field of this name, at any place: false is certain. A name in quotes does not go beyond
@@ -223,20 +228,24 @@ pub fn encode(object: &Value, row: &Row) -> Result<Bytes, Status> {
         out.put_u64_le(0);
         Index::write(out, object, row);
         let start = out.len();
-        let splice = write_json(out, object).map_err(Status::internal)? - start;
+        let splice = write_json(out, object, row.hooks.deep()).map_err(Status::internal)? - start;
         out[1..5].copy_from_slice(&((start - FIXED) as u32).to_le_bytes());
         out[5..FIXED].copy_from_slice(&(splice as u32).to_le_bytes());
         Ok(Bytes::copy_from_slice(out))
     })
 }
 
-/// Writes the object and returns the position just behind `"metadata":{`.
-fn write_json(out: &mut Vec<u8>, object: &Value) -> Result<usize, String> {
+/// Writes the object and returns the position just behind `"metadata":{`. A string in the place of a deep member is its
+/// text.
+fn write_json(out: &mut Vec<u8>, object: &Value, deep: Deep) -> Result<usize, String> {
     let fields = object.as_object().ok_or("the object is not a JSON object")?;
     let mut splice = None;
     write_members(out, fields.iter(), |out, key, value| {
         if key != "metadata" {
-            return write_value(out, value);
+            return match (deep.of(key), value) {
+                ([_, ..], Value::Object(members)) => write_holder(out, members, deep.of(key)),
+                _ => write_value(out, value),
+            };
         }
         let metadata = value.as_object().ok_or("metadata is not a JSON object")?;
         splice = Some(out.len() + 1);
@@ -248,6 +257,18 @@ fn write_json(out: &mut Vec<u8>, object: &Value) -> Result<usize, String> {
         if written == 0 { Err("metadata is empty".to_string()) } else { Ok(()) }
     })?;
     splice.ok_or_else(|| "the object has no metadata".to_string())
+}
+
+/// Writes an object of which some members may be text.
+fn write_holder(out: &mut Vec<u8>, members: &Map<String, Value>, deep: &[&str]) -> Result<(), String> {
+    write_members(out, members.iter(), |out, key, value| match value {
+        Value::String(text) if deep.contains(&key) => {
+            out.extend_from_slice(text.as_bytes());
+            Ok(())
+        }
+        _ => write_value(out, value),
+    })?;
+    Ok(())
 }
 
 /// Writes owners; a `fieldsV1` that is text is that text.

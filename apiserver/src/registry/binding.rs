@@ -10,6 +10,7 @@ use timonier_api::status::Status;
 
 use super::call::Call;
 use super::decode;
+use super::reach::Reach;
 use super::write::{self, Ownership, Part};
 use crate::object::meta;
 use crate::respond;
@@ -42,7 +43,7 @@ pub async fn bind_named(call: &mut Call, body: Body) -> Result<Response, Status>
 
 async fn bind_pod(call: &mut Call, binding: &Value, name: &str) -> Result<Response, Status> {
     let node = target(binding, name)?;
-    write::modify(call, name, Part::Binding, Ownership::Untracked, |_, current| {
+    write::modify(call, name, Part::Binding, Reach::Status, Ownership::Untracked, |_, current| {
         let mut pod = current.stored.clone();
         assign(&mut pod, binding, &node, Timestamp::now())
             .map_err(|detail| Status::conflict(&GroupResource::new("", "pods/binding"), name, detail))?;

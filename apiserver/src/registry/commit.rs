@@ -13,6 +13,7 @@ use tracing::Instrument;
 
 use super::call::Call;
 use crate::admission::quota::{self, Change, Charged};
+use crate::kinds::Deep;
 use crate::object::{self, Object};
 
 /// How often a write is charged again when another server changed the quota first.
@@ -40,6 +41,8 @@ pub struct Write<'a> {
     last: &'a Value,
     goes: bool,
     beside: Vec<Beside>,
+    /// What is text in both.
+    deep: Deep,
 }
 
 /// Another object that is changed in the same transaction.
@@ -51,16 +54,31 @@ pub struct Beside {
 
 impl<'a> Write<'a> {
     pub fn create(key: Key, object: &'a Value) -> Write<'a> {
-        Write { key, at: None, old: None, last: object, goes: false, beside: vec![] }
+        Write { key, at: None, old: None, last: object, goes: false, beside: vec![], deep: Deep::NOTHING }
     }
 
     pub fn update(entry: &Entry, old: &'a Value, new: &'a Value) -> Write<'a> {
         let (key, at) = (entry.key.clone(), Some(entry.revision));
-        Write { key, at, old: Some(old), last: new, goes: false, beside: vec![] }
+        Write { key, at, old: Some(old), last: new, goes: false, beside: vec![], deep: Deep::NOTHING }
     }
 
     pub fn remove(entry: &Entry, old: &'a Value, last: &'a Value) -> Write<'a> {
         Write { goes: true, ..Write::update(entry, old, last) }
+    }
+
+    /// The objects were decoded but for these members.
+    pub fn leaving(self, deep: Deep) -> Write<'a> {
+        Write { deep, ..self }
+    }
+
+    fn change(&self, call: &'a Call) -> Change<'_> {
+        Change {
+            row: &call.storage,
+            namespace: call.namespace(),
+            key: &self.key,
+            old: self.old,
+            new: if self.goes { None } else { Some(self.last) },
+        }
     }
 
     pub fn beside(self, others: Vec<Beside>) -> Write<'a> {
@@ -70,29 +88,65 @@ impl<'a> Write<'a> {
 
 /// Commits it; answers with the object as it was written, or as it last was at the revision of its deletion.
 pub async fn put(call: &Call, write: Write<'_>) -> Result<Arc<Object>, PutError> {
+    let staged = stage(call, &write)?;
+    if staged.is_counted { staged.commit_counted(call, &write).await } else { staged.commit(call).await }
+}
+
+/// A write in the form in which it is stored: the object need not be decoded any more, unless it is counted.
+pub struct Staged {
+    value: Bytes,
+    txn: Txn,
+    /// Whether a quota is about it, or nothing is to be stored at all.
+    pub is_counted: bool,
+}
+
+/// Puts a write into the form in which it is stored.
+pub fn stage(call: &Call, write: &Write<'_>) -> Result<Staged, PutError> {
+    let snapshot = call.app.store.snapshot();
+    // Since it was read, somebody may have begun to count it.
+    if write.deep != Deep::NOTHING && quota::any(&snapshot, call.namespace()) {
+        return Err(PutError::Conflict);
+    }
     let value = object::encode(write.last, &call.storage)?;
-    let change = Change {
-        row: &call.storage,
-        namespace: call.namespace(),
-        key: &write.key,
-        old: write.old,
-        new: if write.goes { None } else { Some(write.last) },
+    let tag = call.storage.hooks.tag(write.last).map(Arc::from);
+    let mut txn = match write.at {
+        None => Txn::create(write.key.clone(), value.clone(), tag),
+        Some(revision) if write.goes => Txn::delete(write.key.clone(), revision),
+        Some(revision) => Txn::update(write.key.clone(), revision, value.clone(), tag),
     };
-    let revision = if call.dry_run() {
-        quota::charge(&call.app.kinds.current(), &call.app.store.snapshot(), &change)?;
-        write.at.unwrap_or(Revision(0))
-    } else {
-        let tag = call.storage.hooks.tag(write.last).map(Arc::from);
-        let mut txn = match write.at {
-            None => Txn::create(write.key.clone(), value.clone(), tag),
-            Some(revision) if write.goes => Txn::delete(write.key.clone(), revision),
-            Some(revision) => Txn::update(write.key.clone(), revision, value.clone(), tag),
+    for other in &write.beside {
+        replace(&mut txn, other.key.clone(), other.at, other.value.clone());
+    }
+    // Most writes are none of any quota's business. A refusal is looked at again with all that was acknowledged.
+    let charged = quota::charge(&call.app.kinds.current(), &snapshot, &write.change(call));
+    let is_counted = call.dry_run() || !charged.is_ok_and(|charged| charged.is_empty());
+    Ok(Staged { value, txn, is_counted })
+}
+
+impl Staged {
+    pub async fn commit(self, call: &Call) -> Result<Arc<Object>, PutError> {
+        let revision = commit(call, self.txn).await.map_err(put_error)?;
+        stored(self.value, revision)
+    }
+
+    pub async fn commit_counted(self, call: &Call, write: &Write<'_>) -> Result<Arc<Object>, PutError> {
+        let change = write.change(call);
+        let revision = if call.dry_run() {
+            quota::charge(&call.app.kinds.current(), &call.app.store.snapshot(), &change)?;
+            write.at.unwrap_or(Revision(0))
+        } else {
+            commit_charged(call, self.txn, &change).await?
         };
-        for other in write.beside {
-            replace(&mut txn, other.key, other.at, other.value);
-        }
-        commit_charged(call, txn, &change).await?
-    };
+        stored(self.value, revision)
+    }
+
+    /// The object, to be decoded again.
+    pub fn object(&self) -> Result<Arc<Object>, PutError> {
+        stored(self.value.clone(), Revision(0))
+    }
+}
+
+fn stored(value: Bytes, revision: Revision) -> Result<Arc<Object>, PutError> {
     Object::decode(&value.into(), revision).map_err(|error| PutError::from(Status::internal(error)))
 }
 
@@ -104,10 +158,6 @@ fn replace(txn: &mut Txn, key: Key, at: Revision, value: Bytes) {
 /// Commits a transaction together with what it takes of quotas.
 async fn commit_charged(call: &Call, txn: Txn, change: &Change<'_>) -> Result<Revision, PutError> {
     let table = call.app.kinds.current();
-    // Most writes are none of any quota's business. A refusal is looked at again with all that was acknowledged.
-    if quota::charge(&table, &call.app.store.snapshot(), change).is_ok_and(|charged| charged.is_empty()) {
-        return commit(call, txn).await.map_err(put_error);
-    }
     // One writer of this server at a time: the others would only find that the quota has changed.
     let _turn = call.app.turns.of(change.namespace).await;
     for _ in 0..ATTEMPTS {

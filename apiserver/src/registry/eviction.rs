@@ -10,6 +10,7 @@ use timonier_api::status::Status;
 use super::call::Call;
 use super::commit::{PutError, Write, put};
 use super::delete::{DeleteOptions, Plan, plan};
+use super::reach::Reach;
 use super::write::{self, Part};
 use super::{budget, decode};
 use crate::admission::{Attributes, admit};
@@ -47,7 +48,8 @@ pub async fn evict(call: &mut Call, body: Body) -> Result<Response, Status> {
 async fn attempt(call: &Call, name: &str, options: &DeleteOptions) -> Result<(), PutError> {
     let snapshot = call.fresh().await?;
     let entry = snapshot.get(&call.key(name)).ok_or_else(|| call.not_found(name))?;
-    let old = Object::of(entry)?.working_value()?;
+    let deep = Reach::Status.leaves(call, &snapshot);
+    let old = Object::of(entry)?.shallow_value(deep)?;
     options.check(&call.resource(), name, &old, entry.revision)?;
     let grace_period = options.grace_period;
     admit(&Attributes { identity: &call.identity, row: &call.storage, old: Some(&old), new: None, grace_period })?;
@@ -62,10 +64,10 @@ async fn attempt(call: &Call, name: &str, options: &DeleteOptions) -> Result<(),
     match plan(&call.storage, &noted, options, Timestamp::now()) {
         Plan::Nothing => {}
         Plan::Remove => {
-            put(call, Write::remove(entry, &old, &noted).beside(beside)).await?;
+            put(call, Write::remove(entry, &old, &noted).beside(beside).leaving(deep)).await?;
         }
         Plan::Mark(new) => {
-            put(call, Write::update(entry, &old, &new).beside(beside)).await?;
+            put(call, Write::update(entry, &old, &new).beside(beside).leaving(deep)).await?;
         }
     }
     Ok(())

@@ -8,6 +8,7 @@ use timonier_api::status::Status;
 
 use super::Call;
 use super::delete::{self, DeleteOptions, Deleted};
+use super::reach::Reach;
 use super::write::{self, Ownership, Part};
 use crate::accept::Accept;
 use crate::app::App;
@@ -80,7 +81,7 @@ async fn modify(
     change: impl Fn(&mut Value),
 ) -> Result<(), Status> {
     let mut call = call(app, by, row, "update", "", name);
-    let changed = write::modify(&mut call, name, part, Ownership::Untracked, |_, current| {
+    let changed = write::modify(&mut call, name, part, Reach::Whole, Ownership::Untracked, |_, current| {
         let mut new = current.stored.clone();
         change(&mut new);
         Ok(new)

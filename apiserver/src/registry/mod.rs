@@ -26,6 +26,7 @@ mod policies;
 mod projection;
 mod protobuf;
 mod proxy;
+mod reach;
 mod review;
 mod scale;
 mod select;

@@ -11,6 +11,7 @@ use timonier_merge::PatchError;
 use timonier_merge::apply::{self, ApplyError, Conflict, Manager};
 
 use super::call::{Call, schema};
+use super::reach::Reach;
 use super::write::{self, Ownership, Part};
 use super::{decode, shape};
 use crate::body;
@@ -57,10 +58,11 @@ pub async fn patch(call: &mut Call, body: Body, part: Part) -> Result<Response, 
     }
     let patch = decoded.value;
     let name = call.info.name.clone();
-    let written = write::modify(call, &name, part, Ownership::Untracked, |call, current| {
+    // Owners are decoded for a patch that may have to do with them.
+    let owners = kind == PatchType::Json || names_owners(&patch);
+    let reach = if owners { Reach::Whole } else { Reach::of_patch(part, &patch) };
+    let written = write::modify(call, &name, part, reach, Ownership::Untracked, |call, current| {
         let row = call.row.clone();
-        // Owners are decoded for a patch that may have to do with them.
-        let owners = kind == PatchType::Json || names_owners(&patch);
         let mut before = if owners { current.object.stored_value()? } else { current.stored.clone() };
         meta::set(&mut before, "resourceVersion", current.object.revision.to_string());
         if row.converts() {
@@ -71,7 +73,11 @@ pub async fn patch(call: &mut Call, body: Body, part: Part) -> Result<Response, 
         if owners {
             decode::sent_owners(&mut after);
         }
+        // What a definition knows may have changed since the object was written.
+        let pruned = if row.hooks.custom().is_some() { Reach::Whole } else { reach };
+        let untouched = pruned.untouched(&mut after);
         decode::prune(call, &row, &mut after, duplicates.clone())?;
+        untouched.put_back(&mut after);
         decode::place(call, &mut after)?;
         // Only a revision that the patch itself names is insisted on.
         if meta::text(&after, "resourceVersion") == current.object.revision.to_string() {
@@ -151,7 +157,7 @@ async fn apply(call: &mut Call, bytes: &Bytes, part: Part) -> Result<Response, S
             Err(status) => return Err(status),
         }
     }
-    let written = write::modify(call, &name, part, Ownership::Applied, |_, current| {
+    let written = write::modify(call, &name, part, Reach::Whole, Ownership::Applied, |_, current| {
         let mut new = merged(Some(current.stored))?;
         for (field, value) in [("resourceVersion", &pinned), ("uid", &uid)] {
             if !value.is_empty() {

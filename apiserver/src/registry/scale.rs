@@ -12,6 +12,7 @@ use timonier_api::status::Status;
 use super::call::Call;
 use super::decode;
 use super::patch::PatchType;
+use super::reach::Reach;
 use super::write::{self, Ownership, Part};
 use crate::body;
 use crate::kinds::custom::ScalePaths;
@@ -65,7 +66,7 @@ pub async fn patch(call: &mut Call, body: Body) -> Result<Response, Status> {
 async fn write(call: &mut Call, change: impl Fn(&Value) -> Result<Value, Status>) -> Result<Response, Status> {
     let name = call.info.name.clone();
     let row = call.row.clone();
-    let written = write::modify(call, &name, Part::Scale, Ownership::Untracked, |_, current| {
+    let written = write::modify(call, &name, Part::Scale, Reach::Whole, Ownership::Untracked, |_, current| {
         let scale = change(&scale_of(&row, &current.object.value()?))?;
         let replicas = replicas(&scale, &name)?;
         let mut new = current.stored.clone();

@@ -6,6 +6,7 @@ use http::StatusCode;
 use timonier_api::status::Status;
 
 use super::call::Call;
+use super::reach::Reach;
 use super::write::{self, Ownership, Part};
 use super::{decode, shape};
 
@@ -23,7 +24,7 @@ pub async fn update(call: &mut Call, body: Body, part: Part) -> Result<Response,
             return shape::one(call, StatusCode::CREATED, &created);
         }
     }
-    let written = write::modify(call, &name, part, Ownership::Untracked, |_, current| {
+    let written = write::modify(call, &name, part, Reach::Whole, Ownership::Untracked, |_, current| {
         let mut new = object.clone();
         if part == Part::Finalize {
             // All but the finalizers stays as it is.

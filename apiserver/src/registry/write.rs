@@ -13,15 +13,16 @@ use timonier_merge::apply::{Manager, track};
 use timonier_store::{Key, Revision};
 
 use super::call::{Call, schema};
-use super::commit::{PutError, Write, put};
+use super::commit::{PutError, Write, put, stage};
 use super::delete::plan::is_over;
 use super::keys;
 use super::policies::{self, Change};
+use super::reach::Reach;
 use crate::admission::{Attributes, admit, limits};
 use crate::auth::rbac::escalation;
 use crate::auth::signers;
 use crate::completion::complete;
-use crate::kinds::{Row, Subresource};
+use crate::kinds::{Deep, Row, Subresource};
 use crate::object::{Object, meta};
 
 /// How often a generated name is tried again when it is taken.
@@ -115,9 +116,10 @@ pub async fn create(call: &mut Call, mut object: Value, ownership: Ownership) ->
         let key = Key::new(keys::object(&call.row, call.namespace(), &name));
         let taken = snapshot.get(&key).is_some();
         if !taken {
-            match put(call, Write::create(key, &object)).await {
+            let warnings = row.warnings(&object);
+            match commit_new(call, key, &mut object).await {
                 Ok(created) => {
-                    call.warnings.extend(row.warnings(&object));
+                    call.warnings.extend(warnings);
                     return Ok(created);
                 }
                 Err(PutError::Conflict) => {}
@@ -129,6 +131,23 @@ pub async fn create(call: &mut Call, mut object: Value, ownership: Ownership) ->
         }
     }
     Err(Status::generated_name_conflict(&call.resource(), &last))
+}
+
+/// Commits a new object. What it was decoded to is let go before the wait for the disk, after which the request may be on
+/// another thread, and is there again if the name was taken.
+async fn commit_new(call: &Call, key: Key, object: &mut Value) -> Result<Arc<Object>, PutError> {
+    let write = Write::create(key, object);
+    let staged = stage(call, &write)?;
+    if staged.is_counted {
+        return staged.commit_counted(call, &write).await;
+    }
+    let kept = staged.object()?;
+    drop(std::mem::take(object));
+    let created = staged.commit(call).await;
+    if let Err(PutError::Conflict) = created {
+        *object = kept.working_value()?;
+    }
+    created
 }
 
 /// Writing into a namespace that is missing or ends is refused.
@@ -156,8 +175,8 @@ fn writable_namespace(call: &Call, snapshot: &timonier_store::Snapshot) -> Resul
 #[derive(Clone, Copy)]
 pub struct Current<'a> {
     pub object: &'a Object,
-    /// The same, decoded, in storage form, without `resourceVersion`, its owners' fields as text
-    /// ([`Object::working_value`]).
+    /// The same, decoded as far as the write reaches, in storage form, without `resourceVersion`, its owners' fields as text
+    /// ([`Object::shallow_value`]).
     pub stored: &'a Value,
 }
 
@@ -167,28 +186,35 @@ pub async fn modify(
     call: &mut Call,
     name: &str,
     part: Part,
+    reach: Reach,
     ownership: Ownership,
     mut change: impl FnMut(&mut Call, Current<'_>) -> Result<Value, Status>,
 ) -> Result<Arc<Object>, Status> {
     for _ in 0..WRITE_ATTEMPTS {
-        let entry = call.entry(name).await?;
+        let snapshot = call.fresh().await?;
+        let entry = snapshot.get(&call.key(name)).cloned().ok_or_else(|| call.not_found(name))?;
+        let deep = reach.leaves(call, &snapshot);
         let current = Object::of(&entry)?;
-        let old = current.working_value()?;
+        let old = current.shallow_value(deep)?;
         let warned = call.warnings.len();
         let mut new = change(call, Current { object: &current, stored: &old })?;
         let pinned = pinned(call, name, &new, &old, entry.revision)?;
-        prepare(call, part, ownership, &old, &mut new)?;
+        let metadata_alone = reach == Reach::Metadata && deep != Deep::NOTHING;
+        prepare(call, part, metadata_alone, ownership, &old, &mut new)?;
         if new == old {
             return Ok(current);
         }
         let result = if is_over(&call.storage, &new) {
-            put(call, Write::remove(&entry, &old, &new)).await
+            put(call, Write::remove(&entry, &old, &new).leaving(deep)).await
         } else {
-            put(call, Write::update(&entry, &old, &new)).await
+            put(call, Write::update(&entry, &old, &new).leaving(deep)).await
         };
         match result {
             Ok(written) => {
-                call.warnings.extend(call.storage.warnings(&new));
+                // A write that leaves alone what they are about need not hear them again.
+                if deep == Deep::NOTHING {
+                    call.warnings.extend(call.storage.warnings(&new));
+                }
                 return Ok(written);
             }
             Err(PutError::Conflict) if pinned => return Err(modified(call, name)),
@@ -227,7 +253,14 @@ fn pinned(call: &Call, name: &str, new: &Value, old: &Value, at: Revision) -> Re
 }
 
 /// Completes and checks a changed object.
-fn prepare(call: &mut Call, part: Part, ownership: Ownership, old: &Value, new: &mut Value) -> Result<(), Status> {
+fn prepare(
+    call: &mut Call,
+    part: Part,
+    metadata_alone: bool,
+    ownership: Ownership,
+    old: &Value,
+    new: &mut Value,
+) -> Result<(), Status> {
     let row = call.storage.clone();
     meta::remove(new, "resourceVersion");
     for field in
@@ -237,6 +270,10 @@ fn prepare(call: &mut Call, part: Part, ownership: Ownership, old: &Value, new: 
     }
     row.hooks.default(new);
     let errors = match part {
+        Part::Main if metadata_alone => {
+            row.hooks.prepare_update(new, old);
+            row.check_metadata_update(new, old)
+        }
         Part::Main | Part::Scale => {
             row.hooks.prepare_update(new, old);
             row.check_update(new, old)

@@ -72,12 +72,12 @@ fn fresh(schema: &Schema, value: &Value, depth: Depth) -> FieldSet {
 }
 
 /// Structs that Kubernetes' types embed by value, and lists that they always write.
-fn is_always_there(field: &Field) -> bool {
+pub(super) fn is_always_there(field: &Field) -> bool {
     field.required || matches!(&*field.name, "metadata" | "spec" | "status" | "strategy" | "template")
 }
 
 /// The schema of a member, whose field has been looked for.
-fn member_of<'a>(schema: &'a Schema, field: Option<&'a Field>, name: &str) -> &'a Schema {
+pub(super) fn member_of<'a>(schema: &'a Schema, field: Option<&'a Field>, name: &str) -> &'a Schema {
     field.map_or_else(|| member(schema, name), Field::schema)
 }
 

@@ -8,6 +8,8 @@ use super::element;
 
 mod text;
 
+pub(super) use text::write_element;
+
 /// A set of paths. The node's own path is in the set if it is `owned`; invariant: no node without a path below it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FieldSet {

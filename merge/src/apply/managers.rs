@@ -38,13 +38,22 @@ enum Fields {
 
 impl Entry {
     pub fn new(manager: &Manager<'_>, operation: Operation, set: FieldSet) -> Entry {
+        Entry::with(manager, operation, Fields::Decoded(set))
+    }
+
+    /// An entry whose set is written down already.
+    pub fn written(manager: &Manager<'_>, operation: Operation, text: String) -> Entry {
+        Entry::with(manager, operation, Fields::Stored(text.into()))
+    }
+
+    fn with(manager: &Manager<'_>, operation: Operation, fields: Fields) -> Entry {
         Entry {
             manager: manager.name.to_owned(),
             operation,
             api_version: manager.api_version.to_owned(),
             subresource: manager.subresource.to_owned(),
             time: Some(manager.time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
-            fields: Fields::Decoded(set),
+            fields,
         }
     }
 

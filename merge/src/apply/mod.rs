@@ -12,6 +12,7 @@ mod client_side;
 mod combine;
 mod compare;
 mod conflict;
+mod creator;
 mod element;
 pub mod fieldset;
 mod managers;

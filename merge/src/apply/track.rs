@@ -7,6 +7,7 @@ use timonier_api::schema::Schema;
 
 use super::Manager;
 use super::compare::{Comparison, compare, created};
+use super::creator;
 use super::fieldset::FieldSet;
 use super::managers::{Entry, Managers, Operation, is_reset, stored, take};
 
@@ -16,6 +17,17 @@ use super::managers::{Entry, Managers, Operation, is_reset, stored, take};
 /// A client may rewrite the entries, or forget them all with `[{}]`, except through a subresource. An object whose
 /// owners were forgotten is not tracked again until somebody applies to it.
 pub fn track(old: Option<&Value>, new: &mut Value, manager: &Manager<'_>, schema: &Schema) {
+    if old.is_none()
+        && stored(new).is_empty()
+        && let Ok(text) = creator::text(new, schema, manager.subresource)
+    {
+        if !text.is_empty() {
+            let mut managers = Managers::default();
+            managers.push(Entry::written(manager, Operation::Update, text));
+            managers.store(new);
+        }
+        return;
+    }
     let Comparison { mut changed, removed } = match old {
         Some(old) => compare(old, new, schema),
         None => Comparison { changed: created(new, schema), removed: FieldSet::default() },
@@ -77,7 +89,7 @@ pub(super) fn without_disregarded<'a>(config: &'a Value, subresource: &str) -> C
     Cow::Owned(config)
 }
 
-fn not_written(subresource: &str) -> &'static [&'static str] {
+pub(super) fn not_written(subresource: &str) -> &'static [&'static str] {
     match subresource {
         "" => &["status"],
         "status" => &["spec"],

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use timonier_api::field::{FieldError, Path};
 use timonier_scheduling::DECIDED_AT;
 
-use super::{Column, Hooks, Subresource, json, metadata};
+use super::{Column, Deep, Hooks, Subresource, json, metadata};
 
 mod admission;
 mod columns;
@@ -31,6 +31,24 @@ pub struct Pod {
 }
 
 pub const COLUMNS: &[Column] = columns::COLUMNS;
+
+/// Nine tenths of most pods.
+const DEEP: Deep = Deep {
+    spec: &[
+        "affinity",
+        "containers",
+        "dnsConfig",
+        "ephemeralContainers",
+        "hostAliases",
+        "initContainers",
+        "resourceClaims",
+        "securityContext",
+        "tolerations",
+        "topologySpreadConstraints",
+        "volumes",
+    ],
+    status: &["conditions", "containerStatuses", "ephemeralContainerStatuses", "initContainerStatuses"],
+};
 
 impl Hooks for Pod {
     fn default(&self, o: &mut Value) {
@@ -108,6 +126,14 @@ impl Hooks for Pod {
 
     fn validate_status_update(&self, new: &Value, old: &Value) -> Vec<FieldError> {
         update::validate_status(new, old)
+    }
+
+    fn deep(&self) -> Deep {
+        DEEP
+    }
+
+    fn validate_metadata_update(&self, new: &Value, old: &Value) -> Vec<FieldError> {
+        mirror::validate_update(new, old)
     }
 
     fn fields(&self, o: &Value) -> Vec<(&'static str, String)> {

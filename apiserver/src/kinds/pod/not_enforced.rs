@@ -51,9 +51,12 @@ impl Node {
             found.push(at.to_string());
         }
         match value {
-            Value::Object(members) if !self.members.is_empty() => {
-                for (key, value) in members {
-                    if let Some(node) = self.members.get(&**key) {
+            Value::Object(members) => {
+                // Both are in order, and every pod that is created comes by here.
+                let mut members = members.iter().peekable();
+                for (name, node) in &self.members {
+                    while members.next_if(|(key, _)| key.as_str() < *name).is_some() {}
+                    if let Some((key, value)) = members.next_if(|(key, _)| key == name) {
                         node.find(value, &At::Key(at, key), found);
                     }
                 }

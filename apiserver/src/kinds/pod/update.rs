@@ -1,6 +1,6 @@
 //! What may change in a pod once it is there: hardly anything.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use timonier_api::field::{FieldError, Path};
 
 use crate::kinds::json;
@@ -142,10 +142,11 @@ pub fn validate_status(new: &Value, old: &Value) -> Vec<FieldError> {
     let mut errors = vec![];
     for (i, status) in json::list(new, "containerStatuses").iter().enumerate() {
         let name = json::text(status, "name");
-        let container = json::named(spec, "containers", name);
         let ended = json::at(json::named(old, "containerStatuses", name), &["state", "terminated"]);
-        let for_good = ended.is_object() && !restarts(spec, container, json::int(ended, "exitCode").unwrap_or(0));
-        if for_good && !json::has(json::get(status, "state"), "terminated") {
+        if ended.is_object()
+            && !restarts(spec, name, json::int(ended, "exitCode").unwrap_or(0))
+            && !json::has(json::get(status, "state"), "terminated")
+        {
             let path = Path::new("status").child("containerStatuses").index(i).child("state");
             let detail = "may not be transitioned to non-terminated state";
             errors.push(FieldError::forbidden(&path, detail));
@@ -155,7 +156,12 @@ pub fn validate_status(new: &Value, old: &Value) -> Vec<FieldError> {
 }
 
 /// Whether a container that ended so may be started again. Who has rules of its own is left to the node.
-fn restarts(spec: &Value, container: &Value, code: i64) -> bool {
+fn restarts(spec: &Value, name: &str, code: i64) -> bool {
+    let decoded = match json::get(spec, "containers") {
+        Value::String(text) => json!({"containers": serde_json::from_str::<Value>(text).unwrap_or_default()}),
+        _ => Value::Null,
+    };
+    let container = json::named(if decoded.is_null() { spec } else { &decoded }, "containers", name);
     if !json::list(container, "restartPolicyRules").is_empty() {
         return true;
     }
@@ -196,6 +202,9 @@ mod tests {
             };
             let (old, new) = (pod(json!({"terminated": {"exitCode": code}})), pod(json!({"running": {}})));
             assert_eq!(validate_status(&new, &old).len(), usize::from(refused), "{policy} {own} {code}");
+            let mut shallow = old.clone();
+            shallow["spec"]["containers"] = old["spec"]["containers"].to_string().into();
+            assert_eq!(validate_status(&new, &shallow), validate_status(&new, &old));
         }
     }
 }

@@ -14,6 +14,7 @@ use timonier_api::status::Status;
 use super::call::Call;
 use super::commit::{PutError, Write, put};
 use super::policies::{self, Change};
+use super::reach::Reach;
 use super::shape;
 use super::write;
 use crate::admission::{Attributes, admit};
@@ -49,9 +50,11 @@ pub enum Deleted {
 /// Deletes one object.
 pub async fn one(call: &mut Call, name: &str, options: &DeleteOptions) -> Result<Deleted, Status> {
     for _ in 0..ATTEMPTS {
-        let entry = call.entry(name).await?;
+        let snapshot = call.fresh().await?;
+        let entry = snapshot.get(&call.key(name)).cloned().ok_or_else(|| call.not_found(name))?;
+        let deep = Reach::Metadata.leaves(call, &snapshot);
         let object = Object::of(&entry)?;
-        let old = object.working_value()?;
+        let old = object.shallow_value(deep)?;
         options.check(&call.resource(), name, &old, entry.revision)?;
         admit(&Attributes {
             identity: &call.identity,
@@ -63,8 +66,8 @@ pub async fn one(call: &mut Call, name: &str, options: &DeleteOptions) -> Result
         policies::check(call, Change { subresource: "", old: Some(&old), new: None })?;
         let result = match plan(&call.storage, &old, options, Timestamp::now()) {
             Plan::Nothing => return Ok(Deleted::Ending(object)),
-            Plan::Remove => put(call, Write::remove(&entry, &old, &old)).await.map(Deleted::Gone),
-            Plan::Mark(new) => put(call, Write::update(&entry, &old, &new)).await.map(Deleted::Ending),
+            Plan::Remove => put(call, Write::remove(&entry, &old, &old).leaving(deep)).await.map(Deleted::Gone),
+            Plan::Mark(new) => put(call, Write::update(&entry, &old, &new).leaving(deep)).await.map(Deleted::Ending),
         };
         match result {
             Ok(deleted) => return Ok(deleted),

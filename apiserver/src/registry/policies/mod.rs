@@ -29,6 +29,11 @@ pub struct Change<'a> {
     pub new: Option<&'a Value>,
 }
 
+/// Whether any policy may be about anything.
+pub fn any(snapshot: &Snapshot) -> bool {
+    snapshot.range(BINDINGS, None).next().is_some()
+}
+
 /// Refuses what a policy denies, and warns of what one warns of.
 pub fn check(call: &mut Call, change: Change<'_>) -> Result<(), Status> {
     let snapshot = call.app.store.snapshot();

@@ -17,19 +17,21 @@ pub(super) fn write(out: &mut String, set: &FieldSet) {
         if position > 0 {
             out.push(',');
         }
-        write_string(out, element);
+        write_element(out, "", element);
         out.push(':');
         write(out, child);
     }
     out.push('}');
 }
 
-fn write_string(out: &mut String, text: &str) {
+/// Writes an element, or a name with what goes before it in one, as a JSON string.
+pub(in crate::apply) fn write_element(out: &mut String, prefix: &str, text: &str) {
     if text.bytes().any(|byte| byte < b' ') {
-        out.push_str(&serde_json::Value::from(text).to_string());
+        out.push_str(&serde_json::Value::from(format!("{prefix}{text}")).to_string());
         return;
     }
     out.push('"');
+    out.push_str(prefix);
     let mut rest = text;
     while let Some(at) = rest.find(['"', '\\']) {
         out.push_str(&rest[..at]);
