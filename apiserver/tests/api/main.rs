@@ -25,6 +25,7 @@ mod protobuf;
 mod protocols;
 mod proxying;
 mod quotas;
+mod reaching;
 mod reviews;
 mod roles;
 mod subresources;

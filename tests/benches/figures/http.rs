@@ -1,11 +1,12 @@
 //! Keep-alive HTTPS connections with the admin's token: as little client as possible, so that the server is measured.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::client::conn::http2;
+use hyper::header::HeaderValue;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
@@ -45,9 +46,17 @@ impl Target {
     }
 
     pub async fn connect(&self) -> Result<Connection> {
-        let (sender, connection) = handshake(TokioIo::new(self.tls(&self.http1).await?)).await?;
-        tokio::spawn(connection);
-        Ok(Connection { sender, token: self.token.clone(), host: self.address.to_string() })
+        let (connection, drive) = self.connect_driven().await?;
+        tokio::spawn(drive);
+        Ok(connection)
+    }
+
+    /// A connection, and what drives it: for one who does both in one task, which saves a wake-up each way.
+    pub async fn connect_driven(&self) -> Result<(Connection, impl Future<Output = hyper::Result<()>> + use<>)> {
+        let (sender, drive) = handshake(TokioIo::new(self.tls(&self.http1).await?)).await?;
+        let host = HeaderValue::try_from(self.address.to_string())?;
+        let authorization = HeaderValue::try_from(format!("Bearer {}", self.token))?;
+        Ok((Connection { sender, host, authorization }, drive))
     }
 
     /// A connection that many requests share at the same time.
@@ -69,8 +78,8 @@ impl Target {
 
 pub struct Connection {
     sender: SendRequest<Full<Bytes>>,
-    token: Arc<str>,
-    host: String,
+    host: HeaderValue,
+    authorization: HeaderValue,
 }
 
 impl Connection {
@@ -80,7 +89,7 @@ impl Connection {
             .method(method)
             .uri(path)
             .header("host", &self.host)
-            .header("authorization", format!("Bearer {}", self.token))
+            .header("authorization", &self.authorization)
             .header("content-type", kind)
             .header("accept", "application/json")
             .body(Full::new(body))?;
@@ -107,9 +116,18 @@ impl Connection {
 
     /// Reads all of what is at `path`, without putting it together. Returns how many bytes it was.
     pub async fn read(&mut self, path: &str) -> Result<usize> {
-        let response = self.send(Method::GET, path, "application/json", Bytes::new()).await?;
-        ensure!(response.status().is_success(), "{path}: {}", response.status());
+        self.pass(Method::GET, path, "application/json", Bytes::new()).await
+    }
+
+    /// Sends one request, which must succeed, and reads the answer without putting it together. Returns how many bytes it
+    /// was.
+    pub async fn pass(&mut self, method: Method, path: &str, kind: &str, body: Bytes) -> Result<usize> {
+        let response = self.send(method, path, kind, body).await?;
+        let status = response.status();
         let mut body = response.into_body();
+        if !status.is_success() {
+            bail!("{path}: {status}: {}", String::from_utf8_lossy(&body.collect().await?.to_bytes()));
+        }
         let mut length = 0;
         while let Some(frame) = body.frame().await {
             length += frame?.data_ref().map_or(0, Bytes::len);

@@ -4,7 +4,7 @@ use super::http::{Connection, Target};
 use super::pods::pod;
 use super::report::{Report, quantile};
 use super::server::Server;
-use anyhow::Result;
+use anyhow::{Result, bail};
 use bytes::Bytes;
 use hyper::Method;
 use std::sync::Arc;
@@ -34,7 +34,7 @@ pub async fn run(report: &mut Report) -> Result<()> {
         let path = format!("{PODS}/bench-{i}");
         let body = Bytes::from(format!(r#"{{"metadata":{{"annotations":{{"bench.timonier.io/turn":"{i}"}}}}}}"#));
         Box::pin(
-            async move { connection.call(Method::PATCH, &path, "application/merge-patch+json", body).await.map(drop) },
+            async move { connection.pass(Method::PATCH, &path, "application/merge-patch+json", body).await.map(drop) },
         )
     })
     .await?;
@@ -46,7 +46,7 @@ pub async fn run(report: &mut Report) -> Result<()> {
     report.step("getting pods");
     let mut got = load(&target, 32, GETS, |connection, i| {
         let path = format!("{PODS}/bench-{}", i % OBJECTS);
-        Box::pin(async move { connection.get(&path).await.map(drop) })
+        Box::pin(async move { connection.read(&path).await.map(drop) })
     })
     .await?;
     report.add("get one pod, 32 connections", got.rate, "/s", quantile(&mut got.times, 0.99));
@@ -57,7 +57,7 @@ pub async fn run(report: &mut Report) -> Result<()> {
     load(&target, 64, OBJECTS / 2, |connection, i| {
         let path = format!("{PODS}/bench-{}?gracePeriodSeconds=0", OBJECTS / 2 + i);
         Box::pin(
-            async move { connection.call(Method::DELETE, &path, "application/json", Bytes::new()).await.map(drop) },
+            async move { connection.pass(Method::DELETE, &path, "application/json", Bytes::new()).await.map(drop) },
         )
     })
     .await?;
@@ -85,9 +85,10 @@ fn each(server: &Server, before: &mut Duration, requests: usize) -> Result<f64> 
 
 /// Creates 20,000 pods over 64 connections.
 pub async fn create_pods(target: &Target) -> Result<Load> {
-    load(target, 64, OBJECTS, |connection, i| {
-        let body = Bytes::from(pod(&format!("bench-{i}")).to_string());
-        Box::pin(async move { connection.call(Method::POST, PODS, "application/json", body).await.map(drop) })
+    let pods: Arc<[Bytes]> = (0..OBJECTS).map(|i| pod(&format!("bench-{i}")).to_string().into()).collect();
+    load(target, 64, OBJECTS, move |connection, i| {
+        let body = pods[i].clone();
+        Box::pin(async move { connection.pass(Method::POST, PODS, "application/json", body).await.map(drop) })
     })
     .await
 }
@@ -124,23 +125,29 @@ pub async fn load(
     let next = Arc::new(AtomicUsize::new(0));
     let mut open = Vec::new();
     for _ in 0..connections {
-        open.push(target.connect().await?);
+        open.push(target.connect_driven().await?);
     }
     let start = Instant::now();
     let workers: Vec<_> = open
         .into_iter()
-        .map(|mut connection| {
+        .map(|(mut connection, drive)| {
             let (next, request) = (next.clone(), request.clone());
             tokio::spawn(async move {
-                let mut times = Vec::new();
-                loop {
-                    let i = next.fetch_add(1, Ordering::Relaxed);
-                    if i >= total {
-                        return anyhow::Ok(times);
+                let requests = async {
+                    let mut times = Vec::new();
+                    loop {
+                        let i = next.fetch_add(1, Ordering::Relaxed);
+                        if i >= total {
+                            return anyhow::Ok(times);
+                        }
+                        let start = Instant::now();
+                        request(&mut connection, i).await?;
+                        times.push(start.elapsed());
                     }
-                    let start = Instant::now();
-                    request(&mut connection, i).await?;
-                    times.push(start.elapsed());
+                };
+                tokio::select! {
+                    times = requests => times,
+                    ended = drive => bail!("the server ended a connection: {ended:?}"),
                 }
             })
         })
