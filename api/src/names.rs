@@ -321,7 +321,11 @@ pub fn generate_name(prefix: &str) -> String {
 /// `length` random characters of the alphabet of generated names (at most 12: one random word's worth).
 pub fn random_suffix(length: usize) -> String {
     // A fresh `RandomState` has keys of its own: its hash of nothing is a random word.
-    let mut word = RandomState::new().build_hasher().finish();
+    suffix_of(RandomState::new().build_hasher().finish(), length)
+}
+
+/// The same of this word.
+pub fn suffix_of(mut word: u64, length: usize) -> String {
     let mut suffix = String::with_capacity(length);
     for _ in 0..length.min(12) {
         suffix.push(char::from(ALPHABET[(word % 27) as usize]));

@@ -1,5 +1,7 @@
 //! The account that a pod acts as: its token, and what is needed to use it, are mounted into every container.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use serde_json::{Value, json};
 use timonier_api::names;
 use timonier_store::Snapshot;
@@ -23,7 +25,7 @@ pub fn complete(pod: &mut Value, namespace: &str, snapshot: &Snapshot) {
     let Some(spec) = json::object_mut(pod, "spec") else {
         return;
     };
-    let name = json::text(spec, "serviceAccountName");
+    let name = json::text(spec, "serviceAccountName").to_owned();
     let account = snapshot.get(&format!("serviceaccounts/{namespace}/{name}"));
     let account = account.and_then(|entry| {
         let account = Object::of(entry).ok()?;
@@ -32,7 +34,7 @@ pub fn complete(pod: &mut Value, namespace: &str, snapshot: &Snapshot) {
     });
     let account = account.unwrap_or_default();
     if mounts_token(spec, &account) {
-        mount_token(spec);
+        mount_token(spec, &suffix(namespace, &name));
     }
     if json::list(spec, "imagePullSecrets").is_empty() && !json::list(&account, "imagePullSecrets").is_empty() {
         json::set(spec, "imagePullSecrets", json::list(&account, "imagePullSecrets").to_vec());
@@ -47,12 +49,20 @@ fn mounts_token(spec: &Value, account: &Value) -> bool {
     }
 }
 
+/// What tells the volume from others. It depends on the account alone, so that pods made from one template stay equal, and are
+/// kept once.
+fn suffix(namespace: &str, account: &str) -> String {
+    let mut hasher = DefaultHasher::new();
+    (namespace, account).hash(&mut hasher);
+    names::suffix_of(hasher.finish(), 5)
+}
+
 /// Adds the volume, unless every container has something of its own there.
-fn mount_token(spec: &mut Value) {
+fn mount_token(spec: &mut Value, suffix: &str) {
     let volumes = json::list(spec, "volumes").iter();
     let given = volumes.map(|volume| json::text(volume, "name")).find(|name| name.starts_with("kube-api-access-"));
     let is_new = given.is_none();
-    let name = given.map_or_else(|| format!("kube-api-access-{}", names::random_suffix(5)), str::to_owned);
+    let name = given.map_or_else(|| format!("kube-api-access-{suffix}"), str::to_owned);
     let mut used = false;
     for list in ["initContainers", "containers"] {
         for container in json::list_mut(spec, list) {
@@ -90,7 +100,7 @@ mod tests {
     use super::*;
 
     fn completed(mut spec: Value) -> Value {
-        mount_token(&mut spec);
+        mount_token(&mut spec, "abcde");
         spec
     }
 
