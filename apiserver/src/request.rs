@@ -1,8 +1,6 @@
 //! What a request is about, read from its method and path alone: the verb, the resource, the object.
 
 use axum::extract::Request;
-use axum::middleware::Next;
-use axum::response::Response;
 use http::Method;
 use percent_encoding::percent_decode_str;
 
@@ -110,13 +108,12 @@ fn resource_verb(method: &Method, collection: bool, watch: bool) -> &'static str
     }
 }
 
-/// The layer that reads the request once, for all that come after it.
-pub async fn layer(mut request: Request, next: Next) -> Response {
+/// Reads the request once, for all that come after.
+pub fn read(request: &mut Request) {
     let query = Query::parse(request.uri().query());
     let info = RequestInfo::read(request.method(), request.uri().path(), &query);
     request.extensions_mut().insert(query);
     request.extensions_mut().insert(info);
-    next.run(request).await
 }
 
 #[cfg(test)]

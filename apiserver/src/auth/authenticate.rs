@@ -1,10 +1,8 @@
-//! The layer that finds out who a request comes from.
+//! Who a request comes from.
 
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
-use axum::response::Response;
+use axum::extract::Request;
 use http::{HeaderMap, header};
 use timonier_api::status::Status;
 use timonier_telemetry::span;
@@ -13,7 +11,6 @@ use tracing::Instrument;
 use crate::app::App;
 use crate::auth::{bootstrap_token, impersonate, service_account};
 use crate::identity::Identity;
-use crate::respond;
 
 /// Put on a request by [`crate::Server::local`]: the identity that its owner was given. A request from a socket cannot carry it.
 #[derive(Clone)]
@@ -24,25 +21,19 @@ pub struct Fixed(pub Arc<Identity>);
 pub struct PeerIdentity(pub Arc<Identity>);
 
 /// Client certificate first, then bearer token; neither means anonymous, and a token that nobody knows means 401.
-pub async fn layer(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
-    let identity = match claim(&app, &request) {
+/// Puts the identity on the request.
+pub async fn authenticate(app: &App, request: &mut Request) -> Result<(), Status> {
+    let identity = match claim(app, request) {
         Claim::Identity(identity) => Some(identity),
         Claim::Token(token) => {
-            let found = of_token(&app, &token, &[]).instrument(span!("authenticate")).await;
+            let found = of_token(app, &token, &[]).instrument(span!("authenticate")).await;
             found.map(|(identity, _)| identity)
         }
         Claim::Malformed => None,
     };
-    match identity {
-        Some(identity) => match acting(&app, identity, request.headers()) {
-            Ok(identity) => {
-                request.extensions_mut().insert(identity);
-                next.run(request).await
-            }
-            Err(refusal) => respond::status(refusal),
-        },
-        None => respond::status(Status::unauthorized()),
-    }
+    let identity = acting(app, identity.ok_or_else(Status::unauthorized)?, request.headers())?;
+    request.extensions_mut().insert(identity);
+    Ok(())
 }
 
 /// Whom the request is taken for: who sent it, or whom that one may act as.

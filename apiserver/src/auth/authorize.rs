@@ -1,4 +1,4 @@
-//! The layer that gives a request its seat and then decides whether an identity may do what it asks.
+//! Gives a request its seat and then decides whether an identity may do what it asks.
 //!
 //! Several have a say, and one that allows is enough: the group `system:masters`, what the viewer's page needs, what agents
 //! of nodes need, and roles.
@@ -6,9 +6,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
-use axum::response::Response;
+use http::Extensions;
 use timonier_api::kind::GroupResource;
 use timonier_api::status::Status;
 
@@ -16,29 +14,20 @@ use super::rbac::{Decision, Rbac};
 use super::{Attributes, node};
 use crate::app::App;
 use crate::identity::{CONTROLLER_MANAGER, Identity, MASTERS, SCHEDULER};
-use crate::limits::PriorityLevel;
+use crate::limits::{PriorityLevel, Seat};
 use crate::request::RequestInfo;
-use crate::{respond, viewer};
+use crate::viewer;
 
-/// The seat is held until the answer's head is there: what a watch or a log sends later takes none.
-pub async fn layer(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let identity = request.extensions().get::<Arc<Identity>>();
-    let info = request.extensions().get::<RequestInfo>();
+/// The seat of a request that was read and authenticated, if it may be answered.
+pub async fn authorize<'a>(app: &'a App, request: &Extensions) -> Result<Seat<'a>, Status> {
+    let identity = request.get::<Arc<Identity>>();
+    let info = request.get::<RequestInfo>();
     let (Some(identity), Some(info)) = (identity, info) else {
-        return respond::status(Status::internal("the request was not read or authenticated"));
+        return Err(Status::internal("the request was not read or authenticated"));
     };
-    let seat = match app.fairness.seat(PriorityLevel::of(identity, info), &identity.user).await {
-        Ok(seat) => seat,
-        Err(rejection) => return respond::status(rejection.into()),
-    };
-    match app.authorizer.check(identity, &Attributes::from(info)) {
-        Ok(()) => {
-            let response = next.run(request).await;
-            drop(seat);
-            response
-        }
-        Err(refusal) => respond::status(refusal),
-    }
+    let seat = app.fairness.seat(PriorityLevel::of(identity, info), &identity.user).await?;
+    app.authorizer.check(identity, &Attributes::from(info))?;
+    Ok(seat)
 }
 
 /// Who decides.

@@ -1,4 +1,4 @@
-//! Who is it, and may they: the two layers before any work is done.
+//! Who is it, and may they: the two questions before any work is done.
 
 mod attributes;
 mod authenticate;
@@ -14,7 +14,7 @@ pub mod signers;
 mod tokens;
 
 pub use attributes::Attributes;
-pub use authenticate::{Fixed, PeerIdentity, layer as authenticate, of_token as authenticate_token};
-pub use authorize::{Authorizer, layer as authorize};
+pub use authenticate::{Fixed, PeerIdentity, authenticate, of_token as authenticate_token};
+pub use authorize::{Authorizer, authorize};
 pub use certificate::identity_of as certificate_identity;
 pub use tokens::Tokens;

@@ -48,6 +48,9 @@ impl Rejection {
     }
 }
 
+/// The right to be answered, which the most important requests need not have. It is free again when it is dropped.
+pub type Seat<'a> = Option<SemaphorePermit<'a>>;
+
 /// How full a level is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {
@@ -70,7 +73,7 @@ impl Fairness {
     }
 
     /// A seat for a request of `user`, now or after a while in the queue. It is free again when the permit is dropped.
-    pub async fn seat(&self, level: PriorityLevel, user: &str) -> Result<Option<SemaphorePermit<'_>>, Rejection> {
+    pub async fn seat(&self, level: PriorityLevel, user: &str) -> Result<Seat<'_>, Rejection> {
         if level == PriorityLevel::Exempt {
             return Ok(None);
         }

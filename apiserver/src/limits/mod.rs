@@ -11,7 +11,7 @@ mod flags;
 mod level;
 mod watches;
 
-pub use fairness::Fairness;
+pub use fairness::{Fairness, Seat};
 pub use flags::Limits;
 pub use level::PriorityLevel;
 pub use watches::{WatchSeat, Watches};

@@ -5,7 +5,7 @@
 
 pub mod counts;
 mod labels;
-mod layer;
+mod request;
 mod scrape;
 
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use axum::Router;
 use axum::routing::get;
 
 use crate::app::App;
-pub use layer::layer;
+pub use request::begin;
 
 pub fn routes() -> Router<Arc<App>> {
     Router::new().route("/metrics", get(scrape::show))

@@ -3,21 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use futures::FutureExt;
-use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt;
 
+use super::front::{Connected, Front};
 use crate::auth::{self, PeerIdentity};
 
 /// A client that has not finished its handshake by then is cut off.
@@ -29,7 +26,7 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 pub async fn accept(
     listener: TcpListener,
     tls: Arc<ServerConfig>,
-    router: Router,
+    front: Front,
     slow: Option<Duration>,
     stop: CancellationToken,
 ) {
@@ -44,9 +41,9 @@ pub async fn accept(
         match accepted {
             Ok((stream, _)) => {
                 tune(&stream, slow);
-                let (acceptor, router, http) = (acceptor.clone(), router.clone(), http.clone());
+                let (acceptor, front, http) = (acceptor.clone(), front.clone(), http.clone());
                 let watcher = graceful.watcher();
-                tokio::spawn(shake(stream, acceptor, router, http, watcher));
+                tokio::spawn(shake(stream, acceptor, front, http, watcher));
             }
             Err(error) => {
                 // Out of file descriptors, most likely: leave the others time to give some back.
@@ -94,28 +91,21 @@ fn http() -> Builder<TokioExecutor> {
 async fn shake(
     stream: TcpStream,
     acceptor: TlsAcceptor,
-    router: Router,
+    front: Front,
     http: Arc<Builder<TokioExecutor>>,
     watcher: Watcher,
 ) {
     match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
-        Ok(Ok(stream)) => serve(stream, router, &http, watcher),
+        Ok(Ok(stream)) => serve(stream, front, &http, watcher),
         Ok(Err(error)) => tracing::debug!("TLS handshake failed: {error}"),
         Err(_) => tracing::debug!("TLS handshake took too long"),
     }
 }
 
-fn serve(stream: TlsStream<TcpStream>, router: Router, http: &Builder<TokioExecutor>, watcher: Watcher) {
+fn serve(stream: TlsStream<TcpStream>, front: Front, http: &Builder<TokioExecutor>, watcher: Watcher) {
     let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
     let peer = certificate.and_then(auth::certificate_identity).map(|identity| PeerIdentity(Arc::new(identity)));
-    let service = router.map_request(move |mut request: http::Request<Incoming>| {
-        if let Some(peer) = &peer {
-            request.extensions_mut().insert(peer.clone());
-        }
-        request.map(axum::body::Body::new)
-    });
-    let service = TowerToHyperService::new(service);
-    let connection = http.serve_connection_with_upgrades(TokioIo::new(stream), service);
+    let connection = http.serve_connection_with_upgrades(TokioIo::new(stream), Connected { front, peer });
     tokio::spawn(watcher.watch(connection.into_owned()).map(|ended| {
         if let Err(error) = ended {
             tracing::debug!("connection ended: {error}");

@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
@@ -14,11 +13,12 @@ use http::header::{HOST, UPGRADE};
 use http::{HeaderValue, Request, Uri};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use hyper_util::service::TowerToHyperService;
 use timonier_api::status::Status;
-use tower::{BoxError, Service, ServiceExt};
+use tower::{BoxError, Service};
 
+use super::front::Front;
 use crate::auth::Fixed;
 use crate::identity::Identity;
 use crate::respond;
@@ -29,13 +29,13 @@ const BUFFER: usize = 64 << 10;
 /// Requests made through it come from one fixed identity.
 #[derive(Clone)]
 pub struct Local {
-    router: Router,
+    front: Front,
     identity: Fixed,
 }
 
 impl Local {
-    pub(super) fn new(router: Router, identity: Identity) -> Local {
-        Local { router, identity: Fixed(Arc::new(identity)) }
+    pub(super) fn new(front: Front, identity: Identity) -> Local {
+        Local { front, identity: Fixed(Arc::new(identity)) }
     }
 }
 
@@ -55,32 +55,32 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(self.identity.clone());
-        let mut router = self.router.clone();
+        let front = self.front.clone();
         async move {
             if request.headers().contains_key(UPGRADE) {
-                return Ok(upgraded(router, request).await.unwrap_or_else(|error| {
+                return Ok(upgraded(front, request).await.unwrap_or_else(|error| {
                     respond::status(Status::internal(format!("the connection could not be upgraded: {error}")))
                 }));
             }
-            router.call(request).await
+            Ok(front.answer(request).await)
         }
         .boxed()
     }
 }
 
 /// What is taken over is a connection, so such a request gets one of its own, in memory.
-async fn upgraded(router: Router, request: Request<Body>) -> hyper::Result<Response> {
+async fn upgraded(front: Front, request: Request<Body>) -> hyper::Result<Response> {
     let (ours, theirs) = tokio::io::duplex(BUFFER);
     let (mut parts, body) = request.into_parts();
     let extensions = std::mem::take(&mut parts.extensions);
-    let service = router.map_request(move |request: Request<Incoming>| {
+    let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
         if let Some(identity) = extensions.get::<Fixed>() {
             request.extensions_mut().insert(identity.clone());
         }
-        request
+        front.answer(request).map(Ok::<_, Infallible>)
     });
-    let serving = http1::Builder::new().serve_connection(TokioIo::new(theirs), TowerToHyperService::new(service));
+    let serving = http1::Builder::new().serve_connection(TokioIo::new(theirs), service);
     tokio::spawn(serving.with_upgrades());
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(ours)).await?;
     tokio::spawn(connection.with_upgrades());

@@ -1,6 +1,7 @@
-//! The server: its layers in the order in which a request passes them, its start and its end.
+//! The server: its start and its end, and what answers.
 
 mod connection;
+mod front;
 mod local;
 pub(crate) mod tls;
 
@@ -9,21 +10,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
-use axum::response::Response;
-use timonier_api::status::Status;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower::ServiceBuilder;
-use tower_http::catch_panic::CatchPanicLayer;
 
+use front::Front;
 pub use local::Local;
 
 use crate::agents::Agents;
 use crate::app::App;
 use crate::auth::service_account::{ServiceAccounts, Signer};
-use crate::auth::{self, Authorizer, Tokens};
+use crate::auth::{Authorizer, Tokens};
 use crate::config::{Config, StartError};
 use crate::definitions::held::Definitions;
 use crate::identity::Identity;
@@ -31,8 +28,7 @@ use crate::kinds::{Kinds, Table, customresourcedefinition};
 use crate::limits::{Fairness, Watches};
 use crate::metrics::{self, counts::Metrics};
 use crate::{
-    apiservices, backup, bootstrap, definitions, discovery, health, history, openapi, registry, request, respond,
-    sweeper, viewer, why,
+    apiservices, backup, bootstrap, definitions, discovery, health, history, openapi, registry, sweeper, viewer, why,
 };
 
 /// How long requests in flight may take to finish once a server drains.
@@ -42,7 +38,7 @@ const DRAIN: Duration = Duration::from_secs(10);
 pub struct Server {
     address: SocketAddr,
     app: Arc<App>,
-    router: Router,
+    front: Front,
     tasks: TaskTracker,
 }
 
@@ -90,16 +86,16 @@ impl Server {
             stop,
             limits: config.limits,
         });
-        let router = router(app.clone());
+        let front = Front::new(app.clone(), routes(app.clone()));
         let tasks = TaskTracker::new();
-        tasks.spawn(connection::accept(listener, tls, router.clone(), app.limits.slow_client(), app.stop.clone()));
+        tasks.spawn(connection::accept(listener, tls, front.clone(), app.limits.slow_client(), app.stop.clone()));
         tasks.spawn(sweeper::run(app.clone()));
         tasks.spawn(apiservices::follow(app.clone()));
         let following = app.clone();
         tasks.spawn(async move { following.authorizer.rbac.follow(&following.store, &following.stop).await });
         tasks.spawn(definitions::run(app.clone()));
         tracing::info!(%address, "serving");
-        Ok(Server { address, app, router, tasks })
+        Ok(Server { address, app, front, tasks })
     }
 
     /// The address that it listens on, with the real port.
@@ -108,9 +104,9 @@ impl Server {
     }
 
     /// The same server without a socket, for `kube::Client::new`: every request comes from `identity` and passes the
-    /// same layers as any other.
+    /// same steps as any other.
     pub fn local(&self, identity: Identity) -> Local {
-        Local::new(self.router.clone(), identity)
+        Local::new(self.front.clone(), identity)
     }
 
     /// Stops listening, ends watches, lets requests in flight finish.
@@ -123,14 +119,8 @@ impl Server {
     }
 }
 
-/// Everything that answers, behind the layers. The first layer written is the first that a request passes.
-fn router(app: Arc<App>) -> Router {
-    let layers = ServiceBuilder::new()
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn(request::layer))
-        .layer(from_fn_with_state(app.clone(), metrics::layer))
-        .layer(from_fn_with_state(app.clone(), auth::authenticate))
-        .layer(from_fn_with_state(app.clone(), auth::authorize));
+/// Everything that answers.
+fn routes(app: Arc<App>) -> Router {
     Router::new()
         .merge(health::routes())
         .merge(discovery::routes())
@@ -141,16 +131,5 @@ fn router(app: Arc<App>) -> Router {
         .merge(viewer::routes())
         .merge(why::routes())
         .fallback(registry::dispatch)
-        .layer(layers)
         .with_state(app)
-}
-
-fn panicked(panic: Box<dyn std::any::Any + Send + 'static>) -> Response {
-    let text = panic
-        .downcast_ref::<String>()
-        .map(String::as_str)
-        .or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("unknown panic");
-    tracing::error!("a request panicked: {text}");
-    respond::status(Status::internal("the request could not be handled; the server's log says why"))
 }
