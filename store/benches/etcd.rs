@@ -1,5 +1,5 @@
-//! Writes that an etcd takes from a bare client, and those that it takes through the store, with the same values, so many at
-//! once. Their ratio is what the store costs.
+//! Writes that an etcd takes from a bare client, and those that it takes through the store, with the same values under the
+//! same conditions, so many at once. Their ratio is what the store costs.
 //!
 //!     cargo bench -p timonier-store --bench etcd
 
@@ -14,11 +14,14 @@ mod place;
 use std::time::{Duration, Instant};
 
 use etcd::Etcd;
+use etcd_client::{Compare, CompareOp, Txn as EtcdTxn, TxnOp};
 use futures::StreamExt;
 use place::Place;
 use timonier_store::{Key, Txn};
 
 const TOGETHER: usize = 64;
+/// Of the bare client: one would be the bound.
+const CONNECTIONS: usize = 4;
 const WRITES: usize = 20_000;
 const BYTES: usize = 2600;
 
@@ -42,13 +45,19 @@ fn value(number: usize) -> Vec<u8> {
 
 async fn through_client() -> Duration {
     let etcd = Etcd::start_with(&["--quota-backend-bytes", "4000000000"]);
-    let client = etcd.client().await;
+    let mut clients = Vec::new();
+    for _ in 0..CONNECTIONS {
+        clients.push(etcd.client().await);
+    }
     let started = Instant::now();
     let puts = futures::stream::iter(0..WRITES).map(|number| {
-        let mut kv = client.kv_client();
-        async move { kv.put(format!("/bare/pods/default/{number}"), value(number), None).await.map(drop) }
+        let mut kv = clients[number % CONNECTIONS].kv_client();
+        let key = format!("/bare/pods/default/{number}");
+        let absent = Compare::create_revision(key.clone(), CompareOp::Equal, 0);
+        let put = TxnOp::put(key, value(number), None);
+        async move { kv.txn(EtcdTxn::new().when([absent]).and_then([put])).await.map(|done| done.succeeded()) }
     });
-    puts.buffer_unordered(TOGETHER).for_each(|put| async { put.expect("a put") }).await;
+    puts.buffer_unordered(TOGETHER).for_each(|put| async { assert!(put.expect("a put")) }).await;
     started.elapsed()
 }
 

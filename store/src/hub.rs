@@ -68,12 +68,13 @@ impl Hub {
 
     /// The oldest revision from which a watch can start and that `at` can answer.
     pub(crate) fn oldest(&self) -> Revision {
-        self.floors.all()
+        // Whoever is at the newest misses nothing, wherever the engine's history begins.
+        self.floors.all().min(self.revision())
     }
 
     /// The same for keys that start with `prefix`, some of which may be kept for less time.
     pub(crate) fn oldest_of(&self, prefix: &str) -> Revision {
-        self.floors.of(prefix)
+        self.floors.of(prefix).min(self.revision())
     }
 
     /// Raises `oldest_of` for keys that start with `prefix`.

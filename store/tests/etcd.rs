@@ -2,14 +2,17 @@
 
 mod suite;
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use suite::etcd::Etcd;
+use suite::etcd::{Etcd, STRIDE};
 use suite::history::{contents, eventful, until_told};
 use suite::place::Place;
 use suite::{churn, everything, put, until, within, write};
 use timonier_store::{
-    CommitError, Filter, Key, OpenError, Options, ReadError, Revision, Store, StoreUrl, Txn, WatchEnd,
+    CommitError, Condition, Entry, Event, Filter, Key, Op, OpenError, Options, ReadError, Revision, Store, StoreUrl,
+    Txn, WatchEnd,
 };
 
 laws_of_every_engine!(Etcd::start());
@@ -52,13 +55,13 @@ async fn the_keys_of_others_are_skipped_but_their_revisions_count() {
         client.put(key, "foreign", None).await.unwrap();
     }
     let foreign = store.fresh().await.unwrap();
-    assert_eq!(foreign.revision().0, start.0 + 5);
+    assert_eq!(foreign.revision().0 / STRIDE, start.0 / STRIDE + 5);
     assert_eq!(foreign.len(), 0);
     assert_eq!(watch.progress(), foreign.revision());
     let own = write(&store, vec![put("a", "x")]).await;
-    assert_eq!(own.0, start.0 + 6);
+    assert_eq!(own.0 / STRIDE, start.0 / STRIDE + 6);
     assert_eq!(until(&mut watch, own).await.len(), 1);
-    assert_eq!(store.at(Revision(start.0 + 3)).await.unwrap().len(), 0);
+    assert_eq!(store.at(Revision(start.0 + 3 * STRIDE)).await.unwrap().len(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -142,7 +145,7 @@ async fn a_server_that_missed_compacted_history_starts_over() {
             .await
         }
     };
-    assert!(current.0 >= last as u64);
+    assert!(current.0 / STRIDE >= last as u64);
     assert_eq!(&store.snapshot().get("a").unwrap().value.to_bytes()[..], b"value 2");
     // Either the watch arrived in time to see it all, or whoever watches must list again.
     if store.oldest() > start {
@@ -168,7 +171,7 @@ async fn history_that_others_compacted_is_compacted_here() {
     // And by a stranger, without a word.
     let later = churn(&one, "a", 10).await;
     let mut watch = two.watch(last, everything()).unwrap();
-    etcd.client().await.compact(later.0 as i64, None).await.unwrap();
+    etcd.client().await.compact((later.0 / STRIDE) as i64, None).await.unwrap();
     two.wait_for(later).await.unwrap();
     let end = within("the watch's end", async {
         loop {
@@ -241,6 +244,156 @@ async fn a_transaction_beyond_the_limits_of_etcd_is_too_large() {
     let store = strict.open().await;
     let big = store.commit(value(20_000)).await;
     assert!(matches!(big, Err(CommitError::TooLarge { .. })), "{big:?}");
+}
+
+/// Many transactions at once on keys of `round`: some create, some delete what is there, some do both, some find that
+/// somebody was faster.
+async fn crowd(store: &Store, round: usize) -> Vec<Revision> {
+    let key = |n: usize| Key::new(format!("crowd/{round}/{n:02}"));
+    let there = (0..20).map(|n| put(&key(n), "there")).collect();
+    let at = write(store, there).await;
+    let txns = (0..60).map(|n| match n {
+        0..10 => Txn::delete(key(n), at),
+        10..20 => Txn {
+            conditions: vec![Condition::At(key(n), at)],
+            ops: vec![put(&format!("beside/{round}/{n}"), "x"), Op::Delete { key: key(n) }],
+        },
+        20..30 => Txn::create(key(n - 20), "too late, or after its deletion".into(), None),
+        30..40 => Txn::update(key(n), at, "never".into(), None),
+        _ => Txn::create(key(n), format!("{n}").into(), Some("tag".into())),
+    });
+    let mut done = vec![at];
+    for (n, outcome) in futures::future::join_all(txns.map(|txn| store.commit(txn))).await.into_iter().enumerate() {
+        match outcome {
+            Ok(revision) => done.push(revision),
+            Err(CommitError::Conflict { .. }) => assert!((20..40).contains(&n), "{n}"),
+            Err(other) => panic!("{other}"),
+        }
+    }
+    done.sort();
+    done
+}
+
+/// Whether some of these share one of etcd's revisions.
+fn some_share(revisions: &[Revision]) -> bool {
+    revisions.windows(2).any(|pair| pair[0].0 / STRIDE == pair[1].0 / STRIDE)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_sent_together_has_its_own_conditions_and_revisions() {
+    let etcd = Etcd::start();
+    let (one, two) = (etcd.open().await, etcd.open_with(Options { tail_events: 2, ..etcd.options() }).await);
+    let start = one.snapshot().revision();
+    let mut written = Vec::new();
+    while !some_share(&written) {
+        written.extend(crowd(&one, written.len()).await);
+    }
+    let last = *written.last().unwrap();
+    assert!(written.is_sorted_by(|a, b| a < b), "{written:?}");
+    let events = until(&mut one.watch(start, everything()).unwrap(), last).await;
+    let mut seen: Vec<Revision> = events.iter().map(|event| event.revision).collect();
+    seen.dedup();
+    assert_eq!(seen, written);
+    // Another server sees the same, also one that has to read the past, from any revision on.
+    let mut after = vec![start];
+    after.extend(written.iter().step_by(7));
+    two.wait_for(last).await.unwrap();
+    for after in after {
+        let expected: Vec<_> = events.iter().filter(|event| event.revision > after).cloned().collect();
+        let read = until(&mut two.watch(after, everything()).unwrap(), last).await;
+        assert_eq!(read, expected, "after {after}");
+        let mut state = one.at(start).await.unwrap().range("", None).cloned().map(|e| (e.key.clone(), e)).collect();
+        replay(&mut state, events.iter().filter(|event| event.revision <= after));
+        let past = two.at(after).await.unwrap();
+        assert_eq!(past.range("", None).cloned().collect::<Vec<_>>(), state.into_values().collect::<Vec<_>>());
+    }
+    // One that starts now loads what the others have come to.
+    let three = etcd.open().await;
+    let entries = |store: &Store| store.snapshot().range("", None).cloned().collect::<Vec<_>>();
+    assert_eq!(entries(&three), entries(&one));
+    assert_eq!(entries(&two), entries(&one));
+    // A condition means a revision, not all that share one of etcd's.
+    let entry = entries(&one).into_iter().find(|entry| entry.revision.0 % STRIDE > 0).unwrap();
+    let wrong = Txn::update(entry.key.clone(), Revision(entry.revision.0 - 1), "x".into(), None);
+    assert!(matches!(one.commit(wrong).await, Err(CommitError::Conflict { current: Some(_), .. })));
+    one.commit(Txn::update(entry.key.clone(), entry.revision, "x".into(), None)).await.unwrap();
+}
+
+fn replay<'a>(state: &mut BTreeMap<Key, Arc<Entry>>, events: impl Iterator<Item = &'a Arc<Event>>) {
+    for event in events {
+        match &event.current {
+            Some(entry) => state.insert(event.key.clone(), entry.clone()),
+            None => state.remove(&event.key),
+        };
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_stopped_between_two_that_share_a_compacted_revision_is_refused() {
+    let etcd = Etcd::start();
+    let store = etcd.open_with(Options { tail_events: 2, ..etcd.options() }).await;
+    let mut written = Vec::new();
+    while !some_share(&written) {
+        written = crowd(&store, written.len()).await;
+    }
+    let shared = written.windows(2).find(|pair| some_share(pair)).unwrap()[0];
+    churn(&store, "a", 5).await;
+    // By a stranger, without a word.
+    etcd.client().await.compact((shared.0 / STRIDE) as i64, None).await.unwrap();
+    let mut watch = store.watch(shared, everything()).unwrap();
+    let end = within("the watch's end", watch.next()).await;
+    assert!(matches!(end, Err(WatchEnd::Lagged { oldest }) if oldest > shared), "{end:?}");
+    assert!(matches!(store.watch(shared, everything()), Err(ReadError::Compacted { .. })));
+    store.watch(store.snapshot().revision(), everything()).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_etcd_that_takes_less_at_once_gets_less_at_once() {
+    for limit in [["--max-txn-ops", "10"], ["--max-request-bytes", "3000"]] {
+        let etcd = Etcd::start_with(&limit);
+        let store = etcd.open().await;
+        let start = store.snapshot().revision();
+        let creates =
+            (0..200).map(|n| store.commit(Txn::create(Key::new(format!("k{n}")), "x".repeat(100).into(), None)));
+        let mut written: Vec<Revision> =
+            futures::future::join_all(creates).await.into_iter().map(|done| done.unwrap()).collect();
+        written.sort();
+        let events = until(&mut store.watch(start, everything()).unwrap(), written[199]).await;
+        assert_eq!(events.iter().map(|event| event.revision).collect::<Vec<_>>(), written);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn closing_a_store_finishes_what_it_was_given() {
+    let etcd = Etcd::start();
+    let store = etcd.open().await;
+    let given = (0..500).map(|n| {
+        tokio::spawn({
+            let store = store.clone();
+            async move { store.commit(Txn::create(Key::new(format!("k{n}")), "x".into(), None)).await }
+        })
+    });
+    let given: Vec<_> = given.collect();
+    until_some(&store, 1).await;
+    store.close().await;
+    let mut done = 0;
+    for commit in given {
+        match commit.await.unwrap() {
+            Ok(_) => done += 1,
+            Err(CommitError::Unavailable(_)) => {}
+            Err(other) => panic!("{other}"),
+        }
+    }
+    assert_eq!(etcd.open().await.snapshot().len(), done);
+}
+
+async fn until_some(store: &Store, entries: usize) {
+    within("entries", async {
+        while store.snapshot().len() < entries {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use suite::history::contents;
 use suite::place::{Directory, Place};
-use suite::{describe_all, put, until, within, write};
+use suite::{put, until, within, write};
 use timonier_store::{Filter, Options, ReadError, Revision, Snapshot, Store, StoreUrl};
 
 const SHORT: &str = "leases/";
@@ -60,7 +60,7 @@ fn log_bytes(place: &Directory) -> u64 {
     logs.map(|file| file.metadata().unwrap().len()).sum()
 }
 
-async fn check(store: &Store, start: Revision, states: &[Snapshot], expected: &[String]) {
+async fn check(place: &Directory, store: &Store, start: Revision, states: &[Snapshot], expected: &[String]) {
     let last = states.last().unwrap().revision();
     assert_eq!(store.oldest(), start);
     assert_eq!(store.oldest_of("pods/"), start);
@@ -68,7 +68,7 @@ async fn check(store: &Store, start: Revision, states: &[Snapshot], expected: &[
     assert!(oldest > start);
     // Everything else is as it was.
     let mut watch = store.watch(start, Filter::prefix("pods/")).unwrap();
-    assert_eq!(describe_all(&until(&mut watch, last).await, start), expected);
+    assert_eq!(place.describe(&until(&mut watch, last).await, start), expected);
     for state in states {
         let past = store.at_prefix(state.revision(), "pods/").await.unwrap();
         assert_eq!(pods(&past), pods(state));
@@ -100,7 +100,7 @@ async fn heartbeats_leave_the_disk_and_the_rest_stays() {
     let states = busy(&store).await;
     let last = states.last().unwrap().revision();
     let mut watch = store.watch(start, Filter::prefix("pods/")).unwrap();
-    let expected = describe_all(&until(&mut watch, last).await, start);
+    let expected = place.describe(&until(&mut watch, last).await, start);
     let before = log_bytes(&place);
     store.close().await;
 
@@ -116,7 +116,7 @@ async fn heartbeats_leave_the_disk_and_the_rest_stays() {
         let store = Store::open(&StoreUrl::File(place.path()), Options::default()).await.expect("open");
         assert_eq!(contents(&store.snapshot()), present);
         assert!(store.oldest_of(SHORT) >= oldest);
-        check(&store, start, &states, &expected).await;
+        check(&place, &store, start, &states, &expected).await;
         store.close().await;
     }
 }

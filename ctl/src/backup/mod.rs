@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use timonier_store::dump::{DumpError, Verified};
 use timonier_store::{LoadError, OpenError};
 
-/// How far revisions are raised: beyond whatever a store can have reached after its backup.
-pub const BUMP: u64 = 1_000_000_000;
+/// How far revisions are raised: beyond whatever a store can have reached after its backup. On etcd one write can take 128.
+pub const BUMP: u64 = 100_000_000_000;
 
 /// One line about a backup that is whole.
 pub fn describe(verified: &Verified) -> String {

@@ -35,7 +35,7 @@ pub(super) async fn load(connection: &Connection, layout: &Layout, oldest: Revis
         timeline.note(time, last);
         return Ok(timeline);
     }
-    let start = layout.etcd_revision(oldest).max(0) + 1;
+    let start = layout.numbering().next(oldest);
     let mut client = connection.watch();
     let watch = client.watch(key, Some(WatchOptions::new().with_start_revision(start)));
     let mut stream = connection.call(watch).await.map_err(|failure| failed(failure.to_string()))?;

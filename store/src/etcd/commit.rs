@@ -14,27 +14,49 @@ use crate::{CommitError, Condition, Entry, Op, Revision, Txn};
 const MAX_OPS: usize = 128;
 const MAX_BYTES: usize = (1536 << 10) - (16 << 10);
 
-pub(super) async fn commit(shared: Arc<Shared>, txn: Txn) -> Result<Revision, CommitError> {
-    check_size(&txn, shared.options.txn_bytes)?;
-    shared.connection.ready().await.map_err(CommitError::Unavailable)?;
-    let request = translate(&shared.layout, &txn);
-    let mut kv = shared.connection.kv();
-    let sent = shared.connection.call(kv.txn(request)).await;
-    let answer = sent.map_err(|failure| refusal(&failure, &txn))?;
-    let revision = answer.header().map_or(0, |header| header.revision());
-    let revision = shared.layout.revision(revision);
-    // Also after a conflict: whoever tries again must not see the old state again.
-    let reached = shared.hub.reached(revision);
-    let seen = tokio::time::timeout(shared.connection.timeout(), reached).await;
+/// What can be refused before etcd is asked.
+pub(super) fn check(shared: &Shared, txn: &Txn) -> Result<(), CommitError> {
+    check_size(txn, shared.options.txn_bytes)?;
+    if shared.layout.numbering().is_shared() { check_places(shared, txn) } else { Ok(()) }
+}
+
+/// etcd compares its own revisions, of which several of ours can be parts.
+fn check_places(shared: &Shared, txn: &Txn) -> Result<(), CommitError> {
+    let snapshot = shared.hub.snapshot();
+    for condition in &txn.conditions {
+        let Condition::At(key, revision) = condition else { continue };
+        let etcd = |revision| shared.layout.etcd_revision(revision);
+        if let Some(current) = snapshot.get(key)
+            && current.revision != *revision
+            && etcd(current.revision) == etcd(*revision)
+        {
+            return Err(CommitError::Conflict { key: key.clone(), current: Some(current.clone()) });
+        }
+    }
+    Ok(())
+}
+
+/// What became of a transaction that would be done at `revision`, from etcd's answer to it. `seen` says whether this
+/// server has seen what etcd had done by then.
+pub(super) fn outcome(
+    shared: &Shared,
+    txn: &Txn,
+    revision: Revision,
+    seen: bool,
+    answer: &TxnResponse,
+) -> Result<Revision, CommitError> {
     if !answer.succeeded() {
-        return Err(conflict(&shared.layout, &txn, &answer));
+        return Err(conflict(&shared.layout, txn, answer));
     }
-    match seen {
-        Ok(()) => Ok(revision),
-        Err(_) => Err(CommitError::Unknown(format!(
+    if !seen {
+        return Err(CommitError::Unknown(format!(
             "etcd took the write as revision {revision}, but has not yet shown it to this server"
-        ))),
+        )));
     }
+    let puts = txn.ops.iter().any(|op| matches!(op, Op::Put { .. }));
+    let deleted = |answer: TxnOpResponse| matches!(answer, TxnOpResponse::Delete(answer) if answer.deleted() > 0);
+    let changed = puts || answer.op_responses().into_iter().any(deleted);
+    Ok(if changed { revision } else { shared.hub.revision() })
 }
 
 fn check_size(txn: &Txn, txn_bytes: usize) -> Result<(), CommitError> {
@@ -46,7 +68,8 @@ fn check_size(txn: &Txn, txn_bytes: usize) -> Result<(), CommitError> {
     Ok(())
 }
 
-fn translate(layout: &Layout, txn: &Txn) -> EtcdTxn {
+/// As etcd's; `place` is that among those that are sent together.
+pub(super) fn translate(layout: &Layout, txn: &Txn, place: Option<u8>) -> EtcdTxn {
     let compares = txn.conditions.iter().map(|condition| {
         let key = layout.data_key(condition.key());
         match condition {
@@ -57,7 +80,7 @@ fn translate(layout: &Layout, txn: &Txn) -> EtcdTxn {
     let ops = txn.ops.iter().map(|op| {
         let name = layout.data_key(op.key());
         match op {
-            Op::Put { value, tag, .. } => TxnOp::put(name, encode(value, tag.as_deref()), None),
+            Op::Put { value, tag, .. } => TxnOp::put(name, encode(value, tag.as_deref(), place), None),
             Op::Delete { .. } => TxnOp::delete(name, None),
         }
     });
@@ -95,7 +118,7 @@ fn conflict(layout: &Layout, txn: &Txn, answer: &TxnResponse) -> CommitError {
     CommitError::Unavailable("etcd refused the transaction without a reason".to_owned())
 }
 
-fn refusal(failure: &Failure, txn: &Txn) -> CommitError {
+pub(super) fn refusal(failure: &Failure, txn: &Txn) -> CommitError {
     if failure.is_too_large() {
         return CommitError::TooLarge {
             what: "bytes for this etcd (its flag --max-request-bytes)",

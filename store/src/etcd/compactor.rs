@@ -4,26 +4,49 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use etcd_client::{Compare, CompareOp, LeaseKeepAliveStream, LeaseKeeper, PutOptions, Txn, TxnOp};
+use etcd_client::{Compare, CompareOp, KeyValue, LeaseKeepAliveStream, LeaseKeeper, PutOptions, Txn, TxnOp};
 
 use super::Shared;
-use super::connection::Failure;
+use super::connection::{Connection, Failure};
+use super::layout::Layout;
 use crate::{ReadError, Revision};
 
 /// Compacts at most this often.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
+const KEY: &str = "compaction";
+
+/// etcd's revision to which somebody compacted, and our oldest revision since then, if `kv` says so.
+pub(super) fn note(layout: &Layout, kv: &KeyValue) -> Option<(i64, Revision)> {
+    if kv.key() != layout.meta_key(KEY).as_bytes() {
+        return None;
+    }
+    let text = std::str::from_utf8(kv.value()).ok()?;
+    let (etcd, oldest) = text.split_once(' ').map_or((text, None), |(etcd, oldest)| (etcd, Some(oldest)));
+    let etcd = etcd.parse().ok()?;
+    let oldest = oldest.map_or(Some(layout.numbering().last(etcd)), |oldest| oldest.parse().ok())?;
+    Some((etcd, oldest))
+}
+
+/// The newest of these notes.
+pub(super) async fn noted(connection: &Connection, layout: &Layout) -> Result<Option<(i64, Revision)>, Failure> {
+    let answer = connection.call(connection.kv().get(layout.meta_key(KEY), None)).await?;
+    Ok(answer.kvs().first().and_then(|kv| note(layout, kv)))
+}
+
 /// Drops the history before `before`.
 pub(super) async fn compact(shared: &Shared, before: Revision) -> Result<(), ReadError> {
     let failed = |failure: Failure| ReadError::Unavailable(format!("etcd: {failure}"));
-    let revision = shared.layout.etcd_revision(before);
+    // What comes after `before` may begin in the middle of one of etcd's revisions.
+    let revision = shared.layout.numbering().next(before) - 1;
     if revision <= 0 {
         return Ok(());
     }
     // Noted first, so that the other servers know from when on it may be gone.
     let connection = &shared.connection;
-    let key = shared.layout.meta_key("compaction");
-    let noted = connection.kv().put(key, revision.to_string(), None).await;
+    let text =
+        if shared.layout.numbering().is_shared() { format!("{revision} {before}") } else { revision.to_string() };
+    let noted = connection.kv().put(shared.layout.meta_key(KEY), text, None).await;
     noted.map_err(Failure::Etcd).map_err(failed)?;
     shared.hub.raise_oldest(before);
     shared.hub.forget(before);

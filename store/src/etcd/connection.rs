@@ -54,6 +54,11 @@ impl Failure {
         self.message().contains("request is too large") || self.message().contains("larger than max")
     }
 
+    /// The request is more than this etcd takes at once.
+    pub(super) fn is_limit(&self) -> bool {
+        self.is_too_large() || self.message().contains("too many operations")
+    }
+
     /// etcd takes no writes, and says so before it tries.
     pub(super) fn is_full(&self) -> bool {
         self.message().contains("database space exceeded")

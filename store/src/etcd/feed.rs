@@ -6,9 +6,11 @@ use std::time::Duration;
 use etcd_client::{WatchOptions, WatchResponse};
 
 use super::Shared;
-use super::clock;
+use super::layout::Damaged;
 use super::load::{self, Loaded};
-use crate::{Event, Snapshot};
+use super::places::Places;
+use super::{clock, compactor};
+use crate::Event;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -114,6 +116,8 @@ impl Feed {
         // Applied to a copy, and kept only when all of it was understood.
         let mut next = self.state.clone();
         let mut ticks = Vec::new();
+        let mut places = Places::default();
+        let damage = |damaged: Damaged| format!("{}: {}", damaged.key, damaged.problem);
         for event in message.events() {
             let revision = event.kv().map_or(0, |kv| kv.mod_revision());
             // A member may repeat what it told before.
@@ -121,14 +125,14 @@ impl Feed {
                 continue;
             }
             next.revision = next.revision.max(revision);
+            let ours = layout.numbering().at(revision, places.of(layout, event).map_err(damage)?);
+            next.last = next.last.max(ours);
             self.note_compaction(event);
             if let Some((time, revision)) = event.kv().and_then(|kv| clock::tick(layout, kv)) {
                 ticks.push((time, revision));
             }
             let known = |key: &str| Ok(next.entries.get(key).cloned());
-            let event = layout.event(event, known);
-            let event = event.map_err(|damaged| format!("{}: {}", damaged.key, damaged.problem))?;
-            let Some(event) = event else {
+            let Some(event) = layout.event(event, ours, known).map_err(damage)? else {
                 continue;
             };
             match &event.current {
@@ -139,7 +143,7 @@ impl Feed {
         }
         if next.revision > self.state.revision {
             self.state = next;
-            self.shared.hub.publish(self.snapshot(), events);
+            self.shared.hub.publish(self.state.snapshot(), events);
             ticks.into_iter().for_each(|(time, revision)| self.shared.hub.note_time(time, revision));
         }
         Ok(())
@@ -149,10 +153,9 @@ impl Feed {
     fn note_compaction(&self, event: &etcd_client::Event) {
         let shared = &self.shared;
         if let Some(kv) = event.kv()
-            && kv.key() == shared.layout.meta_key("compaction").as_bytes()
-            && let Ok(Ok(revision)) = std::str::from_utf8(kv.value()).map(str::parse)
+            && let Some((_, oldest)) = compactor::note(&shared.layout, kv)
         {
-            shared.hub.raise_oldest(shared.layout.revision(revision));
+            shared.hub.raise_oldest(oldest);
         }
     }
 
@@ -163,12 +166,8 @@ impl Feed {
         let known = Some(&self.state.entries);
         let loaded = load::load(&shared.connection, &shared.layout, known).await;
         self.state = loaded.map_err(|error| error.to_string())?;
-        self.shared.hub.reset(self.snapshot());
+        self.shared.hub.reset(self.state.snapshot());
         Ok(())
-    }
-
-    fn snapshot(&self) -> Snapshot {
-        self.state.snapshot(&self.shared.layout)
     }
 }
 

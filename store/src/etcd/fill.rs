@@ -4,7 +4,8 @@ use etcd_client::{DeleteOptions, GetOptions, Txn, TxnOp};
 
 use super::connection::{Connection, Failure};
 use super::layout::{FORMAT, Layout, encode};
-use super::load::{header, number};
+use super::load::{header, numbering};
+use super::numbering::Numbering;
 use super::presence;
 use crate::load::{Load, LoadError};
 use crate::{Entry, OpenError, Revision, Snapshot};
@@ -43,8 +44,8 @@ pub(super) async fn fill(
     }
     let text = found.kvs().first().map(|kv| String::from_utf8_lossy(kv.value()).into_owned()).unwrap_or_default();
     let (now, _) = header(&data);
-    let before = number(&text, "base").unwrap_or(0).saturating_add(now.max(0) as u64);
-    let base = content.revision().0.max(before).saturating_add(how.raise.max(1));
+    let before = numbering(&text).unwrap_or(Numbering::new(FORMAT, 0)).last(now);
+    let base = content.revision().max(before).0.saturating_add(how.raise.max(1));
 
     let writer = env!("CARGO_PKG_VERSION");
     let unfinished = format!("unfinished {FORMAT}\nwriter {writer}\nbase {base}\n");
@@ -61,7 +62,7 @@ pub(super) async fn fill(
             && let Some(entry) = entries.next_if(|entry| batch.is_empty() || bytes + size(entry) <= BYTES)
         {
             bytes += size(entry);
-            let value = encode(&entry.value.to_bytes(), entry.tag.as_deref());
+            let value = encode(&entry.value.to_bytes(), entry.tag.as_deref(), None);
             batch.push(TxnOp::put(layout.data_key(&entry.key), value, None));
         }
         done += batch.len() as u64;
@@ -71,7 +72,7 @@ pub(super) async fn fill(
     let finished = format!("format {FORMAT}\nwriter {writer}\nbase {base}\n");
     let answer = connection.call(kv.put(format, finished, None)).await.map_err(failed)?;
     let revision = answer.header().map_or(0, |header| header.revision());
-    Ok(layout.with_base(base).revision(revision))
+    Ok(Numbering::new(FORMAT, base).at(revision, 0))
 }
 
 fn size(entry: &Entry) -> usize {

@@ -4,13 +4,17 @@ use std::sync::Arc;
 
 use etcd_client::{Event as EtcdEvent, EventType, KeyValue};
 
+use super::numbering::Numbering;
 use crate::pool::Pool;
 use crate::{Entry, Event, Key, Revision};
 
-/// The format that this version writes, and the newest that it reads.
-pub(super) const FORMAT: u64 = 1;
+/// The format that this version makes, and the newest that it knows.
+pub(super) const FORMAT: u64 = 2;
 /// How a value is encoded: as it is. Other numbers are for compression and encryption.
 const PLAIN: u8 = 1;
+/// What stands before the value.
+const TAG: u8 = 1;
+const PLACE: u8 = 2;
 
 /// Where a cluster's keys are.
 #[derive(Clone, Debug)]
@@ -19,8 +23,7 @@ pub(super) struct Layout {
     root: String,
     data: String,
     meta: String,
-    /// Our revisions are etcd's plus this.
-    base: u64,
+    numbering: Numbering,
     pool: Arc<Pool>,
 }
 
@@ -37,13 +40,13 @@ impl Layout {
             root: format!("/timonier/{cluster}/"),
             data: format!("/timonier/{cluster}/data/"),
             meta: format!("/timonier/{cluster}/meta/"),
-            base: 0,
+            numbering: Numbering::new(FORMAT, 0),
             pool: Pool::none(),
         }
     }
 
-    pub(super) fn with_base(self, base: u64) -> Layout {
-        Layout { base, ..self }
+    pub(super) fn with_numbering(self, numbering: Numbering) -> Layout {
+        Layout { numbering, ..self }
     }
 
     pub(super) fn with_pool(self, pool: Arc<Pool>) -> Layout {
@@ -68,16 +71,17 @@ impl Layout {
         format!("{}{name}", self.meta)
     }
 
-    pub(super) fn revision(&self, etcd: i64) -> Revision {
-        Revision(etcd.max(0) as u64 + self.base)
+    pub(super) fn numbering(&self) -> Numbering {
+        self.numbering
     }
 
-    /// etcd's revision; for one before the base one that etcd never had.
+    /// Our first revision in one of etcd's.
+    pub(super) fn revision(&self, etcd: i64) -> Revision {
+        self.numbering.at(etcd, 0)
+    }
+
     pub(super) fn etcd_revision(&self, revision: Revision) -> i64 {
-        match revision.0.checked_sub(self.base) {
-            Some(revision) if revision > 0 => revision as i64,
-            _ => -1,
-        }
+        self.numbering.etcd(revision)
     }
 
     /// Our key, if it is one.
@@ -86,31 +90,33 @@ impl Layout {
         std::str::from_utf8(key).ok()
     }
 
+    /// The place of the transaction that wrote `kv`, a key of ours.
+    pub(super) fn place(&self, kv: &KeyValue) -> Result<u8, Damaged> {
+        decoded(kv).map(|value| value.place)
+    }
+
     /// The entry that `kv` holds; `None` when it is not ours.
     pub(super) fn entry(&self, kv: &KeyValue) -> Result<Option<Arc<Entry>>, Damaged> {
         let Some(key) = self.key(kv.key()) else {
             return Ok(None);
         };
-        let Some((tag, value)) = decode(kv.value()) else {
-            return Err(Damaged {
-                key: String::from_utf8_lossy(kv.key()).into_owned(),
-                problem: "the value is not in a known encoding",
-            });
-        };
+        let Decoded { place, tag, value } = decoded(kv)?;
         Ok(Some(Arc::new(Entry::new(
             Key::new(key),
-            self.revision(kv.mod_revision()),
+            self.numbering.at(kv.mod_revision(), place),
+            // Which of the places it was is no longer known after another write.
             self.revision(kv.create_revision()),
             self.pool.value(value),
             tag,
         ))))
     }
 
-    /// The event that etcd tells of; `None` when it is not about a key of ours. `previous` finds
+    /// The event that etcd tells of, as ours at `revision`; `None` when it is not about a key of ours. `previous` finds
     /// the entry before.
     pub(super) fn event(
         &self,
         event: &EtcdEvent,
+        revision: Revision,
         previous: impl FnOnce(&str) -> Result<Option<Arc<Entry>>, Damaged>,
     ) -> Result<Option<Event>, Damaged> {
         let Some(kv) = event.kv() else {
@@ -123,18 +129,16 @@ impl Layout {
             EventType::Put => self.entry(kv)?,
             EventType::Delete => None,
         };
-        Ok(Some(Event {
-            revision: self.revision(kv.mod_revision()),
-            key: Key::new(key),
-            previous: previous(key)?,
-            current,
-        }))
+        Ok(Some(Event { revision, key: Key::new(key), previous: previous(key)?, current }))
     }
 }
 
-pub(super) fn encode(value: &[u8], tag: Option<&str>) -> Vec<u8> {
-    let mut out = Vec::with_capacity(value.len() + 4 + tag.map_or(0, str::len));
-    out.extend_from_slice(&[PLAIN, tag.is_some() as u8]);
+/// A value as it is stored; `place` is that of a transaction that shares its revision.
+pub(super) fn encode(value: &[u8], tag: Option<&str>, place: Option<u8>) -> Vec<u8> {
+    let mut out = Vec::with_capacity(value.len() + 5 + tag.map_or(0, str::len));
+    let flag = |flag: u8, is_set: bool| if is_set { flag } else { 0 };
+    out.extend_from_slice(&[PLAIN, flag(TAG, tag.is_some()) | flag(PLACE, place.is_some())]);
+    out.extend(place);
     if let Some(tag) = tag {
         out.extend_from_slice(&(tag.len() as u16).to_le_bytes());
         out.extend_from_slice(tag.as_bytes());
@@ -143,17 +147,34 @@ pub(super) fn encode(value: &[u8], tag: Option<&str>) -> Vec<u8> {
     out
 }
 
-fn decode(bytes: &[u8]) -> Option<(Option<Arc<str>>, &[u8])> {
-    match bytes {
-        [PLAIN, 0, value @ ..] => Some((None, value)),
-        [PLAIN, 1, low, high, rest @ ..] => {
-            let length = u16::from_le_bytes([*low, *high]) as usize;
-            let (tag, value) = rest.split_at_checked(length)?;
-            let tag = std::str::from_utf8(tag).ok()?;
-            Some((Some(tag.into()), value))
-        }
-        _ => None,
+#[derive(Debug, PartialEq)]
+struct Decoded<'a> {
+    place: u8,
+    tag: Option<Arc<str>>,
+    value: &'a [u8],
+}
+
+fn decoded(kv: &KeyValue) -> Result<Decoded<'_>, Damaged> {
+    decode(kv.value()).ok_or_else(|| Damaged {
+        key: String::from_utf8_lossy(kv.key()).into_owned(),
+        problem: "the value is not in a known encoding",
+    })
+}
+
+fn decode(bytes: &[u8]) -> Option<Decoded<'_>> {
+    let [PLAIN, flags, rest @ ..] = bytes else { return None };
+    if flags & !(TAG | PLACE) != 0 {
+        return None;
     }
+    let (place, rest) =
+        if flags & PLACE == 0 { (0, rest) } else { rest.split_first().map(|(place, rest)| (*place, rest))? };
+    if flags & TAG == 0 {
+        return Some(Decoded { place, tag: None, value: rest });
+    }
+    let [low, high, rest @ ..] = rest else { return None };
+    let (tag, value) = rest.split_at_checked(u16::from_le_bytes([*low, *high]) as usize)?;
+    let tag = std::str::from_utf8(tag).ok()?;
+    Some(Decoded { place, tag: Some(tag.into()), value })
 }
 
 #[cfg(test)]
@@ -163,23 +184,16 @@ mod tests {
     #[test]
     fn a_value_is_read_as_it_was_written() {
         for tag in [None, Some(""), Some("node-1")] {
-            for value in ["", "some value"] {
-                let bytes = encode(value.as_bytes(), tag);
-                let (found, decoded) = decode(&bytes).unwrap();
-                assert_eq!((found.as_deref(), decoded), (tag, value.as_bytes()));
+            for place in [None, Some(0), Some(127)] {
+                for value in [&b""[..], b"some value"] {
+                    let bytes = encode(value, tag, place);
+                    let expected = Decoded { place: place.unwrap_or(0), tag: tag.map(Arc::from), value };
+                    assert_eq!(decode(&bytes), Some(expected));
+                }
             }
         }
-        for bad in [&b""[..], b"\x01", b"\x01\x02", b"\x01\x01\x05\x00ab", b"{}"] {
+        for bad in [&b""[..], b"\x01", b"\x01\x02", b"\x01\x04x", b"\x01\x01\x05\x00ab", b"\x01\x03\x07\x01", b"{}"] {
             assert!(decode(bad).is_none(), "{bad:?}");
         }
-    }
-
-    #[test]
-    fn revisions_are_those_of_etcd_above_the_base() {
-        let layout = Layout::new("c").with_base(100);
-        assert_eq!(layout.revision(5), Revision(105));
-        assert_eq!(layout.etcd_revision(Revision(105)), 5);
-        assert_eq!(layout.etcd_revision(Revision(100)), -1);
-        assert_eq!(layout.etcd_revision(Revision(7)), -1);
     }
 }

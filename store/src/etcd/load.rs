@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 
 use etcd_client::{Compare, CompareOp, DeleteOptions, GetOptions, GetResponse, Txn, TxnOp, WatchOptions};
 
+use super::compactor;
 use super::connection::{Connection, Failure};
 use super::history;
 use super::layout::{Damaged, FORMAT, Layout};
+use super::numbering::Numbering;
 use crate::snapshot::Entries;
 use crate::tail::Tail;
 use crate::{Entry, OpenError, Options, ReadError, Revision, Snapshot};
@@ -23,13 +25,15 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) struct Loaded {
     pub(super) entries: Entries,
     pub(super) revision: i64,
+    /// Ours of it: nothing that etcd has done by then is after it.
+    pub(super) last: Revision,
     /// The id of the etcd cluster: if it changes, we talk to something else.
     pub(super) cluster: u64,
 }
 
 impl Loaded {
-    pub(super) fn snapshot(&self, layout: &Layout) -> Snapshot {
-        Snapshot::new(layout.revision(self.revision), self.entries.clone())
+    pub(super) fn snapshot(&self) -> Snapshot {
+        Snapshot::new(self.last, self.entries.clone())
     }
 }
 
@@ -68,15 +72,20 @@ pub(super) async fn layout(connection: &Connection, cluster: &str) -> Result<Lay
     if number(&text, "unfinished").is_some() {
         return Err(damaged("a restore into this cluster did not finish: do it again, with --force"));
     }
-    match number(&text, "format") {
-        Some(FORMAT) => {}
-        Some(found) if found > FORMAT => {
-            return Err(OpenError::NewerFormat { what: format!("etcd key {key}"), found, supported: FORMAT });
-        }
-        _ => return Err(damaged("no format number that is known")),
+    if let Some(found) = number(&text, "format").filter(|found| *found > FORMAT) {
+        return Err(OpenError::NewerFormat { what: format!("etcd key {key}"), found, supported: FORMAT });
     }
-    let base = number(&text, "base").ok_or_else(|| damaged("the base is missing"))?;
-    Ok(layout.with_base(base))
+    let numbering = numbering(&text).map_err(damaged)?;
+    Ok(layout.with_numbering(numbering))
+}
+
+/// What the text of the format's key says of revisions.
+pub(super) fn numbering(text: &str) -> Result<Numbering, &'static str> {
+    let known =
+        number(text, "format").or_else(|| number(text, "unfinished")).filter(|format| (1..=FORMAT).contains(format));
+    let format = known.ok_or("no format number that is known")?;
+    let base = number(text, "base").ok_or("the base is missing")?;
+    Ok(Numbering::new(format, base))
 }
 
 /// The number behind `name` in a text of one `name value` a line.
@@ -97,7 +106,7 @@ pub(super) async fn load(
     layout: &Layout,
     known: Option<&Entries>,
 ) -> Result<Loaded, OpenError> {
-    let mut loaded = Loaded { entries: Entries::new(), revision: 0, cluster: 0 };
+    let mut loaded = Loaded { entries: Entries::new(), revision: 0, last: Revision(0), cluster: 0 };
     let end = prefix_end(layout.data());
     let mut from = layout.data().as_bytes().to_owned();
     loop {
@@ -106,6 +115,7 @@ pub(super) async fn load(
         let page = page.map_err(|failure| unreachable(connection, &failure))?;
         if loaded.revision == 0 {
             (loaded.revision, loaded.cluster) = header(&page);
+            loaded.last = layout.numbering().last(loaded.revision);
         }
         for kv in page.kvs() {
             if let Some(entry) = layout.entry(kv).map_err(corrupt)? {
@@ -141,10 +151,10 @@ pub(super) async fn recent(
 ) -> Result<(Revision, Tail), OpenError> {
     let failed = |problem: String| OpenError::Unreachable { endpoints: connection.endpoints.clone(), problem };
     let mut oldest = oldest(connection, layout).await.map_err(failed)?;
-    let now = layout.revision(loaded.revision);
+    let now = loaded.last;
     let empty = |floor| Tail::new(floor, options.tail_events, options.tail_bytes);
-    let wanted = now.0.saturating_sub(options.tail_events as u64);
-    let mut reached = Revision(wanted.max(oldest.0));
+    let wanted = loaded.revision.saturating_sub(options.tail_events as i64);
+    let mut reached = layout.numbering().last(wanted).max(oldest);
     let mut tail = empty(reached);
     while reached < now {
         match history::read(connection, layout, reached, now, "").await {
@@ -187,7 +197,11 @@ async fn oldest(connection: &Connection, layout: &Layout) -> Result<Revision, St
         Ok(None)
     };
     match connection.call(asked).await {
-        Ok(Some(revision)) if revision > 0 => Ok(layout.revision(revision)),
+        Ok(Some(revision)) if revision > 0 => match compactor::noted(connection, layout).await {
+            Ok(Some((known, oldest))) if known == revision => Ok(oldest),
+            Ok(_) => Ok(layout.numbering().last(revision)),
+            Err(failure) => Err(failure.to_string()),
+        },
         Ok(_) => Err("it does not say where its history begins".to_owned()),
         Err(failure) => Err(failure.to_string()),
     }

@@ -1,21 +1,28 @@
 //! The engine on an etcd cluster, which any number of servers share.
 //!
-//! # Keys (format 1)
+//! # Keys (format 2)
 //!
 //! Below `/timonier/<cluster>/`:
-//! - `meta/format`: text, one `name value` a line: `format 1`, `writer 0.1.0` (the version that
-//!   made it), `base 0` (our revisions are etcd's plus this).
+//! - `meta/format`: text, one `name value` a line: `format 2`, `writer 0.1.0` (the version that
+//!   made it), `base 0` (what our revisions are raised by).
 //! - `meta/clock`: the time (Unix ms), put now and then while revisions come; with its history it says when they came.
-//! - `meta/compaction`: the etcd revision to which history was last compacted.
+//! - `meta/compaction`: the etcd revision to which history was last compacted, and the revision of ours from which on it is
+//!   whole.
+//! - `meta/deleted`: which of the transactions that share an etcd revision deleted which keys (described in `places`).
 //! - `meta/compactor`: held with a lease by the one server that compacts.
 //! - `meta/users/<lease>`: one for each store that is open, with a lease.
-//! - `data/<key>`: a byte 1 (the encoding), a byte 0 or 1 for whether there is a tag, the tag
-//!   (length u16 little-endian, bytes), the value.
+//! - `data/<key>`: a byte 1 (the encoding), a byte of flags (1: there is a tag, 2: there is a place), the place (a byte),
+//!   the tag (length u16 little-endian, bytes), the value.
+//!
+//! Our revisions are 128 times etcd's plus the base plus the place of a transaction among those that share an etcd revision
+//! (`numbering`). In format 1 they are etcd's plus the base, and nothing is shared; such a cluster stays as it is until it is
+//! restored from a backup.
 //!
 //! # How it works
 //!
 //! One watch follows *all* keys of etcd, whoever they belong to, so that every revision arrives
-//! here and "up to revision N" always comes true. A commit is one etcd transaction; it is answered
+//! here and "up to revision N" always comes true. What is committed while etcd is busy is sent together: one etcd transaction
+//! with a nested one for each, so that each happens or not by its own conditions. A commit is answered
 //! when that watch has brought it back. A fresh read asks etcd for its revision (a linearizable
 //! read) and waits for the watch to reach it. The past is read by watching from there, with
 //! previous values.
@@ -24,19 +31,24 @@
 //! tried, and until it stands nothing is sent, so that an outcome is unknown only at the moment of
 //! the break.
 //!
-//! Reading order: `layout`, `connection`, `load`, `feed` (the watch), `commit`, `fresh`, `history`,
+//! Reading order: `numbering`, `layout`, `places`, `connection`, `load`, `feed` (the watch), `commit` (one transaction), `group` (what is
+//! sent together), `committer`, `fresh`, `history`,
 //! `clock`, `compactor`, `presence` (who is there), `fill` (restoring).
 
 mod clock;
 mod commit;
+mod committer;
 mod compactor;
 mod connection;
 mod feed;
 mod fill;
 mod fresh;
+mod group;
 mod history;
 mod layout;
 mod load;
+mod numbering;
+mod places;
 mod presence;
 
 use std::sync::Arc;
@@ -54,6 +66,7 @@ use crate::load::{Load, LoadError};
 use crate::pool::Pool;
 use crate::{CommitError, OpenError, Options, ReadError, Revision, Snapshot, Txn};
 
+use committer::Committer;
 use connection::Connection;
 use feed::Feed;
 use fresh::Fresh;
@@ -61,11 +74,12 @@ use layout::Layout;
 
 pub(crate) struct Etcd {
     shared: Arc<Shared>,
+    committer: Committer,
     fresh: Fresh,
     /// So that many watchers that resume at once take turns.
     readers: Arc<Semaphore>,
     /// Ended when this is dropped.
-    tasks: parking_lot::Mutex<JoinSet<()>>,
+    tasks: Arc<parking_lot::Mutex<JoinSet<()>>>,
 }
 
 /// Removes all keys of a cluster.
@@ -143,7 +157,7 @@ impl Etcd {
         let loaded = load::load(&connection, &layout, None).await?;
         let (oldest, tail) = load::recent(&connection, &layout, &loaded, &options).await?;
         let timeline = clock::load(&connection, &layout, oldest).await?;
-        let snapshot = loaded.snapshot(&layout);
+        let snapshot = loaded.snapshot();
         let hub = Arc::new(Hub::new(snapshot, Floors::new(oldest, vec![]), tail, timeline));
         let shared = Arc::new(Shared { hub: hub.clone(), connection, layout, options, lease: AtomicI64::new(lease) });
         let mut tasks = JoinSet::new();
@@ -151,19 +165,26 @@ impl Etcd {
         tasks.spawn(compactor::run(shared.clone()));
         tasks.spawn(presence::keep(shared.clone()));
         tasks.spawn(clock::run(shared.clone()));
+        let committer = Committer::start(shared.clone(), &mut tasks);
         let fresh = Fresh::start(shared.clone(), &mut tasks);
         let watching = shared.connection.ready().await;
         watching
             .map_err(|problem| OpenError::Unreachable { endpoints: shared.connection.endpoints.clone(), problem })?;
-        let engine =
-            Etcd { shared, fresh, readers: Arc::new(Semaphore::new(READERS)), tasks: parking_lot::Mutex::new(tasks) };
+        let (readers, tasks) = (Arc::new(Semaphore::new(READERS)), Arc::new(parking_lot::Mutex::new(tasks)));
+        let engine = Etcd { shared, committer, fresh, readers, tasks };
         Ok((hub, engine))
     }
 }
 
 impl Engine for Etcd {
     fn commit(&self, txn: Txn) -> BoxFuture<'static, Result<Revision, CommitError>> {
-        commit::commit(self.shared.clone(), txn).boxed()
+        let (shared, committer) = (self.shared.clone(), self.committer.clone());
+        async move {
+            commit::check(&shared, &txn)?;
+            shared.connection.ready().await.map_err(CommitError::Unavailable)?;
+            committer.commit(txn).await
+        }
+        .boxed()
     }
 
     fn newest(&self) -> BoxFuture<'static, Result<Revision, ReadError>> {
@@ -175,8 +196,10 @@ impl Engine for Etcd {
         async move {
             let _turn = readers.acquire_owned().await;
             let read = history::read(&shared.connection, &shared.layout, after, until, &prefix).await;
-            if let Err(ReadError::Compacted { oldest }) = &read {
-                shared.hub.raise_oldest(*oldest);
+            // etcd may have been compacted without a word.
+            if let Err(ReadError::Compacted { oldest }) = read {
+                shared.hub.raise_oldest(oldest);
+                return Err(ReadError::Compacted { oldest: oldest.min(shared.hub.revision()) });
             }
             read
         }
@@ -200,9 +223,10 @@ impl Engine for Etcd {
     }
 
     fn close(&self) -> BoxFuture<'static, ()> {
-        self.tasks.lock().abort_all();
-        let shared = self.shared.clone();
+        let (shared, committer, tasks) = (self.shared.clone(), self.committer.clone(), self.tasks.clone());
         async move {
+            committer.close(shared.connection.timeout()).await;
+            tasks.lock().abort_all();
             presence::leave(&shared.connection, shared.lease.load(Ordering::Relaxed)).await;
             shared.connection.close();
         }

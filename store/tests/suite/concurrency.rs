@@ -64,13 +64,14 @@ pub async fn watchers_see_what_concurrent_writers_wrote(place: &impl Place) {
         .map(|task| {
             let store = store.clone();
             tokio::spawn(async move {
+                let mut written = Vec::new();
                 for round in 0..ROUNDS {
-                    write(&store, vec![put(&format!("k/{task}"), &round.to_string())]).await;
+                    written.push(write(&store, vec![put(&format!("k/{task}"), &round.to_string())]).await);
                 }
+                written
             })
         })
         .collect();
-    let last = start.0 + (TASKS * ROUNDS) as u64;
     let watching: Vec<_> = watchers
         .into_iter()
         .map(|mut watch| {
@@ -83,17 +84,22 @@ pub async fn watchers_see_what_concurrent_writers_wrote(place: &impl Place) {
             })
         })
         .collect();
+    let mut written = Vec::new();
     for writer in writers {
-        writer.await.unwrap();
+        written.extend(writer.await.unwrap());
     }
+    written.sort();
+    let last = *written.last().unwrap();
     let mut late = store.watch(start, everything()).unwrap();
-    let expected = until(&mut late, timonier_store::Revision(last)).await;
+    let expected = until(&mut late, last).await;
     for watching in watching {
         let events = watching.await.unwrap();
         assert_eq!(events, expected);
         let mut state = BTreeMap::new();
-        for (event, revision) in events.iter().zip(start.0 + 1..) {
-            assert_eq!(event.revision.0, revision);
+        // Each has a revision of its own, however many were written together.
+        assert!(written.is_sorted_by(|a, b| a < b));
+        assert_eq!(events.iter().map(|event| event.revision).collect::<Vec<_>>(), written);
+        for event in &events {
             assert_eq!(event.previous, state.get(&event.key).cloned());
             state.insert(event.key.clone(), event.current.clone().unwrap());
         }

@@ -8,6 +8,9 @@ use timonier_store::{Options, StoreUrl};
 
 use super::place::Place;
 
+/// Our revisions in one of etcd's.
+pub const STRIDE: u64 = 128;
+
 pub struct Etcd {
     process: Option<Child>,
     client: u16,
@@ -131,5 +134,9 @@ impl Place for Etcd {
 
     fn url(&self) -> StoreUrl {
         StoreUrl::Etcd { endpoints: vec![self.endpoint()], cluster: "test".to_owned(), tls: false }
+    }
+
+    fn stride(&self) -> u64 {
+        STRIDE
     }
 }

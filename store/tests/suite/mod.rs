@@ -74,19 +74,6 @@ pub fn everything() -> Filter {
     Filter::prefix("")
 }
 
-/// One event in words: `5 pods/a: old -> new`, `-` for absent.
-pub fn describe(event: &Event, base: Revision) -> String {
-    let value = |entry: &Option<Arc<timonier_store::Entry>>| match entry {
-        Some(entry) => String::from_utf8_lossy(&entry.value.to_bytes()).into_owned(),
-        None => "-".to_owned(),
-    };
-    format!("+{} {}: {} -> {}", event.revision.0 - base.0, event.key, value(&event.previous), value(&event.current))
-}
-
-pub fn describe_all(events: &[Arc<Event>], base: Revision) -> Vec<String> {
-    events.iter().map(|event| describe(event, base)).collect()
-}
-
 #[macro_export]
 macro_rules! laws {
     ($place:expr; $($module:ident :: { $($law:ident),* $(,)? })*) => {

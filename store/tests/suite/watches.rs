@@ -3,7 +3,7 @@
 use timonier_store::{Filter, ReadError, Revision, WatchEnd};
 
 use super::place::Place;
-use super::{churn, delete, describe_all, everything, next, put, put_tagged, until, within, write};
+use super::{churn, delete, everything, next, put, put_tagged, until, within, write};
 
 pub async fn a_watch_delivers_every_event_in_order_with_previous_values(place: &impl Place) {
     let store = place.open().await;
@@ -14,22 +14,24 @@ pub async fn a_watch_delivers_every_event_in_order_with_previous_values(place: &
     write(&store, vec![delete("a")]).await;
     let last = write(&store, vec![put("a", "3")]).await;
     let events = until(&mut watch, last).await;
-    assert_eq!(describe_all(&events, start), ["+1 a: - -> 1", "+2 a: 1 -> 2", "+3 a: 2 -> -", "+4 a: - -> 3"]);
+    assert_eq!(place.describe(&events, start), ["+1 a: - -> 1", "+2 a: 1 -> 2", "+3 a: 2 -> -", "+4 a: - -> 3"]);
 }
 
 pub async fn a_watch_starts_at_any_revision(place: &impl Place) {
     let store = place.open().await;
     let start = store.snapshot().revision();
-    let last = churn(&store, "a", 6).await;
-    for after in start.0..=last.0 {
-        let mut watch = store.watch(Revision(after), everything()).unwrap();
+    let mut written = vec![start];
+    for _ in 0..6 {
+        written.push(churn(&store, "a", 1).await);
+    }
+    let last = written[6];
+    for (number, after) in written.iter().enumerate() {
+        let mut watch = store.watch(*after, everything()).unwrap();
         let events = until(&mut watch, last).await;
-        let revisions: Vec<u64> = events.iter().map(|event| event.revision.0).collect();
-        assert_eq!(revisions, (after + 1..=last.0).collect::<Vec<_>>());
-        for event in events.iter().filter(|event| event.revision.0 > start.0 + 1) {
-            let previous = event.previous.as_ref().expect("the value before");
-            assert_eq!(previous.revision.0, event.revision.0 - 1);
-        }
+        let revisions: Vec<Revision> = events.iter().map(|event| event.revision).collect();
+        assert_eq!(revisions, written[number + 1..]);
+        let previous: Vec<Revision> = events.iter().filter_map(|e| e.previous.as_ref().map(|e| e.revision)).collect();
+        assert_eq!(previous, written[number.max(1)..written.len() - 1]);
     }
 }
 
@@ -78,7 +80,7 @@ pub async fn a_filter_by_key_sees_nothing_else(place: &impl Place) {
     }
     let last = write(&store, vec![delete("pods/a/web")]).await;
     let events = until(&mut watch, last).await;
-    assert_eq!(describe_all(&events, start), ["+3 pods/a/web: - -> x", "+5 pods/a/web: x -> -"]);
+    assert_eq!(place.describe(&events, start), ["+3 pods/a/web: - -> x", "+5 pods/a/web: x -> -"]);
 }
 
 pub async fn a_filter_by_tag_sees_entries_come_and_leave(place: &impl Place) {
@@ -101,10 +103,10 @@ pub async fn a_filter_by_tag_sees_entries_come_and_leave(place: &impl Place) {
         "+7 pods/a: moved -> back",
         "+8 pods/a: back -> -",
     ];
-    assert_eq!(describe_all(&until(&mut watch, last).await, start), expected);
+    assert_eq!(place.describe(&until(&mut watch, last).await, start), expected);
     // The same when the events are read from the past.
     let mut later = store.watch(start, filter).unwrap();
-    assert_eq!(describe_all(&until(&mut later, last).await, start), expected);
+    assert_eq!(place.describe(&until(&mut later, last).await, start), expected);
 }
 
 pub async fn progress_includes_revisions_that_do_not_match(place: &impl Place) {
@@ -138,16 +140,15 @@ pub async fn a_cancelled_wait_loses_nothing(place: &impl Place) {
         tokio::spawn(async move { churn(&store, "a", 100).await })
     };
     let mut revisions = Vec::new();
-    let last = start.0 + 100;
-    while revisions.last() != Some(&last) {
+    while revisions.len() < 100 {
         // Polled once, and dropped when it has to wait.
         match futures::FutureExt::now_or_never(watch.next()) {
             Some(batch) => revisions.extend(batch.unwrap().events.iter().map(|e| e.revision.0)),
             None => tokio::task::yield_now().await,
         }
     }
-    writer.await.unwrap();
-    assert_eq!(revisions, (start.0 + 1..=last).collect::<Vec<_>>());
+    assert_eq!(revisions.last(), Some(&writer.await.unwrap().0));
+    assert!(revisions.is_sorted_by(|a, b| a < b));
 }
 
 pub async fn an_event_is_never_ahead_of_the_snapshot(place: &impl Place) {
@@ -158,11 +159,11 @@ pub async fn an_event_is_never_ahead_of_the_snapshot(place: &impl Place) {
         let store = store.clone();
         tokio::spawn(async move { churn(&store, "a", 200).await })
     };
-    let mut seen = start;
-    while seen.0 < start.0 + 200 {
+    let mut seen = 0;
+    while seen < 200 {
         let batch = next(&mut watch).await;
         assert!(store.snapshot().revision() >= batch.through);
-        seen = batch.through;
+        seen += batch.events.len();
     }
     writer.await.unwrap();
 }

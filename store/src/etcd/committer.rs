@@ -1,0 +1,173 @@
+//! The task that sends transactions. What waits while etcd has enough to do is sent together.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use etcd_client::{TxnOpResponse, TxnResponse};
+use futures::future::join_all;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::task::JoinSet;
+
+use super::Shared;
+use super::commit::{outcome, refusal};
+use super::connection::Failure;
+use super::group::{Group, Outcome, Request};
+use crate::{CommitError, Txn};
+
+/// Transactions that may wait here; more wait before.
+const QUEUE: usize = 4096;
+/// Groups that etcd has at the same time: one is written to disk while the next arrives.
+const SENT: usize = 2;
+
+enum Order {
+    Commit(Request),
+    Close { done: oneshot::Sender<()> },
+}
+
+/// A handle to the task.
+#[derive(Clone)]
+pub(super) struct Committer {
+    orders: mpsc::Sender<Order>,
+}
+
+impl Committer {
+    pub(super) fn start(shared: Arc<Shared>, tasks: &mut JoinSet<()>) -> Committer {
+        let (orders, waiting) = mpsc::channel(QUEUE);
+        tasks.spawn(run(shared, waiting));
+        Committer { orders }
+    }
+
+    pub(super) async fn commit(&self, txn: Txn) -> Outcome {
+        let (answer, answered) = oneshot::channel();
+        let order = Order::Commit(Request { txn, answer });
+        let closed = || "the store was closed".to_owned();
+        self.orders.send(order).await.map_err(|_| CommitError::Unavailable(closed()))?;
+        answered.await.unwrap_or_else(|_| Err(CommitError::Unknown(closed())))
+    }
+
+    /// Returns when everything queued before is answered, or after `patience`.
+    pub(super) async fn close(&self, patience: Duration) {
+        let (done, closed) = oneshot::channel();
+        if self.orders.send(Order::Close { done }).await.is_ok() {
+            let _given_up = tokio::time::timeout(patience, closed).await;
+        }
+    }
+}
+
+async fn run(shared: Arc<Shared>, mut waiting: mpsc::Receiver<Order>) {
+    let turns = Arc::new(Semaphore::new(SENT));
+    let mut sending = JoinSet::new();
+    let mut next = None;
+    loop {
+        let order = match next.take() {
+            Some(order) => order,
+            None => match waiting.recv().await {
+                Some(order) => order,
+                None => return,
+            },
+        };
+        match order {
+            Order::Commit(first) => {
+                let Ok(turn) = turns.clone().acquire_owned().await else { return };
+                let mut group = Group::of(first);
+                next = fill(&mut group, &mut waiting, shared.layout.numbering().is_shared());
+                while sending.try_join_next().is_some() {}
+                sending.spawn(send(shared.clone(), group, turn));
+            }
+            Order::Close { done } => {
+                waiting.close();
+                while sending.join_next().await.is_some() {}
+                let _ = done.send(());
+                return;
+            }
+        }
+    }
+}
+
+/// Adds what waits. Returns the order that did not fit.
+fn fill(group: &mut Group, waiting: &mut mpsc::Receiver<Order>, may_share: bool) -> Option<Order> {
+    if !may_share {
+        return None;
+    }
+    while let Ok(order) = waiting.try_recv() {
+        match order {
+            Order::Commit(request) => {
+                if let Err(request) = group.add(request) {
+                    return Some(Order::Commit(request));
+                }
+            }
+            close => return Some(close),
+        }
+    }
+    None
+}
+
+/// Sends a group, and answers all who wait for it. `turn` ends when etcd has answered.
+async fn send(shared: Arc<Shared>, group: Group, turn: OwnedSemaphorePermit) {
+    match exchange(&shared, &group).await {
+        // This etcd takes less at once, which it says before it does anything.
+        Err(Problem::Failed(failure)) if failure.is_limit() && group.requests.len() > 1 => {
+            let each = group.requests.into_iter().map(|request| async {
+                let alone = Group::of(request);
+                let answer = exchange(&shared, &alone).await;
+                finish(&shared, alone, answer).await;
+            });
+            join_all(each).await;
+        }
+        answer => {
+            drop(turn);
+            finish(&shared, group, answer).await;
+        }
+    }
+}
+
+enum Problem {
+    NotSent(String),
+    Failed(Failure),
+}
+
+async fn exchange(shared: &Shared, group: &Group) -> Result<TxnResponse, Problem> {
+    shared.connection.ready().await.map_err(Problem::NotSent)?;
+    let mut kv = shared.connection.kv();
+    let sent = shared.connection.call(kv.txn(group.translate(&shared.layout))).await;
+    sent.map_err(Problem::Failed)
+}
+
+async fn finish(shared: &Shared, group: Group, answer: Result<TxnResponse, Problem>) {
+    let etcd = match &answer {
+        Ok(answer) => answer.header().map_or(0, |header| header.revision()),
+        Err(_) => 0,
+    };
+    // Also after conflicts: whoever tries again must not see the old state again.
+    let reached = shared.hub.reached(shared.layout.revision(etcd));
+    let seen = tokio::time::timeout(shared.connection.timeout(), reached).await.is_ok();
+    let outcomes: Vec<Outcome> = match &answer {
+        Ok(answer) => outcomes(shared, &group, etcd, seen, answer),
+        Err(Problem::NotSent(problem)) => {
+            group.requests.iter().map(|_| Err(CommitError::Unavailable(problem.clone()))).collect()
+        }
+        Err(Problem::Failed(failure)) => {
+            group.requests.iter().map(|request| Err(refusal(failure, &request.txn))).collect()
+        }
+    };
+    for (request, outcome) in group.requests.into_iter().zip(outcomes) {
+        // Who no longer waits does not hear of it.
+        let _ = request.answer.send(outcome);
+    }
+}
+
+/// What became of each transaction; etcd's own was done at its revision `etcd`.
+fn outcomes(shared: &Shared, group: &Group, etcd: i64, seen: bool, answer: &TxnResponse) -> Vec<Outcome> {
+    if let [alone] = &group.requests[..] {
+        return vec![outcome(shared, &alone.txn, shared.layout.numbering().at(etcd, 0), seen, answer)];
+    }
+    let nested = answer.op_responses().into_iter().filter_map(|answer| match answer {
+        TxnOpResponse::Txn(answer) => Some(answer),
+        _ => None,
+    });
+    let of_each = (0..).zip(&group.requests).zip(nested).map(|((place, request), answer)| {
+        outcome(shared, &request.txn, shared.layout.numbering().at(etcd, place), seen, &answer)
+    });
+    let missing = || Err(CommitError::Unknown("etcd's answer says nothing of it".to_owned()));
+    of_each.chain(std::iter::repeat_with(missing)).take(group.requests.len()).collect()
+}
