@@ -95,14 +95,20 @@ pub async fn create_pods(target: &Target) -> Result<Load> {
 
 /// The median of reading `path` so many times over one connection.
 async fn reads(target: &Target, path: &str, times: usize) -> Result<Duration> {
-    let mut connection = target.connect().await?;
-    let mut taken = Vec::with_capacity(times);
-    for _ in 0..times {
-        let start = Instant::now();
-        connection.read(path).await?;
-        taken.push(start.elapsed());
+    let (mut connection, drive) = target.connect_driven().await?;
+    let reads = async {
+        let mut taken = Vec::with_capacity(times);
+        for _ in 0..times {
+            let start = Instant::now();
+            connection.read(path).await?;
+            taken.push(start.elapsed());
+        }
+        anyhow::Ok(quantile(&mut taken, 0.5).unwrap_or_default())
+    };
+    tokio::select! {
+        median = reads => median,
+        ended = drive => bail!("the server ended a connection: {ended:?}"),
     }
-    Ok(quantile(&mut taken, 0.5).unwrap_or_default())
 }
 
 pub type Call<'a> = std::pin::Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
