@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, Uri};
 use rand::Rng;
 use timonier_api::status::Status;
 use timonier_store::{ReadError, Revision, Snapshot};
@@ -50,7 +50,7 @@ pub async fn watch(call: &mut Call) -> Result<Response, Status> {
     };
     let deadline = Instant::now() + Duration::from_secs(seconds);
     // What was sent to us is not kept for as long as somebody watches.
-    let kept = Call { headers: HeaderMap::new(), ..call.clone() };
+    let kept = Call { headers: HeaderMap::new(), uri: Uri::default(), ..call.clone() };
     let feed = Feed::new(kept, selection, watch, initial, bookmarks, deadline, seat);
     Ok(respond::typed(StatusCode::OK, frame::content_type(call.accept.encoding), Body::new(feed)))
 }
