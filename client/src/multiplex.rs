@@ -18,9 +18,13 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// A connection on which the server does not answer is given up after the sum of these, and another opened.
 const PING: Duration = Duration::from_secs(5);
 const PONG: Duration = Duration::from_secs(10);
-/// What the server may send unasked: on a stream, so that one watch takes much at once, and on all streams together.
+/// What the server may send unasked on a stream: much, so that one watch takes much at once.
 const STREAM_WINDOW: u32 = 256 << 10;
-const CONNECTION_WINDOW: u32 = 8 << 20;
+/// Streams that a server lets us have at a time.
+const STREAMS: u32 = 1000;
+/// The same on all streams together. The windows of all have room: however many streams nobody reads, they never
+/// hold up the others.
+const CONNECTION_WINDOW: u32 = STREAMS * STREAM_WINDOW;
 
 /// A client for what `config` names. Opens no connection yet.
 pub fn client(config: Config) -> Result<Client, kube::Error> {

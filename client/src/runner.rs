@@ -133,7 +133,8 @@ impl<R: Reconcile> Runner<R> {
         })
     }
 
-    /// A further resource whose changes concern keys. Its revision counts as one of the key's watches.
+    /// A further resource whose changes concern keys. Its revision counts as one of the key's watches: of several copies of
+    /// one resource, that of the one that is furthest behind.
     pub fn watch<T: Object>(
         mut self,
         informer: &Informer<T>,
@@ -161,8 +162,8 @@ impl<R: Reconcile> Runner<R> {
         }
         debug!(controller = name, "all watches have listed");
         let reached = |resource: &Resource| {
-            let found = watches.iter().find(|(watched, _)| watched == resource);
-            found.map(|(_, reached)| reached.borrow().unwrap_or_default())
+            let copies = watches.iter().filter(|(watched, _)| watched == resource);
+            copies.map(|(_, reached)| reached.borrow().unwrap_or_default()).min()
         };
         let progress = Progress::of(watches.iter().map(|(_, reached)| reached.clone()));
         let mut queue = Queue::<R::Key>::new(pause);

@@ -71,17 +71,23 @@ fn tune(stream: &TcpStream, slow: Option<Duration>) {
 /// pieces; what waits here has been cut already, and is late by all that other streams of the connection send before it.
 const SEND: usize = 64 << 10;
 
+/// Streams of one connection at a time.
+const STREAMS: u32 = 1000;
+/// What a client may send of a body before somebody reads it. A connection has room for the windows of all its streams:
+/// bodies of requests that wait for their turn never hold up those whose turn it is.
+const WINDOW: u32 = 64 << 10;
+
 fn http() -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(30));
     builder
         .http2()
         .timer(TokioTimer::new())
-        .max_concurrent_streams(1000)
+        .max_concurrent_streams(STREAMS)
         .keep_alive_interval(Duration::from_secs(30))
         .keep_alive_timeout(Duration::from_secs(20))
-        .initial_stream_window_size(256 << 10)
-        .initial_connection_window_size(1 << 20)
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(STREAMS * WINDOW)
         .max_send_buf_size(SEND);
     builder
 }
