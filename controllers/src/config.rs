@@ -22,6 +22,7 @@ pub const NAMES: &[&str] = &[
     "namespace",
     "serviceaccount",
     "nodeipam",
+    "node-ttl",
     "node-lifecycle",
     "taint-eviction",
     "pod-garbage-collector",

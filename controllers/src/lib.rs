@@ -8,7 +8,7 @@
 //!
 //! Reading order: [`config`], this file, `start` (what each controller watches), `pods` and `history` (what all that make
 //! pods, and all that roll back, share), then a folder a controller: `deployment`, `replicaset`, `statefulset`,
-//! `daemonset`, `job`, `cronjob`, `garbage`, `namespace`, `serviceaccount`, `nodeipam`, [`scheduler`]; for nodes that fail, `vigil`,
+//! `daemonset`, `job`, `cronjob`, `garbage`, `namespace`, `serviceaccount`, `nodeipam`, [`scheduler`]; for nodes, `node_ttl`, and when they fail, `vigil`,
 //! `nodelifecycle`, `tainteviction`, `podgc`; for what is limited, `resourcequota` and `disruption`; for what is behind services,
 //! `endpoints`; for workloads that follow their configuration, `configroll`.
 
@@ -32,6 +32,7 @@ mod ground;
 mod history;
 mod job;
 mod namespace;
+mod node_ttl;
 mod nodeipam;
 mod nodelifecycle;
 mod objects;
@@ -131,6 +132,7 @@ async fn work(
                     "namespace" => start::namespace(ground, stop).await,
                     "serviceaccount" => start::serviceaccount(ground, stop).await,
                     "nodeipam" => start::nodeipam(ground, stop).await,
+                    "node-ttl" => start::node_ttl(ground, stop).await,
                     "node-lifecycle" => start::node_lifecycle(ground, stop).await,
                     "taint-eviction" => start::taint_eviction(ground, stop).await,
                     "pod-garbage-collector" => start::pod_garbage_collector(ground, stop).await,

@@ -16,6 +16,7 @@ use crate::{
     garbage::{Collector, Watches},
     ground::{Ground, PAUSE},
     namespace::Namespaces,
+    node_ttl::NodeTtl,
     nodeipam::NodeRanges,
     nodelifecycle::{NodeLifecycle, NodeTaints},
     objects::{Budget, Deployment, ReplicaSet, ReplicationController, StatefulSet},
@@ -233,6 +234,21 @@ pub async fn nodeipam(ground: Arc<Ground>, shutdown: CancellationToken) {
     };
     Runner::new("nodeipam", ground.client.clone(), Arc::new(reconciler))
         .primary(&nodes, |node| node.spec.pod_cidr.is_empty().then_some(()))
+        .run(shutdown)
+        .await;
+}
+
+pub async fn node_ttl(ground: Arc<Ground>, shutdown: CancellationToken) {
+    let nodes = ground.copies.nodes();
+    let reconciler = Arc::new(NodeTtl::new(nodes.clone()));
+    let all = reconciler.clone();
+    Runner::new("node-ttl", ground.client.clone(), reconciler)
+        .primary(&nodes, |node| Some(node.meta().key()))
+        .watch(&nodes, move |change, queue| {
+            if change.old.is_none() || change.new.is_none() {
+                all.counted().into_iter().for_each(|key| queue.add(key));
+            }
+        })
         .run(shutdown)
         .await;
 }

@@ -27,10 +27,11 @@ impl Object for BootstrapToken {
 }
 
 impl BootstrapToken {
-    /// `None`: it has no end.
+    /// `None`: it has no end. One whose end cannot be read has come to it: it was not meant for ever.
     fn expires(&self) -> Option<Timestamp> {
-        let text = String::from_utf8(STANDARD.decode(self.data.get("expiration")?).ok()?).ok()?;
-        text.parse().ok()
+        let given = self.data.get("expiration").filter(|given| !given.is_empty())?;
+        let text = STANDARD.decode(given).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        Some(text.and_then(|text| text.parse().ok()).unwrap_or(Timestamp::MIN))
     }
 }
 
@@ -81,7 +82,10 @@ mod tests {
             ..BootstrapToken::default()
         };
         assert_eq!(token("1970-01-01T00:00:10Z").expires(), Some(at(10)));
-        assert_eq!(token("soon").expires(), None);
+        assert_eq!(token("").expires(), None);
+        for unreadable in ["soon", "1970-01-01", "10"] {
+            assert_eq!(left(token(unreadable).expires().expect("an end"), at(0)), None, "{unreadable}");
+        }
         assert_eq!(BootstrapToken::default().expires(), None);
     }
 }

@@ -16,8 +16,7 @@ use timonier_client::{
 };
 
 use crate::{
-    objects::{ConfigContent, SecretContent},
-    pods::PodOwner,
+    objects::{ConfigContent, PodOwner, SecretContent},
     refusal::is_gone,
 };
 use plan::{Content, Kind, Step, Used};

@@ -11,8 +11,7 @@ use super::{
 };
 use crate::{
     ground::Ground,
-    objects::{ConfigContent, SecretContent},
-    pods::PodOwner,
+    objects::{ConfigContent, PodOwner, SecretContent},
 };
 
 /// Several objects that are applied together are one roll.

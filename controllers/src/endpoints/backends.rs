@@ -88,5 +88,6 @@ fn endpoint(service: &Service, pod: &Pod, address: IpAddr, zones: &HashMap<Arc<s
             name: pod.metadata.name.clone(),
             uid: pod.metadata.uid.clone(),
         }),
+        hints: None,
     }
 }

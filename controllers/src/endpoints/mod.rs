@@ -1,20 +1,24 @@
 //! What is behind services: EndpointSlices, and Endpoints for older clients.
 //!
-//! [`backends`] finds the pods behind a service, [`slices`] spreads endpoints over slices, [`subsets`] is the older form,
+//! [`backends`] finds the pods behind a service, [`hints`] says from where each is to be used first, [`slices`] spreads endpoints over slices, [`subsets`] is the older form,
 //! both ways: for a service without a selector, slices mirror the Endpoints that somebody else keeps. This file acts.
 
 mod backends;
+mod hints;
+mod shares;
 mod slices;
 mod start;
 mod subsets;
 #[cfg(test)]
 mod tests;
+mod trigger;
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
+use jiff::Timestamp;
 use kube::api::{DeleteParams, Patch};
 use serde_json::{Value, json};
 use timonier_client::{Informer, Meta, Next, Object, ObjectKey, Reconcile, Writer};
@@ -26,6 +30,7 @@ use crate::{
 };
 use slices::{New, Plan};
 pub use start::{endpoints, endpointslice, endpointslice_mirroring};
+use trigger::Triggers;
 
 const SERVICE_NAME: &str = "kubernetes.io/service-name";
 const MANAGED_BY: &str = "endpointslice.kubernetes.io/managed-by";
@@ -66,6 +71,7 @@ pub struct Slices {
     pub pods: Informer<Pod>,
     pub slices: Informer<EndpointSlice>,
     pub nodes: Informer<Node>,
+    pub triggers: Triggers,
 }
 
 impl Reconcile for Slices {
@@ -75,14 +81,18 @@ impl Reconcile for Slices {
     async fn reconcile(&self, key: &ObjectKey, writer: &Writer) -> Result<Next, kube::Error> {
         // The slices of a service that is gone go with it: it owns them.
         let Some(service) = self.services.get(key).filter(|service| service.has_backends()) else {
+            self.triggers.forget(key);
             return Ok(Next::Settled);
         };
         if service.metadata.is_deleting() {
             return Ok(Next::Settled);
         }
         let zone = |node: &Arc<Node>| Some((node.meta().name.clone(), node.meta().labels.get(ZONE)?.as_str().into()));
-        let zones: HashMap<Arc<str>, Arc<str>> = self.nodes.all().iter().filter_map(zone).collect();
-        let mut groups = backends::backends(&service, &selected(&service, &self.pods), &zones);
+        let nodes = self.nodes.all();
+        let zones: HashMap<Arc<str>, Arc<str>> = nodes.iter().filter_map(zone).collect();
+        let pods = selected(&service, &self.pods);
+        let mut groups = backends::backends(&service, &pods, &zones);
+        hints::give(&service, &mut groups, &nodes);
         if groups.is_empty() {
             groups.insert(Default::default(), Vec::new());
         }
@@ -90,8 +100,13 @@ impl Reconcile for Slices {
         let mut labels = labels_of(&service);
         labels.insert(MANAGED_BY.into(), SLICES.into());
         labels.insert(SERVICE_NAME.into(), key.name.to_string());
-        let owner = owners::reference::<Service>(&service.metadata);
-        write(&service.metadata, &labels, &owner, &existing, groups, MOST_IN_A_SLICE, writer).await
+        let face = Face {
+            whose: &service.metadata,
+            labels,
+            owner: owners::reference::<Service>(&service.metadata),
+            trigger: self.triggers.since_last(&service, &pods),
+        };
+        write(&face, &existing, groups, MOST_IN_A_SLICE, writer).await
     }
 }
 
@@ -119,9 +134,11 @@ impl Reconcile for Mirrors {
         let mut labels = endpoints.metadata.labels.clone();
         labels.insert(MANAGED_BY.into(), MIRROR.into());
         labels.insert(SERVICE_NAME.into(), key.name.to_string());
+        let trigger = endpoints.metadata.annotations.get(trigger::ANNOTATION).and_then(|text| text.parse().ok());
         let owner = owners::reference::<Endpoints>(&endpoints.metadata);
+        let face = Face { whose: &endpoints.metadata, labels, owner, trigger };
         let groups = subsets::mirrored(&endpoints);
-        write(&endpoints.metadata, &labels, &owner, &existing, groups, MOST_IN_A_MIRROR, writer).await
+        write(&face, &existing, groups, MOST_IN_A_MIRROR, writer).await
     }
 }
 
@@ -156,10 +173,22 @@ fn labels_of(service: &Service) -> BTreeMap<String, String> {
     labels
 }
 
+/// What all slices of a service say beside their endpoints.
+struct Face<'a> {
+    whose: &'a Meta,
+    labels: BTreeMap<String, String>,
+    owner: Value,
+    /// On those that are written now.
+    trigger: Option<Timestamp>,
+}
+
+/// The annotation, also when there is none to be left.
+fn triggered(at: Option<Timestamp>) -> Value {
+    json!({trigger::ANNOTATION: at.map(|at| at.to_string())})
+}
+
 async fn write(
-    whose: &Meta,
-    labels: &BTreeMap<String, String>,
-    owner: &Value,
+    Face { whose, labels, owner, trigger }: &Face<'_>,
     existing: &[Arc<EndpointSlice>],
     groups: Groups,
     most: usize,
@@ -170,7 +199,8 @@ async fn write(
     let changed = update.iter().map(|(slice, _)| slice).chain(&delete);
     let written: HashSet<Arc<str>> = changed.map(|slice| slice.uid.clone()).collect();
     for (slice, endpoints) in update {
-        let patch = json!({"metadata": {"uid": &*slice.uid, "labels": labels}, "endpoints": endpoints});
+        let patch = json!({"metadata": {"uid": &*slice.uid, "labels": labels, "annotations": triggered(*trigger)},
+            "endpoints": endpoints});
         match writer.patch::<EndpointSlice>(&key(&slice.name), &Patch::Merge(patch)).await {
             Err(error) if !is_gone(&error) => return Err(error),
             _ => {}
@@ -188,11 +218,14 @@ async fn write(
         }
     }
     for New { address_type, ports, endpoints } in create {
-        let slice = json!({
+        let mut slice = json!({
             "apiVersion": EndpointSlice::RESOURCE.api_version(), "kind": EndpointSlice::KIND,
             "metadata": {"generateName": format!("{}-", whose.name), "labels": labels, "ownerReferences": [owner]},
             "addressType": address_type, "ports": ports, "endpoints": endpoints,
         });
+        if trigger.is_some() {
+            slice["metadata"]["annotations"] = triggered(*trigger);
+        }
         match writer.create::<EndpointSlice>(whose.namespace.as_deref(), &slice).await {
             Err(error) if namespace_ends(&error) => return Ok(Next::Settled),
             other => other.map(drop)?,
@@ -208,6 +241,7 @@ pub struct OldEndpoints {
     pub services: Informer<Service>,
     pub pods: Informer<Pod>,
     pub endpoints: Informer<Endpoints>,
+    pub triggers: Triggers,
 }
 
 impl Reconcile for OldEndpoints {
@@ -217,6 +251,7 @@ impl Reconcile for OldEndpoints {
     async fn reconcile(&self, key: &ObjectKey, writer: &Writer) -> Result<Next, kube::Error> {
         let there = self.endpoints.get(key);
         let Some(service) = self.services.get(key) else {
+            self.triggers.forget(key);
             // Its own go with the service; those that a user keeps are his.
             if let Some(old) = there.filter(|old| old.metadata.labels.contains_key(ENDPOINTS_MANAGED_BY)) {
                 writer.delete(&Endpoints::RESOURCE, key, &old.metadata.uid, DeleteParams::default()).await?;
@@ -226,13 +261,18 @@ impl Reconcile for OldEndpoints {
         if !service.has_backends() || service.metadata.is_deleting() {
             return Ok(Next::Settled);
         }
-        let groups = backends::backends(&service, &selected(&service, &self.pods), &HashMap::new());
+        let pods = selected(&service, &self.pods);
+        let trigger = self.triggers.since_last(&service, &pods);
+        let groups = backends::backends(&service, &pods, &HashMap::new());
         let (subsets, truncated) = subsets::subsets(&groups, service.publishes_not_ready());
         let mut labels = labels_of(&service);
         labels.insert(ENDPOINTS_MANAGED_BY.into(), ENDPOINTS.into());
         match there {
             None => {
-                let annotations = if truncated { json!({OVER_CAPACITY: "truncated"}) } else { json!({}) };
+                let mut annotations = if trigger.is_some() { triggered(trigger) } else { json!({}) };
+                if truncated {
+                    annotations[OVER_CAPACITY] = "truncated".into();
+                }
                 let body = json!({"apiVersion": "v1", "kind": "Endpoints",
                     "metadata": {"name": &*key.name, "labels": labels, "annotations": annotations}, "subsets": subsets});
                 match writer.create::<Endpoints>(key.namespace(), &body).await {
@@ -245,13 +285,14 @@ impl Reconcile for OldEndpoints {
                 if old.subsets == subsets && old.metadata.labels == labels && was_truncated == truncated {
                     return Ok(Next::Settled);
                 }
-                let annotation = if truncated { json!("truncated") } else { Value::Null };
+                let mut annotations = triggered(trigger);
+                annotations[OVER_CAPACITY] = if truncated { "truncated".into() } else { Value::Null };
                 let gone = old.metadata.labels.keys().filter(|name| !labels.contains_key(*name));
                 let mut labels = json!(labels);
                 gone.for_each(|name| labels[name] = Value::Null);
                 let subsets = if subsets.is_empty() { Value::Null } else { json!(subsets) };
                 let patch = json!({"metadata": {"uid": &*old.metadata.uid, "labels": labels,
-                    "annotations": {OVER_CAPACITY: annotation}}, "subsets": subsets});
+                    "annotations": annotations}, "subsets": subsets});
                 match writer.patch::<Endpoints>(key, &Patch::Merge(patch)).await {
                     Err(error) if !is_gone(&error) => return Err(error),
                     _ => {}

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use timonier_client::{Informer, Object, ObjectKey, Runner};
 use tokio_util::sync::CancellationToken;
 
-use super::{Mirrors, OldEndpoints, SERVICE_NAME, Slices, ZONE, concerned};
+use super::{Mirrors, OldEndpoints, SERVICE_NAME, Slices, Triggers, ZONE, concerned, hints::shares_out};
 use crate::{
     ground::Ground,
     objects::{EndpointSlice, Node, Pod, Service},
@@ -35,8 +35,13 @@ fn zone(node: &Node) -> Option<&String> {
 pub async fn endpointslice(ground: Arc<Ground>, shutdown: CancellationToken) {
     let copies = &ground.copies;
     let (services, pods, slices, nodes) = (copies.services(), copies.pods(), copies.slices(), copies.nodes());
-    let reconciler =
-        Slices { services: services.clone(), pods: pods.clone(), slices: slices.clone(), nodes: nodes.clone() };
+    let reconciler = Slices {
+        services: services.clone(),
+        pods: pods.clone(),
+        slices: slices.clone(),
+        nodes: nodes.clone(),
+        triggers: Triggers::default(),
+    };
     let (of_pods, of_nodes) = (services.clone(), services.clone());
     Runner::new("endpointslice", ground.client.clone(), Arc::new(reconciler))
         .pause(PAUSE)
@@ -46,8 +51,11 @@ pub async fn endpointslice(ground: Arc<Ground>, shutdown: CancellationToken) {
             change.states().filter_map(|slice| service_of(slice)).for_each(|key| queue.add(key))
         })
         .watch(&nodes, move |change, queue| {
-            if change.old.and_then(|node| zone(node)) != change.new.and_then(|node| zone(node)) {
-                let services = of_nodes.all().into_iter().filter(|service| service.has_backends());
+            let moved = change.old.and_then(|node| zone(node)) != change.new.and_then(|node| zone(node));
+            let worth = |node: Option<&Arc<Node>>| node.map(|node| (node.is_ready(), node.status.processors));
+            if moved || worth(change.old) != worth(change.new) {
+                let concerned = |service: &Arc<Service>| service.has_backends() && (moved || shares_out(service));
+                let services = of_nodes.all().into_iter().filter(concerned);
                 services.for_each(|service| queue.add(service.meta().key()));
             }
         })
@@ -58,7 +66,12 @@ pub async fn endpointslice(ground: Arc<Ground>, shutdown: CancellationToken) {
 pub async fn endpoints(ground: Arc<Ground>, shutdown: CancellationToken) {
     let copies = &ground.copies;
     let (services, pods, endpoints) = (copies.services(), copies.pods(), copies.endpoints());
-    let reconciler = OldEndpoints { services: services.clone(), pods: pods.clone(), endpoints: endpoints.clone() };
+    let reconciler = OldEndpoints {
+        services: services.clone(),
+        pods: pods.clone(),
+        endpoints: endpoints.clone(),
+        triggers: Triggers::default(),
+    };
     let of_pods = services.clone();
     Runner::new("endpoints", ground.client.clone(), Arc::new(reconciler))
         .pause(PAUSE)

@@ -84,6 +84,7 @@ pub fn mirrored(endpoints: &Endpoints) -> Groups {
                 node_name: address.node_name.clone(),
                 zone: None,
                 target_ref: address.target_ref.clone(),
+                hints: None,
             };
             groups.entry((family, ports.clone())).or_default().push(endpoint);
         }

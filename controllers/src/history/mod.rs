@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use timonier_client::{Informer, Object, ObjectKey, Writer};
 
 use crate::{
-    objects::ControllerRevision,
+    objects::{ControllerRevision, PodOwner},
     owners,
-    pods::{PodOwner, template_hash::template_hash},
+    pods::template_hash::template_hash,
     refusal::is_gone,
 };
 use plan::Present;

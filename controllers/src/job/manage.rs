@@ -12,7 +12,7 @@ use super::{
     backoff::{self, Failures},
     count::{Counted, completions},
     indexes::Indexes,
-    pod::{failures_before, finished_at, has_failed, index_of, is_tracked},
+    pod::{Creation, failures_before, finished_at, has_failed, index_of, is_tracked},
     policies::{Verdict, verdict},
 };
 use crate::{
@@ -22,15 +22,6 @@ use crate::{
 
 /// Pods created or deleted in one step.
 const MOST_AT_ONCE: usize = 500;
-
-/// A pod to be created.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Creation {
-    /// None unless the job is indexed.
-    pub index: Option<u32>,
-    /// Failures of the index so far, counted and ignored, when indexes fail on their own.
-    pub failures: Option<(u32, u32)>,
-}
 
 #[derive(Debug, Default)]
 pub struct Managed {

@@ -64,6 +64,14 @@ pub struct Jobs {
     failures: Mutex<HashMap<Arc<str>, Failures>>,
 }
 
+/// When a pod is let go of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Release {
+    Anyway,
+    /// Unless something has become of it since: it may just have succeeded, which counts.
+    AsSeen,
+}
+
 /// Another controller acts on it.
 pub fn is_foreign(job: &Job) -> bool {
     !job.spec.managed_by.is_empty() && &*job.spec.managed_by != MANAGER
@@ -114,7 +122,7 @@ impl Jobs {
                 Err(error) => return Err(error),
             }
         }
-        self.release(&plan.finish, writer).await?;
+        self.release(&plan.finish, Release::Anyway, writer).await?;
         match (failed, plan.again_in) {
             (Some(failure), _) => Err(failure.error),
             // Timestamps have no fraction: a moment later all of them have come.
@@ -140,7 +148,7 @@ impl Jobs {
     }
 
     async fn act(&self, job: &Job, plan: &Plan, writer: &Writer) -> Result<(), batches::Failure> {
-        if let Err(error) = self.release(&plan.dismiss, writer).await {
+        if let Err(error) = self.release(&plan.dismiss, Release::AsSeen, writer).await {
             let message = error.to_string();
             return Err(batches::Failure { reason: "FailedDelete", message, error });
         }
@@ -150,12 +158,15 @@ impl Jobs {
     }
 
     /// Takes the finalizer off pods that are counted, or that shall not be.
-    async fn release(&self, pods: &[Arc<Pod>], writer: &Writer) -> Result<(), kube::Error> {
+    async fn release(&self, pods: &[Arc<Pod>], when: Release, writer: &Writer) -> Result<(), kube::Error> {
         let tracked: Vec<Arc<Pod>> = pods.iter().filter(|pod| is_tracked(pod)).cloned().collect();
         stream::iter(tracked.into_iter().map(Ok))
             .try_for_each_concurrent(IN_FLIGHT, |pod| async move {
-                let patch =
+                let mut patch =
                     json!({"metadata": {"uid": &*pod.meta().uid, "$deleteFromPrimitiveList/finalizers": [FINALIZER]}});
+                if when == Release::AsSeen {
+                    patch["metadata"]["resourceVersion"] = json!(pod.meta().resource_version.to_string());
+                }
                 match writer.patch::<Pod>(&pod.meta().key(), &Patch::Strategic(patch)).await {
                     Err(error) if !is_gone(&error) => Err(error),
                     _ => Ok(()),

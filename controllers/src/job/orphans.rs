@@ -2,7 +2,7 @@
 
 use timonier_client::{Informer, Next, Object, ObjectKey, Writer};
 
-use super::{Jobs, pod::is_tracked};
+use super::{Jobs, Release, pod::is_tracked};
 use crate::objects::{Job, Pod};
 
 /// It holds the finalizer, and no job that is known here is its owner.
@@ -26,7 +26,7 @@ impl Jobs {
         {
             return Ok(Next::Settled);
         }
-        self.release(&[pod], writer).await?;
+        self.release(&[pod], Release::Anyway, writer).await?;
         Ok(Next::Settled)
     }
 }

@@ -9,8 +9,8 @@ use super::{
     backoff::Failures,
     count::{self, count},
     end::{End, deadline_in, decide},
-    manage::{self, Creation, Managed},
-    pod::is_tracked,
+    manage::{self, Managed},
+    pod::{Creation, is_tracked},
 };
 use crate::objects::{Condition, ConditionStatus, Job, JobStatus, Pod, condition, whole_seconds};
 

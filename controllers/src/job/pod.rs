@@ -6,10 +6,9 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use timonier_client::Object;
 
-use super::manage::Creation;
 use crate::{
-    objects::{Job, Phase, Pod, Selector, condition},
-    pods::{PodOwner, template::pod_of},
+    objects::{Job, Phase, Pod, condition},
+    pods::template::pod_of,
 };
 
 /// A pod that holds it has not been counted.
@@ -24,14 +23,13 @@ const INDEX_VARIABLE: &str = "JOB_COMPLETION_INDEX";
 /// A generated name is at most 63 characters, five of them random.
 const LONGEST_PREFIX: usize = 58;
 
-impl PodOwner for Job {
-    fn selector(&self) -> &Selector {
-        &self.spec.selector
-    }
-
-    fn template(&self) -> &Value {
-        &self.spec.template
-    }
+/// A pod to be created.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Creation {
+    /// None unless the job is indexed.
+    pub index: Option<u32>,
+    /// Failures of the index so far, counted and ignored, when indexes fail on their own.
+    pub failures: Option<(u32, u32)>,
 }
 
 pub fn is_tracked(pod: &Pod) -> bool {

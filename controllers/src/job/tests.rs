@@ -7,9 +7,8 @@ use serde_json::{Value, json};
 
 use super::{
     backoff::Failures,
-    manage::Creation,
     plan::{Observed, Plan, plan},
-    pod::{FAILURES, FINALIZER, INDEX, body},
+    pod::{Creation, FAILURES, FINALIZER, INDEX, body},
 };
 use crate::objects::{Job, Pod, condition};
 

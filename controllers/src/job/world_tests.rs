@@ -1,5 +1,6 @@
-//! Jobs in a small world where writes are lost, steps are repeated on old pictures, pods end and vanish at any moment,
-//! and the controller starts anew: no result is counted twice or lost, and never do more run than allowed.
+//! Jobs in a small world where writes are lost or arrive twice, pictures are late, pods end and vanish at any moment, others
+//! write to the job, and the controller starts anew: no result is counted twice or lost, no index succeeds twice, and never
+//! do more run than allowed.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,9 +12,10 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{
+    as_it_was,
     backoff::Failures,
     plan::{Observed, Plan, plan},
-    pod::{FINALIZER, body, is_tracked},
+    pod::{FINALIZER, body, index_of, is_tracked},
     status, tests,
 };
 use crate::objects::{Job, Pod};
@@ -21,17 +23,27 @@ use crate::objects::{Job, Pod};
 struct World {
     job: Value,
     pods: BTreeMap<String, Value>,
+    /// What the controller has heard of both: all that it wrote itself, and of others' writes what came before.
+    picture: (Value, BTreeMap<String, Value>),
+    version: u64,
+    /// Writes that may arrive a second time. A pod that is created twice has two names, and shows in the next picture.
+    sent: Vec<Act>,
     failures: Failures,
     now: Timestamp,
     made: usize,
     /// Everything that ever ended while the job counted it.
     successes: BTreeSet<String>,
     lapses: BTreeSet<String>,
+    indexes: BTreeSet<u32>,
+    /// The most that were allowed since no more ran than are.
     parallelism: usize,
 }
 
 /// A step's acts, in order: any of them may be the last before the controller dies.
+#[derive(Clone)]
 enum Act {
+    /// Lets go of a pod that is to end, if it is as it was seen.
+    Dismiss(String, Value),
     Release(String),
     Delete(String),
     Create(Value),
@@ -49,13 +61,17 @@ impl World {
             "status": {},
         });
         World {
+            picture: (job.clone(), BTreeMap::new()),
             job,
             pods: BTreeMap::new(),
+            version: 1,
+            sent: Vec::new(),
             failures: Failures::default(),
             now: tests::now(),
             made: 0,
             successes: BTreeSet::new(),
             lapses: BTreeSet::new(),
+            indexes: BTreeSet::new(),
             parallelism,
         }
     }
@@ -64,31 +80,74 @@ impl World {
         serde_json::from_value(self.job.clone()).expect("a job")
     }
 
-    fn seen(&self) -> Vec<Arc<Pod>> {
-        self.pods.values().map(|pod| Arc::new(serde_json::from_value(pod.clone()).expect("a pod"))).collect()
+    fn hear(&mut self) {
+        self.picture = (self.job.clone(), self.pods.clone());
     }
 
-    /// One step of the controller, of which only the first `most` writes arrive.
+    fn next_version(&mut self) -> Value {
+        self.version += 1;
+        json!(self.version.to_string())
+    }
+
+    /// One step of the controller by what it has heard, of which only the first `most` writes arrive.
     fn step(&mut self, most: usize) {
-        let (job, pods) = (self.job(), self.seen());
+        let job: Job = serde_json::from_value(self.picture.0.clone()).expect("a job");
+        let pods = read(&self.picture.1);
         self.failures.see(&job, &pods, self.now);
         let plan: Plan = plan(&Observed { job: &job, pods: &pods, failures: &self.failures, now: self.now });
         let name = |pod: &Arc<Pod>| pod.metadata.name.to_string();
-        let mut acts: Vec<Act> = plan.dismiss.iter().map(|pod| Act::Release(name(pod))).collect();
-        acts.extend(plan.dismiss.iter().chain(&plan.delete).map(|pod| Act::Delete(name(pod))));
-        acts.extend(plan.create.iter().map(|creation| Act::Create(body(&job, creation))));
-        if plan.status != job.status {
-            acts.push(Act::Status(status::patch(&job, &plan.status)));
+        let seen = |pod: &Arc<Pod>| self.picture.1[&*pod.metadata.name]["metadata"]["resourceVersion"].clone();
+        let tracked = |pods: &[Arc<Pod>]| pods.iter().filter(|pod| is_tracked(pod)).cloned().collect::<Vec<_>>();
+        let mut first: Vec<Act> = tracked(&plan.dismiss).iter().map(|pod| Act::Dismiss(name(pod), seen(pod))).collect();
+        first.extend(plan.dismiss.iter().chain(&plan.delete).map(|pod| Act::Delete(name(pod))));
+        first.extend(plan.create.iter().map(|creation| Act::Create(body(&job, creation))));
+        let mut left = most;
+        let mut may = || {
+            let more = left > 0;
+            left = left.saturating_sub(1);
+            more
+        };
+        let mut status = plan.status.clone();
+        for act in first {
+            if !may() {
+                return self.hear();
+            }
+            if !self.arrive(act) {
+                as_it_was(&mut status, &pods);
+                break;
+            }
         }
-        acts.extend(plan.finish.iter().filter(|pod| is_tracked(pod)).map(|pod| Act::Release(name(pod))));
-        for act in acts.into_iter().take(most) {
-            self.arrive(act);
+        if status != job.status && (!may() || !self.arrive(Act::Status(status::patch(&job, &status)))) {
+            return self.hear();
         }
-        let running = self.seen().iter().filter(|pod| pod.is_active()).count();
-        assert!(running <= self.parallelism, "{running} run");
+        for pod in tracked(&plan.finish) {
+            if !may() {
+                break;
+            }
+            self.arrive(Act::Release(name(&pod)));
+        }
+        // It plans again only by a picture that has its own writes.
+        self.hear();
     }
 
-    fn arrive(&mut self, act: Act) {
+    /// Holds at every moment.
+    fn check(&mut self) {
+        let running: Vec<Arc<Pod>> = read(&self.pods).into_iter().filter(|pod| pod.is_active()).collect();
+        assert!(running.len() <= self.parallelism, "{} run of {}", running.len(), self.parallelism);
+        let indexes: Vec<u32> = running.iter().filter_map(|pod| index_of(pod)).collect();
+        let different: BTreeSet<u32> = indexes.iter().copied().collect();
+        assert_eq!(different.len(), indexes.len(), "an index runs twice: {indexes:?}");
+        // What it has not heard yet it cannot keep to.
+        let allowed = [&self.job, &self.picture.0].map(|job| job["spec"]["parallelism"].as_u64().unwrap_or_default());
+        let allowed = allowed.into_iter().filter_map(|most| usize::try_from(most).ok()).max();
+        self.parallelism = allowed.unwrap_or_default().max(running.len());
+    }
+
+    /// False when the server refuses.
+    fn arrive(&mut self, act: Act) -> bool {
+        if !matches!(act, Act::Create(_)) {
+            self.sent.push(act.clone());
+        }
         match act {
             Act::Create(mut pod) => {
                 self.made += 1;
@@ -96,17 +155,24 @@ impl World {
                 pod["metadata"]["name"] = json!(name);
                 pod["metadata"]["uid"] = json!(name);
                 pod["metadata"]["namespace"] = json!("default");
+                pod["metadata"]["resourceVersion"] = self.next_version();
                 pod["status"] = json!({"phase": "Pending"});
                 self.pods.insert(name, pod);
             }
-            Act::Release(name) => {
-                if let Some(pod) = self.pods.get_mut(&name) {
-                    pod["metadata"]["finalizers"] = json!([]);
+            Act::Dismiss(name, version) => {
+                let is_as_seen = |pod: &Value| pod["metadata"]["resourceVersion"] == version;
+                if !self.pods.get(&name).is_none_or(is_as_seen) {
+                    return false;
                 }
-                self.sweep(&name);
+                self.release(&name);
             }
+            Act::Release(name) => self.release(&name),
             Act::Delete(name) => self.delete(&name),
             Act::Status(patch) => {
+                if patch["metadata"]["resourceVersion"] != self.job["metadata"]["resourceVersion"] {
+                    return false;
+                }
+                self.job["metadata"]["resourceVersion"] = self.next_version();
                 // As the server merges it, nulls included.
                 let status = self.job["status"].as_object_mut().expect("a status");
                 for (key, value) in patch["status"].as_object().into_iter().flatten() {
@@ -115,11 +181,23 @@ impl World {
                 status.retain(|_, value| !value.is_null());
             }
         }
+        true
+    }
+
+    fn release(&mut self, name: &str) {
+        let version = self.next_version();
+        if let Some(pod) = self.pods.get_mut(name) {
+            pod["metadata"]["finalizers"] = json!([]);
+            pod["metadata"]["resourceVersion"] = version;
+        }
+        self.sweep(name);
     }
 
     fn delete(&mut self, name: &str) {
+        let version = self.next_version();
         if let Some(pod) = self.pods.get_mut(name) {
             pod["metadata"]["deletionTimestamp"] = json!(self.now.to_string());
+            pod["metadata"]["resourceVersion"] = version;
             self.sweep(name);
         }
     }
@@ -137,15 +215,19 @@ impl World {
     /// Something happens to the nth pod that still runs.
     fn happen(&mut self, nth: usize, what: u8) {
         let running: Vec<String> =
-            self.seen().iter().filter(|pod| pod.is_active()).map(|pod| pod.metadata.name.to_string()).collect();
+            read(&self.pods).iter().filter(|pod| pod.is_active()).map(|pod| pod.metadata.name.to_string()).collect();
         let Some(name) = running.get(nth % running.len().max(1)).cloned() else { return };
+        let version = self.next_version();
         let Some(pod) = self.pods.get_mut(&name) else { return };
+        pod["metadata"]["resourceVersion"] = version;
         let tracked = pod["metadata"]["finalizers"] == json!([FINALIZER]);
         let finished = json!([{"name": "c", "state": {"terminated": {"finishedAt": self.now.to_string()}}}]);
         match what {
             0 | 1 => {
                 pod["status"] = json!({"phase": "Succeeded", "containerStatuses": finished});
                 if tracked {
+                    let index = serde_json::from_value(pod.clone()).ok().and_then(|pod: Pod| index_of(&pod));
+                    assert!(index.is_none_or(|index| self.indexes.insert(index)), "index {index:?} succeeds twice");
                     self.successes.insert(name);
                 }
             }
@@ -169,8 +251,10 @@ impl World {
     fn finish(&mut self) {
         for round in 0..10_000 {
             self.now += SignedDuration::from_secs(700);
+            self.hear();
             self.step(usize::MAX);
-            if self.job().end().is_some() && self.seen().iter().all(|pod| !is_tracked(pod)) {
+            self.check();
+            if self.job().end().is_some() && read(&self.pods).iter().all(|pod| !is_tracked(pod)) {
                 return;
             }
             self.happen(round, 0);
@@ -179,12 +263,34 @@ impl World {
     }
 }
 
+fn read(pods: &BTreeMap<String, Value>) -> Vec<Arc<Pod>> {
+    pods.values().map(|pod| Arc::new(serde_json::from_value(pod.clone()).expect("a pod"))).collect()
+}
+
 #[derive(Debug, Clone)]
 enum Event {
-    Step { writes: usize },
-    Pod { nth: usize, what: u8 },
+    Step {
+        writes: usize,
+    },
+    Pod {
+        nth: usize,
+        what: u8,
+    },
+    /// The picture is up to date.
+    Hear,
+    /// A write of an earlier step arrives once more.
+    Again {
+        nth: usize,
+    },
+    /// Somebody writes to the job.
+    Touch,
+    Scale {
+        parallelism: usize,
+    },
     Restart,
-    Wait { seconds: i64 },
+    Wait {
+        seconds: i64,
+    },
 }
 
 fn events() -> impl Strategy<Value = Vec<Event>> {
@@ -192,6 +298,10 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
         4 => (0_usize..12).prop_map(|writes| Event::Step { writes }),
         2 => Just(Event::Step { writes: usize::MAX }),
         6 => (0_usize..8, 0_u8..5).prop_map(|(nth, what)| Event::Pod { nth, what }),
+        2 => Just(Event::Hear),
+        2 => (0_usize..30).prop_map(|nth| Event::Again { nth }),
+        1 => Just(Event::Touch),
+        1 => (0_usize..6).prop_map(|parallelism| Event::Scale { parallelism }),
         1 => Just(Event::Restart),
         2 => (1_i64..900).prop_map(|seconds| Event::Wait { seconds }),
     ];
@@ -210,10 +320,27 @@ proptest! {
             match event {
                 Event::Step { writes } => world.step(writes),
                 Event::Pod { nth, what } => world.happen(nth, what),
-                Event::Restart => world.failures = Failures::default(),
+                Event::Hear => world.hear(),
+                Event::Again { nth } => {
+                    let sent = world.sent.iter().rev().nth(nth).cloned();
+                    sent.map(|act| world.arrive(act));
+                }
+                Event::Touch => world.job["metadata"]["resourceVersion"] = world.next_version(),
+                Event::Scale { parallelism } => {
+                    world.job["metadata"]["resourceVersion"] = world.next_version();
+                    world.job["spec"]["parallelism"] = json!(parallelism);
+                    world.parallelism = world.parallelism.max(parallelism);
+                }
+                Event::Restart => {
+                    world.failures = Failures::default();
+                    world.hear();
+                }
                 Event::Wait { seconds } => world.now += SignedDuration::from_secs(seconds),
             }
+            world.check();
         }
+        world.job["spec"]["parallelism"] = json!(parallelism);
+        world.parallelism = world.parallelism.max(parallelism);
         world.finish();
         let job = world.job();
         prop_assert!(job.is("Complete"));

@@ -6,8 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use timonier_client::{Meta, Object, Resource, object::null_as_default};
 
-use super::{Condition, Selector, strategy::Strategy};
-use crate::pods::PodOwner;
+use super::{Condition, PodOwner, Selector, strategy::Strategy};
 
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct DaemonSet {

@@ -40,6 +40,24 @@ pub struct Endpoint {
     pub zone: Option<Arc<str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target_ref: Option<Target>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hints: Option<Hints>,
+}
+
+/// From where an endpoint is to be used first.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Hints {
+    #[serde(deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
+    pub for_zones: Vec<Place>,
+    #[serde(deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
+    pub for_nodes: Vec<Place>,
+}
+
+/// A zone or a node.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Place {
+    pub name: Arc<str>,
 }
 
 /// An absent condition is unknown.

@@ -9,6 +9,7 @@ use timonier_client::{Meta, Object, Resource, object::null_as_default};
 
 use super::{
     condition::{Condition, ConditionStatus, condition},
+    pod_owner::PodOwner,
     selector::Selector,
 };
 
@@ -118,6 +119,16 @@ pub struct Uncounted {
 impl Uncounted {
     pub fn is_empty(&self) -> bool {
         self.succeeded.is_empty() && self.failed.is_empty()
+    }
+}
+
+impl PodOwner for Job {
+    fn selector(&self) -> &Selector {
+        &self.spec.selector
+    }
+
+    fn template(&self) -> &Value {
+        &self.spec.template
     }
 }
 

@@ -18,6 +18,7 @@ mod job;
 mod namespace;
 mod node;
 mod pod;
+mod pod_owner;
 mod quota;
 mod replicaset;
 mod replicationcontroller;
@@ -39,14 +40,15 @@ pub use cron_job::{CronJob, CronJobStatus, JobReference};
 pub use daemon_set::{DaemonSet, DaemonSetStatus};
 pub use deployment::{Deployment, DeploymentStatus};
 pub use endpoints::{
-    Address, AddressType, Endpoint, EndpointConditions, EndpointPort, EndpointSlice, Endpoints, Groups, Subset,
-    SubsetPort, Target,
+    Address, AddressType, Endpoint, EndpointConditions, EndpointPort, EndpointSlice, Endpoints, Groups, Hints, Place,
+    Subset, SubsetPort, Target,
 };
 pub use int_or_percent::{IntOrPercent, Round};
 pub use job::{ExitCodes, FailurePolicy, Job, JobStatus, SuccessPolicy, Uncounted};
 pub use namespace::Namespace;
 pub use node::{Node, Taint};
 pub use pod::{Phase, Pod};
+pub use pod_owner::PodOwner;
 pub use quota::Quota;
 pub use replicaset::{ReplicaSet, ReplicaSetSpec, ReplicaSetStatus, Replicated};
 pub use replicationcontroller::ReplicationController;

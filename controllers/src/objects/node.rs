@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use timonier_api::quantity::Quantity;
 use timonier_client::{Meta, Object, Resource, object::null_as_default};
 
 use super::condition::ConditionStatus;
@@ -31,8 +32,23 @@ pub struct NodeSpec {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct NodeStatus {
+    /// Thousandths of a processor that pods may have.
+    #[serde(rename = "allocatable", deserialize_with = "only_processors")]
+    pub processors: i64,
     #[serde(deserialize_with = "null_as_default")]
     pub conditions: Vec<NodeCondition>,
+}
+
+/// What else a node has is nobody's business here.
+fn only_processors<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Allocatable {
+        cpu: Option<String>,
+    }
+    let all: Allocatable = null_as_default(deserializer)?;
+    let amount = all.cpu.and_then(|text| text.parse::<Quantity>().ok());
+    Ok(amount.map_or(0, |amount| amount.milli()))
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

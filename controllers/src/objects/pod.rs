@@ -125,6 +125,8 @@ fn only_claims<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<
 #[serde(from = "WholeStatus")]
 pub struct PodStatus {
     pub phase: Phase,
+    /// Its node was short of something.
+    evicted: bool,
     /// Ready; all of them when the pod has failed, since a policy may ask for any.
     pub conditions: Vec<Condition>,
     pub addresses: Vec<IpAddr>,
@@ -155,6 +157,8 @@ struct WholeStatus {
     #[serde(deserialize_with = "null_as_default")]
     container_statuses: Vec<ContainerStatus>,
     #[serde(deserialize_with = "null_as_default")]
+    reason: String,
+    #[serde(deserialize_with = "null_as_default")]
     init_container_statuses: Vec<ContainerStatus>,
 }
 
@@ -178,7 +182,8 @@ impl From<WholeStatus> for PodStatus {
         let main = main.into_iter().filter_map(|status| status.ended(false));
         let ended = main.chain(init.into_iter().filter_map(|status| status.ended(true))).collect();
         let addresses = whole.pod_ips.iter().filter_map(|address| address.ip.parse().ok()).collect();
-        PodStatus { phase: whole.phase, conditions, addresses, restarts: (most, all), ended }
+        let evicted = whole.reason == "Evicted";
+        PodStatus { phase: whole.phase, evicted, conditions, addresses, restarts: (most, all), ended }
     }
 }
 
@@ -253,6 +258,11 @@ impl Pod {
 
     pub fn has_failed(&self) -> bool {
         self.status.phase == Phase::Failed
+    }
+
+    /// It failed, since its node was short of something.
+    pub fn was_evicted(&self) -> bool {
+        self.has_failed() && self.status.evicted
     }
 
     /// It has run to its end.

@@ -6,8 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use timonier_client::{Meta, Object, Resource, object::null_as_default};
 
-use super::{condition::Condition, selector::Selector};
-use crate::pods::PodOwner;
+use super::{condition::Condition, pod_owner::PodOwner, selector::Selector};
 
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct ReplicaSet {

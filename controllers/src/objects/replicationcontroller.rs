@@ -6,8 +6,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use timonier_client::{Meta, Object, Resource, object::null_as_default};
 
-use super::{ReplicaSetSpec, ReplicaSetStatus, Replicated, Selector};
-use crate::pods::PodOwner;
+use super::{PodOwner, ReplicaSetSpec, ReplicaSetStatus, Replicated, Selector};
 
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct ReplicationController {

@@ -28,6 +28,7 @@ pub struct ServiceSpec {
     #[serde(deserialize_with = "null_as_default")]
     pub ports: Vec<ServicePort>,
     pub publish_not_ready_addresses: Option<bool>,
+    pub traffic_distribution: Option<Arc<str>>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

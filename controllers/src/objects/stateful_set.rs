@@ -6,8 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use timonier_client::{Meta, Object, Resource, object::null_as_default};
 
-use super::{IntOrPercent, Selector};
-use crate::pods::PodOwner;
+use super::{IntOrPercent, PodOwner, Selector};
 
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct StatefulSet {

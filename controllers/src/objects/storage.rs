@@ -10,12 +10,19 @@ use timonier_scheduling::volume;
 /// Who makes the volume of a claim, or made a volume.
 pub const PROVISIONED_BY: &str = "pv.kubernetes.io/provisioned-by";
 pub const BOUND_BY_CONTROLLER: &str = "pv.kubernetes.io/bound-by-controller";
+/// On a claim, the older way to name its class.
+const CLASS_ANNOTATION: &str = "volume.beta.kubernetes.io/storage-class";
+/// On the class of claims that name none; the second is older.
+const DEFAULT_CLASS: [&str; 2] =
+    ["storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class"];
 
 #[derive(Debug, Clone)]
 pub struct Claim {
     pub metadata: Meta,
     pub claim: volume::Claim,
     pub phase: String,
+    /// It says which class it is of, or that it is of none.
+    pub names_class: bool,
     /// As in its status.
     pub capacity: Option<String>,
     /// As its spec says it.
@@ -37,6 +44,12 @@ pub struct Class {
     pub metadata: Meta,
     pub class: volume::Class,
     pub reclaim_policy: String,
+}
+
+impl Class {
+    pub fn is_default(&self) -> bool {
+        DEFAULT_CLASS.iter().any(|name| self.metadata.annotations.get(*name).is_some_and(|value| value == "true"))
+    }
 }
 
 fn owner(of: meta_v1::OwnerReference) -> OwnerReference {
@@ -73,11 +86,14 @@ impl<'de> Deserialize<'de> for Claim {
         let claim = volume::Claim::parse(&whole);
         let status = whole.status.unwrap_or_default();
         let spec = whole.spec.unwrap_or_default();
+        let annotated = whole.metadata.annotations.as_ref().is_some_and(|all| all.contains_key(CLASS_ANNOTATION));
+        let names_class = annotated || spec.storage_class_name.is_some();
         let requests = spec.resources.and_then(|resources| resources.requests).unwrap_or_default();
         Ok(Claim {
             metadata: meta(whole.metadata),
             claim,
             phase: status.phase.unwrap_or_default(),
+            names_class,
             capacity: status.capacity.unwrap_or_default().remove("storage").map(|amount| amount.0),
             requested: requests.get("storage").map(|amount| amount.0.clone()).unwrap_or_default(),
             modes: spec.access_modes.unwrap_or_default(),

@@ -28,7 +28,7 @@ pub struct Plan {
     pub out_of_service: Vec<Arc<Pod>>,
     /// They were deleted before they had a node.
     pub unscheduled: Vec<Arc<Pod>>,
-    /// They ended, and there are too many.
+    /// They ended, and there are too many: those that were evicted go first, then the oldest.
     pub terminated: Vec<Arc<Pod>>,
 }
 
@@ -39,6 +39,9 @@ pub fn plan(pods: &[Arc<Pod>], nodes: &[Arc<Node>], missing: &mut Missing, now: 
     let mut ended = Vec::new();
     for pod in pods {
         let deleting = pod.meta().is_deleting();
+        if pod.is_finished() {
+            ended.push(pod.clone());
+        }
         let Some(name) = pod.spec.node_name.as_ref().filter(|name| !name.is_empty()) else {
             if deleting {
                 plan.unscheduled.push(pod.clone());
@@ -61,15 +64,13 @@ pub fn plan(pods: &[Arc<Pod>], nodes: &[Arc<Node>], missing: &mut Missing, now: 
                 let out = deleting && !node.is_ready() && node.spec.taints.iter().any(|t| &*t.key == OUT_OF_SERVICE);
                 if out {
                     plan.out_of_service.push(pod.clone());
-                } else if pod.is_finished() && !deleting {
-                    ended.push(pod.clone());
                 }
             }
         }
     }
     missing.retain(|name, _| still.contains(name));
     if threshold > 0 && ended.len() > threshold {
-        ended.sort_by_key(|pod| (pod.meta().creation_timestamp, pod.meta().key()));
+        ended.sort_by_key(|pod| (!pod.was_evicted(), pod.meta().creation_timestamp, pod.meta().key()));
         ended.truncate(ended.len() - threshold);
         plan.terminated = ended;
     }
@@ -154,5 +155,31 @@ mod tests {
         check(2, &["a"]);
         check(3, &[]);
         check(0, &[]);
+    }
+
+    #[test]
+    fn whatever_has_ended_counts_and_the_evicted_go_first() {
+        let evicted = |name: &str, phase: &str| {
+            let status = json!({"phase": phase, "reason": "Evicted"});
+            let pod = json!({"metadata": {"name": name, "namespace": "default", "creationTimestamp": "2026-01-02T00:00:00Z"},
+                "spec": {"nodeName": "a"}, "status": status});
+            Arc::new(serde_json::from_value::<Pod>(pod).expect("a pod"))
+        };
+        let pods = [
+            pod("nowhere", None, "Failed", false),
+            pod("of-a-lost-node", Some("lost"), "Succeeded", false),
+            pod("ending", Some("a"), "Succeeded", true),
+            evicted("evicted", "Failed"),
+            evicted("running", "Running"),
+        ];
+        let nodes = [node("a", "True", false)];
+        let check = |threshold: usize, expect: &[&str]| {
+            let found = plan(&pods, &nodes, &mut Missing::new(), at(0), threshold);
+            assert_eq!(names(&found.terminated), expect);
+        };
+        check(4, &[]);
+        check(3, &["evicted"]);
+        check(2, &["evicted", "ending"]);
+        check(1, &["evicted", "ending", "nowhere"]);
     }
 }

@@ -11,8 +11,10 @@ use timonier_client::{
     watch::brief,
 };
 
-use super::PodOwner;
-use crate::{objects::Pod, refusal::namespace_ends};
+use crate::{
+    objects::{Pod, PodOwner},
+    refusal::namespace_ends,
+};
 
 /// Requests that one owner keeps in flight.
 const IN_FLIGHT: usize = 32;

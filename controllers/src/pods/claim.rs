@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use timonier_client::{Informer, Object, ObjectKey, Writer};
 
-use super::PodOwner;
-use crate::{objects::Pod, owners};
+use crate::{
+    objects::{Pod, PodOwner},
+    owners,
+};
 
 #[derive(Debug, Default)]
 pub struct Claimed {

@@ -12,17 +12,8 @@ pub mod template_hash;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
-use timonier_client::Object;
 
-use crate::objects::{Pod, Selector};
-
-/// An object that owns the pods which its selector matches.
-pub trait PodOwner: Object {
-    fn selector(&self) -> &Selector;
-    /// A PodTemplateSpec, whole.
-    fn template(&self) -> &Value;
-}
+use crate::objects::Pod;
 
 /// When the next of these pods will have been ready for `min_ready` seconds.
 pub fn next_available(pods: &[Arc<Pod>], min_ready: i32, now: Timestamp) -> Option<SignedDuration> {

@@ -2,8 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::PodOwner;
-use crate::owners;
+use crate::{objects::PodOwner, owners};
 
 /// A pod of this owner by a template, without a name: `metadata` has the template's labels, annotations and
 /// finalizers, and the owner as controller.

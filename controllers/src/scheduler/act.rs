@@ -60,7 +60,7 @@ impl Actor {
             let span = span!("bind", otel.name = "schedule", pod = %key(&binding.pod), node = &*binding.node);
             let started = Instant::now();
             let outcome = shared.bind(&binding).instrument(span).await;
-            metrics::bound(&outcome, started.elapsed());
+            metrics::bound(matches!(outcome, Outcome::Settled { .. }), started.elapsed());
             // The loop has ended when nobody listens.
             let _ended = shared.inbox.send(News::Bound(outcome)).await;
         });

@@ -9,8 +9,6 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 
-use super::state::Outcome;
-
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Attempt {
     result: &'static str,
@@ -57,11 +55,8 @@ fn attempt(result: &'static str) -> Attempt {
 }
 
 /// A binding was written, or was not.
-pub fn bound(outcome: &Outcome, took: Duration) {
-    let labels = attempt(match outcome {
-        Outcome::Settled { .. } => "scheduled",
-        Outcome::Failed { .. } | Outcome::Spared { .. } => "error",
-    });
+pub fn bound(written: bool, took: Duration) {
+    let labels = attempt(if written { "scheduled" } else { "error" });
     METRICS.attempts.get_or_create(&labels).inc();
     METRICS.durations.get_or_create(&labels).observe(took.as_secs_f64());
 }

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     certificates::Certificates,
     ground::Ground,
-    publisher::{self, Publisher},
+    publisher::{self, ClusterInfo, RootCa},
     token_cleaner::{self, TokenCleaner},
 };
 
@@ -23,22 +23,20 @@ pub async fn root_ca_publisher(ground: Arc<Ground>, shutdown: CancellationToken)
     let named = |name: &str| Scope { field_selector: Some(format!("metadata.name={name}")), ..Scope::default() };
     let namespaces = ground.copies.namespaces();
     let published = part(&ground, named(publisher::ROOT_CA), &shutdown);
-    let public = Scope { namespace: Some("kube-public".into()), ..named(publisher::CLUSTER_INFO) };
-    let info = part(&ground, public, &shutdown);
-    let reconciler = Publisher {
-        namespaces: namespaces.clone(),
-        published: published.clone(),
-        info: info.clone(),
-        trust: ground.trust.clone(),
-    };
-    let mut runner = Runner::new("root-ca-publisher", ground.client.clone(), Arc::new(reconciler))
-        .primary(&namespaces, |namespace| Some(namespace.meta().name.clone()));
-    for copy in [&published, &info] {
-        runner = runner.watch(copy, |change, queue| {
+    let trust = ground.trust.clone();
+    let root = RootCa { namespaces: namespaces.clone(), published: published.clone(), trust: trust.clone() };
+    let root = Runner::new("root-ca-publisher", ground.client.clone(), Arc::new(root))
+        .primary(&namespaces, |namespace| Some(namespace.meta().name.clone()))
+        .watch(&published, |change, queue| {
             change.states().filter_map(|map| map.meta().namespace.clone()).for_each(|namespace| queue.add(namespace));
         });
-    }
-    runner.run(shutdown).await;
+    let public = Scope { namespace: Some(publisher::PUBLIC.into()), ..named(publisher::CLUSTER_INFO) };
+    let published = part(&ground, public, &shutdown);
+    let info = ClusterInfo { namespaces: namespaces.clone(), published: published.clone(), trust };
+    let info = Runner::new("cluster-info-publisher", ground.client.clone(), Arc::new(info))
+        .primary(&namespaces, |namespace| (&*namespace.meta().name == publisher::PUBLIC).then_some(()))
+        .primary(&published, |_| Some(()));
+    tokio::join!(root.run(shutdown.clone()), info.run(shutdown));
 }
 
 pub async fn certificates(ground: Arc<Ground>, shutdown: CancellationToken) {

@@ -9,7 +9,11 @@ use std::{
 use kube::Client;
 use serde_json::{Value, json};
 use timonier_apiserver::{Config as ServerConfig, Identity, PkiPaths, Server};
-use timonier_client::{Resource, connect::install_crypto, local};
+use timonier_client::{
+    Resource,
+    connect::{ConnectOptions, connect, install_crypto},
+    local,
+};
 use timonier_controllers::{Config, LeaderElection, NodeFlags, Profiles, Trust, run};
 use timonier_store::{Options, Store, StoreUrl};
 use tokio::task::JoinHandle;
@@ -31,7 +35,7 @@ pub const LEASES: Resource = Resource::of("coordination.k8s.io", "v1", "leases")
 pub struct Cluster {
     pub server: Server,
     pub admin: Client,
-    _pki: tempfile::TempDir,
+    pki: tempfile::TempDir,
 }
 
 /// Controllers that run until dropped or stopped.
@@ -70,7 +74,7 @@ impl Cluster {
         };
         let server = Server::start(config).await.expect("the server starts");
         let admin = local(server.local(Identity::admin()));
-        Cluster { server, admin, _pki: pki }
+        Cluster { server, admin, pki }
     }
 
     /// The named controllers; leader election under the identity, if one is given.
@@ -79,6 +83,15 @@ impl Cluster {
     }
 
     pub fn patient_controllers(&self, only: &[&str], election: Option<LeaderElection>, nodes: NodeFlags) -> Running {
+        self.run(only, election, nodes, Trust::default())
+    }
+
+    /// They know whom the cluster trusts, and where it is.
+    pub fn trusting_controllers(&self, only: &[&str], trust: Trust) -> Running {
+        self.run(only, None, NodeFlags::default(), trust)
+    }
+
+    fn run(&self, only: &[&str], election: Option<LeaderElection>, nodes: NodeFlags, trust: Trust) -> Running {
         let shutdown = CancellationToken::new();
         let config = Config {
             controllers: local(self.server.local(Identity::controller_manager())),
@@ -88,9 +101,21 @@ impl Cluster {
             cluster_cidr: "10.244.0.0/16".into(),
             nodes,
             profiles: Profiles::default(),
-            trust: Trust::default(),
+            trust,
         };
         Running { task: tokio::spawn(run(config, shutdown.clone())), shutdown }
+    }
+
+    /// An administrator whose requests all go over one connection.
+    pub async fn one_connection(&self) -> Client {
+        let options = ConnectOptions {
+            server: Some(format!("https://{}", self.server.address())),
+            token: Some(TOKEN.into()),
+            certificate_authority: Some(self.pki.path().join("ca.crt")),
+            multiplexed: true,
+            ..ConnectOptions::default()
+        };
+        connect(options).await.expect("a client")
     }
 
     pub async fn create(&self, resource: &Resource, namespace: Option<&str>, object: Value) -> Value {
@@ -243,8 +268,11 @@ fn exit_code(pod: &Value) -> Option<i32> {
     codes.split(',').nth(index.unwrap_or(0))?.parse().ok()
 }
 
-/// One self-signed certificate plays every part; nobody connects over TLS here.
+const TOKEN: &str = "an-administrators-token";
+
+/// One self-signed certificate plays every part.
 fn credentials(dir: &Path) {
+    std::fs::write(dir.join("tokens.csv"), format!("{TOKEN},admin,1,\"system:masters\"\n")).expect("written");
     let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".into()]).expect("a certificate");
     let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
     for name in ["ca", "apiserver", "apiserver-kubelet-client"] {

@@ -128,6 +128,10 @@ impl Binder {
                     let patch = Patch::Merge(json!({"metadata": {"uid": &*claim.metadata.uid}, "status": status}));
                     tolerate(writer.patch_status::<Claim>(&claim.metadata.key(), &patch).await)?;
                 }
+                (Step::Classify { class }, Some(claim)) => {
+                    let patch = json!({"metadata": {"uid": &*claim.metadata.uid}, "spec": {"storageClassName": class}});
+                    tolerate(writer.patch::<Claim>(&claim.metadata.key(), &Patch::Merge(patch)).await)?;
+                }
                 (Step::AskProvisioner(provisioner), Some(claim)) => {
                     let annotations = json!({"volume.kubernetes.io/storage-provisioner": &*provisioner,
                         "volume.beta.kubernetes.io/storage-provisioner": &*provisioner});
@@ -144,7 +148,14 @@ impl Binder {
                     let Some(found) = self.volumes.get(&key) else { continue };
                     writer.delete(&Volume::RESOURCE, &key, &found.metadata.uid, DeleteParams::default()).await?;
                 }
-                (Step::Give { .. } | Step::Bind { .. } | Step::ClaimStatus { .. } | Step::AskProvisioner(_), None) => {}
+                (
+                    Step::Give { .. }
+                    | Step::Bind { .. }
+                    | Step::ClaimStatus { .. }
+                    | Step::Classify { .. }
+                    | Step::AskProvisioner(_),
+                    None,
+                ) => {}
             }
         }
         Ok(())

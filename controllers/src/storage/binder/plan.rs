@@ -1,5 +1,6 @@
 //! What is missing between a claim and its volume. Pure.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -30,6 +31,10 @@ pub enum Step {
         phase: &'static str,
         capacity: Option<String>,
         modes: Vec<String>,
+    },
+    /// The claim names no class, and this one is the default now.
+    Classify {
+        class: Arc<str>,
     },
     /// Who is to make a volume for the claim.
     AskProvisioner(Box<str>),
@@ -124,6 +129,9 @@ fn unbound(claim: &Claim, known: &Known<'_>) -> Vec<Step> {
         Some(volume) if !waits && wanted.selected_node.is_none() => return bind(claim, volume, true),
         _ => {}
     }
+    if let Some(class) = default_class(claim, known) {
+        return vec![Step::Classify { class }];
+    }
     let mut steps = pending(claim);
     if waits {
         let message = "waiting for first consumer to be created before binding".to_owned();
@@ -155,6 +163,17 @@ fn unbound(claim: &Claim, known: &Known<'_>) -> Vec<Step> {
             say(Tone::Normal, "ExternalProvisioning", message, steps)
         }
     }
+}
+
+/// The class of a claim that names none, also one that was made before there was a default: of several the newest, as at
+/// its admission.
+fn default_class(claim: &Claim, known: &Known<'_>) -> Option<Arc<str>> {
+    if claim.names_class {
+        return None;
+    }
+    let defaults = known.classes.values().filter(|class| class.is_default());
+    let newest = defaults.min_by_key(|class| (Reverse(class.metadata.creation_timestamp), class.metadata.name.clone()));
+    newest.map(|class| class.metadata.name.clone())
 }
 
 /// All that is still missing of the bond between the two.

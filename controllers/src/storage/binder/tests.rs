@@ -38,6 +38,7 @@ fn words(steps: Vec<Step>) -> Vec<String> {
         Step::VolumePhase { volume, phase, .. } => format!("{volume} is {phase}"),
         Step::Bind { volume, chosen } => format!("bind {volume}{}", if chosen { ", chosen" } else { "" }),
         Step::ClaimStatus { phase, capacity, .. } => format!("claim is {phase} {}", capacity.unwrap_or_default()),
+        Step::Classify { class } => format!("claim is of {class}"),
         Step::AskProvisioner(provisioner) => format!("ask {provisioner}"),
         Step::TakeBack { volume } => format!("take {volume} back"),
         Step::DeleteVolume { volume } => format!("delete {volume}"),
@@ -47,13 +48,17 @@ fn words(steps: Vec<Step>) -> Vec<String> {
 }
 
 fn for_claim(of: &Claim, volumes: Vec<Volume>) -> Vec<String> {
-    let volumes = volumes.into_iter().map(|volume| (volume.metadata.name.clone(), Arc::new(volume))).collect();
     let classes = [
         class("wait", "WaitForFirstConsumer", "example.com/p"),
         class("now", "Immediate", "example.com/p"),
         class("by-hand", "Immediate", "kubernetes.io/no-provisioner"),
     ];
-    let classes = classes.map(|class| (class.metadata.name.clone(), Arc::new(class))).into();
+    among(of, volumes, classes.into())
+}
+
+fn among(of: &Claim, volumes: Vec<Volume>, classes: Vec<StorageClass>) -> Vec<String> {
+    let volumes = volumes.into_iter().map(|volume| (volume.metadata.name.clone(), Arc::new(volume))).collect();
+    let classes = classes.into_iter().map(|class| (class.metadata.name.clone(), Arc::new(class))).collect();
     words(plan::claim(of, &Known { volumes: &volumes, classes: &classes }))
 }
 
@@ -103,6 +108,34 @@ fn a_claim_without_a_volume_waits_for_its_pod_or_for_its_provisioner() {
         "metadata.annotations": {"volume.kubernetes.io/selected-node": "n1",
             "volume.kubernetes.io/storage-provisioner": "example.com/p"}});
     assert_eq!(for_claim(&claim(selected), vec![]), ["ExternalProvisioning"]);
+}
+
+#[test]
+fn a_claim_that_names_no_class_is_of_the_newest_default() {
+    let default = |name: &str, annotation: &str, value: &str, second: u32| -> StorageClass {
+        let created = format!("2026-01-01T00:00:{second:02}Z");
+        let metadata = json!({"name": name, "creationTimestamp": created, "annotations": {annotation: value}});
+        serde_json::from_value(json!({"metadata": metadata, "provisioner": "example.com/p"})).expect("a class")
+    };
+    let (new, old) =
+        ("storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class");
+    let check = |over: Value, volumes: Vec<Volume>, classes: &[StorageClass], expect: &[&str]| {
+        assert_eq!(among(&claim(over.clone()), volumes, classes.to_vec()), expect, "{over}");
+    };
+    let none: &[&str] = &["FailedBinding"];
+    check(json!({}), vec![], &[], none);
+    check(json!({}), vec![], &[default("a", new, "false", 1)], none);
+    check(json!({}), vec![], &[default("a", new, "true", 1)], &["claim is of a"]);
+    check(json!({}), vec![], &[default("a", old, "true", 1)], &["claim is of a"]);
+    let two = [default("a", new, "true", 1), default("b", new, "true", 2)];
+    check(json!({}), vec![], &two, &["claim is of b"]);
+    let alike = [default("b", new, "true", 1), default("a", new, "true", 1)];
+    check(json!({}), vec![], &alike, &["claim is of a"]);
+    // A volume without a class suits it first; and whoever says "" wants no class.
+    check(json!({}), vec![volume(json!({}))], &two, &ALL);
+    check(json!({"spec.storageClassName": ""}), vec![], &two, none);
+    check(json!({"metadata.annotations": {"volume.beta.kubernetes.io/storage-class": ""}}), vec![], &two, none);
+    check(json!({"metadata.deletionTimestamp": "2026-01-01T00:00:00Z"}), vec![], &two, &[]);
 }
 
 #[test]
