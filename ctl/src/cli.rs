@@ -141,7 +141,7 @@ impl Command {
             Command::ClusterInfo(args) => commands::version::run_cluster_info(args, global).await,
             Command::Config(args) => commands::config::run(args, global),
             Command::Version(args) => commands::version::run(args, global).await,
-            Command::Completion(args) => commands::completion::run(args),
+            Command::Completion(args) => commands::completion::run(args, Cli::command()),
         }
     }
 }

@@ -1,6 +1,5 @@
 //! What the words after a command select: `pods`, `pod web`, `pod/web svc/web`, `deploy,rs`.
 
-use crate::cluster::objects::Query;
 use crate::error::Error;
 use crate::flags::Files;
 use clap::Args;
@@ -10,6 +9,18 @@ use clap::Args;
 pub struct Target {
     pub word: String,
     pub name: Option<String>,
+}
+
+/// What selects objects on a command line.
+#[derive(Clone, Copy, Debug)]
+pub struct Query<'a> {
+    pub words: &'a [String],
+    pub files: Option<&'a Files>,
+    pub selector: &'a Selector,
+    /// Whether a type alone means all of its objects.
+    pub all: bool,
+    /// Whether named objects are read from the server.
+    pub read: bool,
 }
 
 /// `-l`, `--field-selector`, `-A`, `--all`

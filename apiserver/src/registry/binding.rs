@@ -10,8 +10,9 @@ use timonier_api::status::Status;
 
 use super::call::Call;
 use super::decode;
+use super::part::Part;
 use super::reach::Reach;
-use super::write::{self, Ownership, Part};
+use super::write::{self, Ownership};
 use crate::object::meta;
 use crate::respond;
 

@@ -8,8 +8,9 @@ use timonier_api::status::Status;
 
 use super::Call;
 use super::delete::{self, DeleteOptions, Deleted};
+use super::part::Part;
 use super::reach::Reach;
-use super::write::{self, Ownership, Part};
+use super::write::{self, Ownership};
 use crate::accept::Accept;
 use crate::app::App;
 use crate::identity::Identity;

@@ -20,6 +20,7 @@ pub mod keys;
 mod list;
 mod log;
 mod options;
+mod part;
 mod past;
 mod patch;
 mod policies;
@@ -51,6 +52,7 @@ use timonier_telemetry::span;
 use tracing::Instrument;
 
 pub use call::{Call, parse_revision};
+use part::Part;
 pub use past::at_error;
 
 use crate::app::App;
@@ -124,8 +126,8 @@ async fn answer(call: &mut Call, body: Body) -> Result<Response, Status> {
             "list" => list::list(call).await,
             "watch" => watch::watch(call).await,
             "create" if call.info.name.is_empty() => create::create(call, body).await,
-            "update" => update::update(call, body, write::Part::Main).await,
-            "patch" => patch::patch(call, body, write::Part::Main).await,
+            "update" => update::update(call, body, Part::Main).await,
+            "patch" => patch::patch(call, body, Part::Main).await,
             "delete" => delete::delete(call, body).await,
             "deletecollection" => delete_collection::delete_collection(call, body).await,
             _ => Err(unsupported(call)),
@@ -135,19 +137,19 @@ async fn answer(call: &mut Call, body: Body) -> Result<Response, Status> {
     let known = call.row.subresources.iter().find(|s| s.name() == name).copied();
     match (known.ok_or_else(Status::no_such_path)?, verb) {
         (Subresource::Status, "get") => get::get(call).await,
-        (Subresource::Status, "update") => update::update(call, body, write::Part::Status).await,
-        (Subresource::Status, "patch") => patch::patch(call, body, write::Part::Status).await,
+        (Subresource::Status, "update") => update::update(call, body, Part::Status).await,
+        (Subresource::Status, "patch") => patch::patch(call, body, Part::Status).await,
         (Subresource::Approval, "get") => get::get(call).await,
-        (Subresource::Approval, "update") => update::update(call, body, write::Part::Approval).await,
-        (Subresource::Approval, "patch") => patch::patch(call, body, write::Part::Approval).await,
+        (Subresource::Approval, "update") => update::update(call, body, Part::Approval).await,
+        (Subresource::Approval, "patch") => patch::patch(call, body, Part::Approval).await,
         (Subresource::EphemeralContainers | Subresource::Resize, "get") => get::get(call).await,
         (own @ (Subresource::EphemeralContainers | Subresource::Resize), "update") => {
-            update::update(call, body, write::Part::Own(own)).await
+            update::update(call, body, Part::Own(own)).await
         }
         (own @ (Subresource::EphemeralContainers | Subresource::Resize), "patch") => {
-            patch::patch(call, body, write::Part::Own(own)).await
+            patch::patch(call, body, Part::Own(own)).await
         }
-        (Subresource::Finalize, "update") => update::update(call, body, write::Part::Finalize).await,
+        (Subresource::Finalize, "update") => update::update(call, body, Part::Finalize).await,
         (Subresource::Scale, "get") => scale::get(call).await,
         (Subresource::Scale, "update") => scale::update(call, body).await,
         (Subresource::Scale, "patch") => scale::patch(call, body).await,

@@ -11,8 +11,9 @@ use timonier_merge::PatchError;
 use timonier_merge::apply::{self, ApplyError, Conflict, Manager};
 
 use super::call::{Call, schema};
+use super::part::Part;
 use super::reach::Reach;
-use super::write::{self, Ownership, Part};
+use super::write::{self, Ownership};
 use super::{decode, shape};
 use crate::body;
 use crate::kinds::Row;

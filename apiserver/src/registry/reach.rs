@@ -4,8 +4,8 @@ use serde_json::Value;
 use timonier_store::Snapshot;
 
 use super::call::Call;
+use super::part::Part;
 use super::policies;
-use super::write::Part;
 use crate::admission::quota;
 use crate::kinds::Deep;
 

@@ -11,9 +11,10 @@ use timonier_api::status::Status;
 
 use super::call::Call;
 use super::decode;
+use super::part::Part;
 use super::patch::PatchType;
 use super::reach::Reach;
-use super::write::{self, Ownership, Part};
+use super::write::{self, Ownership};
 use crate::body;
 use crate::kinds::custom::ScalePaths;
 use crate::kinds::{Custom, Row};

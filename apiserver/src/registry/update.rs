@@ -6,8 +6,9 @@ use http::StatusCode;
 use timonier_api::status::Status;
 
 use super::call::Call;
+use super::part::Part;
 use super::reach::Reach;
-use super::write::{self, Ownership, Part};
+use super::write::{self, Ownership};
 use super::{decode, shape};
 
 pub async fn update(call: &mut Call, body: Body, part: Part) -> Result<Response, Status> {

@@ -16,6 +16,7 @@ use super::call::{Call, schema};
 use super::commit::{PutError, Write, put, stage};
 use super::delete::plan::is_over;
 use super::keys;
+use super::part::Part;
 use super::policies::{self, Change};
 use super::reach::Reach;
 use crate::admission::{Attributes, admit, limits};
@@ -29,37 +30,6 @@ use crate::object::{Object, meta};
 const NAME_ATTEMPTS: usize = 8;
 /// How often a write that asks for no particular revision is done again when another one came first.
 const WRITE_ATTEMPTS: usize = 100;
-
-/// The part of an object that a write is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
-    Main,
-    Status,
-    /// The verdict on a certificate request.
-    Approval,
-    /// A part that the kind itself knows.
-    Own(Subresource),
-    /// A namespace's `spec.finalizers`.
-    Finalize,
-    Scale,
-    /// A pod's node.
-    Binding,
-}
-
-impl Part {
-    /// The subresource as `managedFields` names it.
-    fn subresource(self) -> &'static str {
-        match self {
-            Part::Main => "",
-            Part::Finalize => "finalize",
-            Part::Status => "status",
-            Part::Approval => "approval",
-            Part::Own(subresource) => subresource.name(),
-            Part::Scale => "scale",
-            Part::Binding => "binding",
-        }
-    }
-}
 
 /// Who has noted the owners of an object's fields.
 #[derive(Clone, Copy, PartialEq, Eq)]

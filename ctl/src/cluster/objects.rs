@@ -2,9 +2,8 @@
 
 use super::{Call, Resource, Session};
 use crate::error::Error;
-use crate::flags::Files;
 use crate::manifest::{self, Document};
-use crate::select::{self, Selector};
+use crate::select::{self, Query, Selector};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -78,18 +77,6 @@ impl Item {
 pub struct Selection {
     pub items: Vec<Item>,
     pub errors: Vec<Error>,
-}
-
-/// What selects objects on a command line.
-#[derive(Clone, Copy, Debug)]
-pub struct Query<'a> {
-    pub words: &'a [String],
-    pub files: Option<&'a Files>,
-    pub selector: &'a Selector,
-    /// Whether a type alone means all of its objects.
-    pub all: bool,
-    /// Whether named objects are read from the server.
-    pub read: bool,
 }
 
 /// Finds the objects.

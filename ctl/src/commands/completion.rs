@@ -1,9 +1,8 @@
 //! `kctl completion`
 
-use crate::cli::Cli;
 use crate::error::Error;
 use crate::output;
-use clap::CommandFactory;
+use clap::Command;
 use clap_complete::Shell;
 
 /// Print a shell's completions for kctl.
@@ -17,8 +16,9 @@ pub struct Args {
     shell: Shell,
 }
 
-pub fn run(args: Args) -> Result<(), Error> {
+/// `program`: all that kctl understands.
+pub fn run(args: Args, mut program: Command) -> Result<(), Error> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "kctl", &mut script);
+    clap_complete::generate(args.shell, &mut program, "kctl", &mut script);
     output::write(script)
 }

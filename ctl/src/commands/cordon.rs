@@ -1,11 +1,12 @@
 //! `kctl cordon` and `kctl uncordon`: whether new pods may be placed on a node.
 
 use crate::cluster::Session;
-use crate::cluster::objects::{self, Item, Query, Selection};
+use crate::cluster::objects::{self, Item, Selection};
 use crate::connect::connect;
 use crate::error::Error;
 use crate::flags::{DryRun, Files, Global};
 use crate::output;
+use crate::select::Query;
 use crate::select::Selector;
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! `kctl describe`
 
-use crate::cluster::objects::{self, Item, Query, Selection, list, pages};
+use crate::cluster::objects::{self, Item, Selection, list, pages};
 use crate::cluster::{Call, Session};
 use crate::connect::connect;
 use crate::describe::{self, Subject};
@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::flags::{Files, Global};
 use crate::output;
 use crate::rollout::history;
+use crate::select::Query;
 use crate::select::{self, Selector};
 use crate::why::ask::{self, Wish};
 use serde_json::Value;

@@ -1,6 +1,6 @@
 //! `kctl diff`: what applying files would change, or what has changed since a moment.
 
-use crate::cluster::objects::{self, Item, Query, Selection};
+use crate::cluster::objects::{self, Item, Selection};
 use crate::cluster::past::{self, When};
 use crate::cluster::{Call, Session};
 use crate::commands::apply::validation;
@@ -11,6 +11,7 @@ use crate::manifest;
 use crate::output;
 use crate::print::diff::{Side, unified};
 use crate::print::{objects as render, yaml};
+use crate::select::Query;
 use crate::select::Selector;
 use http::Method;
 use serde_json::{Map, Value};

@@ -1,11 +1,12 @@
 //! `kctl label` and `kctl annotate`: the same change to two maps of the metadata.
 
-use crate::cluster::objects::{self, Item, Query, Selection};
+use crate::cluster::objects::{self, Item, Selection};
 use crate::connect::connect;
 use crate::error::Error;
 use crate::flags::{DryRun, Files, Global, Output};
 use crate::output;
 use crate::print::{Format, objects as render};
+use crate::select::Query;
 use crate::select::Selector;
 use serde_json::{Map, Value, json};
 

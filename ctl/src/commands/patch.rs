@@ -1,11 +1,12 @@
 //! `kctl patch`
 
-use crate::cluster::objects::{self, Query, Selection};
+use crate::cluster::objects::{self, Selection};
 use crate::connect::connect;
 use crate::error::Error;
 use crate::flags::{DryRun, Files, Global, Output};
 use crate::output;
 use crate::print::{Format, objects as render};
+use crate::select::Query;
 use crate::select::Selector;
 use serde_json::Value;
 

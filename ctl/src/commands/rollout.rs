@@ -2,7 +2,7 @@
 
 use super::logs::pod_selector;
 use crate::cluster::Session;
-use crate::cluster::objects::{self, Item, Query, Selection, list};
+use crate::cluster::objects::{self, Item, Selection, list};
 use crate::cluster::until::until;
 use crate::connect::connect;
 use crate::describe;
@@ -12,6 +12,7 @@ use crate::output;
 use crate::rollout::history::{self, Undo};
 use crate::rollout::sets;
 use crate::rollout::status::{Progress, progress};
+use crate::select::Query;
 use crate::select::Selector;
 use clap::Subcommand;
 use serde_json::{Value, json};

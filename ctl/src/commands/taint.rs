@@ -1,12 +1,13 @@
 //! `kctl taint`
 
 use crate::cluster::Session;
-use crate::cluster::objects::{self, Item, Query, Selection};
+use crate::cluster::objects::{self, Item, Selection};
 use crate::connect::connect;
 use crate::error::Error;
 use crate::flags::{DryRun, Global, Output};
 use crate::output;
 use crate::print::{Format, objects as render};
+use crate::select::Query;
 use crate::select::Selector;
 use crate::taints::{Change, is_taint};
 use serde_json::{Value, json};

@@ -6,12 +6,13 @@ use serde_json::{Value, json};
 use timonier_scheduling::why::{API_VERSION, Explanation, words};
 
 use crate::cluster::Session;
-use crate::cluster::objects::{self, Item, Query, Selection, list};
+use crate::cluster::objects::{self, Item, Selection, list};
 use crate::connect::connect;
 use crate::error::Error;
 use crate::flags::Global;
 use crate::output;
 use crate::print::{json as as_json, yaml};
+use crate::select::Query;
 use crate::select::Selector;
 use crate::why::ask::{self, Wish};
 use crate::why::report;

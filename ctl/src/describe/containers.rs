@@ -2,22 +2,10 @@
 
 use super::page::Page;
 use super::parts::{annotations_at, list, map, or_none, scalar, text, time};
-use super::{pod, volumes};
+use super::place::{Place, optional};
+use super::{tolerations, volumes};
 use serde_json::Value;
 use timonier_api::quantity::Quantity;
-
-/// Where containers are shown: a pod's have a status, a template's are one space further in.
-#[derive(Clone, Copy)]
-pub struct Place<'a> {
-    pub pod: Option<&'a Value>,
-    pub indent: &'static str,
-}
-
-impl Place<'_> {
-    pub fn name_indent(&self) -> &'static str {
-        if self.indent.is_empty() { "" } else { " " }
-    }
-}
 
 /// `Pod Template:` and everything in it.
 pub fn describe_template(page: &mut Page, template: &Value) {
@@ -38,7 +26,7 @@ pub fn describe_template(page: &mut Page, template: &Value) {
         page.field(1, "Priority Class Name", class);
     }
     map(page, 1, "Node-Selectors", &spec["nodeSelector"]);
-    pod::tolerations(page, 1, &spec["tolerations"]);
+    tolerations::describe(page, 1, &spec["tolerations"]);
 }
 
 pub fn describe(page: &mut Page, title: &str, containers: &Value, statuses: &Value, place: Place<'_>) {
@@ -189,10 +177,6 @@ fn environment_from(page: &mut Page, sources: &Value) {
         };
         page.line(3, format!("{}\t{kind}{prefix}\tOptional: {}", text(&reference["name"]), optional(reference)));
     }
-}
-
-pub fn optional(reference: &Value) -> bool {
-    reference["optional"].as_bool().unwrap_or(false)
 }
 
 fn environment(page: &mut Page, container: &Value, pod: Option<&Value>) {

@@ -12,11 +12,13 @@ mod namespace;
 mod node;
 mod page;
 mod parts;
+mod place;
 mod pod;
 mod replica_set;
 mod service;
 mod service_account;
 mod stateful_set;
+mod tolerations;
 mod volumes;
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! A pod.
 
-use super::containers::{self, Place};
+use super::containers;
 use super::page::Page;
 use super::parts::{self, list, scalar, text, time};
+use super::place::Place;
+use super::tolerations;
 use super::{Subject, volumes};
 use crate::print::age;
 use jiff::Timestamp;
@@ -65,7 +67,7 @@ pub fn describe(page: &mut Page, subject: &Subject, now: Timestamp) {
     volumes::describe(page, &spec["volumes"], place);
     page.field(0, "QoS Class", text(&status["qosClass"]));
     parts::map(page, 0, "Node-Selectors", &spec["nodeSelector"]);
-    tolerations(page, 0, &spec["tolerations"]);
+    tolerations::describe(page, 0, &spec["tolerations"]);
     topology_spread(page, &spec["topologySpreadConstraints"]);
     if !subject.why.is_empty() {
         page.line(0, "Waits Because:");
@@ -87,31 +89,6 @@ fn phase(page: &mut Page, pod: &Value, now: Timestamp) {
             page.field(0, label, words);
         }
     }
-}
-
-pub fn tolerations(page: &mut Page, level: usize, tolerations: &Value) {
-    let mut sorted: Vec<&Value> = list(tolerations).iter().collect();
-    sorted.sort_by_key(|toleration| text(&toleration["key"]));
-    parts::multiline(page, level, "Tolerations", sorted.into_iter().map(toleration));
-}
-
-/// `key=value:Effect op=Exists for 300s`
-fn toleration(toleration: &Value) -> String {
-    let (key, value, effect) = (text(&toleration["key"]), text(&toleration["value"]), text(&toleration["effect"]));
-    let mut shown = key.to_string();
-    if !value.is_empty() {
-        shown.push_str(&format!("={value}"));
-    }
-    if !effect.is_empty() {
-        shown.push_str(&format!(":{effect}"));
-    }
-    if toleration["operator"] == "Exists" && value.is_empty() {
-        shown.push_str(if shown.is_empty() { "op=Exists" } else { " op=Exists" });
-    }
-    if let Some(seconds) = toleration["tolerationSeconds"].as_i64() {
-        shown.push_str(&format!(" for {seconds}s"));
-    }
-    shown
 }
 
 fn topology_spread(page: &mut Page, constraints: &Value) {

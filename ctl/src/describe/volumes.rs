@@ -1,8 +1,8 @@
 //! Volumes of a pod or of a pod template.
 
-use super::containers::{Place, optional};
 use super::page::Page;
 use super::parts::{list, scalar, text};
+use super::place::{Place, optional};
 use serde_json::Value;
 
 pub fn describe(page: &mut Page, volumes: &Value, place: Place<'_>) {

@@ -1,10 +1,11 @@
 //! Which pod and which of its containers a command line means.
 
 use crate::cluster::Session;
-use crate::cluster::objects::{self, Item, Query, list};
+use crate::cluster::objects::{self, Item, list};
 use crate::commands::logs::{pod_selector, telling};
 use crate::error::Error;
 use crate::output;
+use crate::select::Query;
 use crate::select::Selector;
 use serde_json::Value;
 

@@ -2,7 +2,7 @@
 
 mod watch;
 
-use crate::cluster::objects::{self, Item, PAGE, Query, Selection};
+use crate::cluster::objects::{self, Item, PAGE, Selection};
 use crate::cluster::past::{self, When};
 use crate::cluster::{Call, Resource, Session};
 use crate::connect::connect;
@@ -11,6 +11,7 @@ use crate::flags::{Files, Global, Output};
 use crate::output;
 use crate::print::table::{Options, Printer, Table};
 use crate::print::{Format, objects as render};
+use crate::select::Query;
 use crate::select::{self, Selector};
 use serde_json::Value;
 use timonier_api::jsonpath::{Template, compare_first};

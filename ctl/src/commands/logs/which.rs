@@ -2,9 +2,10 @@
 
 use super::Args;
 use crate::cluster::Session;
-use crate::cluster::objects::{self, Item, Query, list};
+use crate::cluster::objects::{self, Item, list};
 use crate::error::Error;
 use crate::output;
+use crate::select::Query;
 use crate::select::Selector;
 use serde_json::Value;
 
