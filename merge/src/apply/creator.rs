@@ -6,25 +6,23 @@ use timonier_api::schema::Schema;
 
 use super::compare::{is_always_there, member_of};
 use super::fieldset::write_element;
-use super::track::not_written;
 use super::walk::{Depth, View, view};
 
 /// A list names an item twice: what is owned of the two is to be put together first.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Repeated;
 
-/// `FieldsV1` of a new object, as text; empty if nothing in it has an owner.
-pub(super) fn text(object: &Value, schema: &Schema, subresource: &str) -> Result<String, Repeated> {
+/// `FieldsV1` of a new object, as text; empty if nothing in it has an owner. `skipped` are members of the object that nobody
+/// comes to own this way.
+pub(super) fn text(object: &Value, schema: &Schema, skipped: &[&str]) -> Result<String, Repeated> {
     let mut out = String::with_capacity(1024);
-    let skipped = not_written(subresource);
     Writer { out: &mut out, skipped }.fresh(schema, object, Depth::Object)?;
     Ok(out)
 }
 
 struct Writer<'a> {
     out: &'a mut String,
-    /// Members of the object that nobody comes to own this way.
-    skipped: &'static [&'static str],
+    skipped: &'a [&'a str],
 }
 
 impl Writer<'_> {
@@ -126,12 +124,12 @@ mod tests {
 
     use super::*;
     use crate::apply::compare::created;
-    use crate::apply::track::disregard;
+    use crate::apply::element;
 
     /// The long way.
-    fn encoded(object: &Value, schema: &Schema, subresource: &str) -> String {
+    fn encoded(object: &Value, schema: &Schema, skipped: &[&str]) -> String {
         let mut set = created(object, schema);
-        disregard(&mut set, subresource);
+        skipped.iter().for_each(|name| set.remove(&element::field(name)));
         if set.is_empty() { String::new() } else { set.encode() }
     }
 
@@ -158,20 +156,20 @@ mod tests {
             "spec": {"containers": [{"name": "b", "ports": [{"containerPort": 80}, {"containerPort": 9}], "env": []},
                 {"name": "a", "resources": {"limits": {"cpu": "1"}}}], "tolerations": [{"key": "x"}], "nodeName": null},
             "status": {"phase": "Pending"}});
-        for subresource in ["", "status"] {
-            let written = text(&pod, schema("core.v1.Pod"), subresource);
-            assert_eq!(written, Ok(encoded(&pod, schema("core.v1.Pod"), subresource)));
+        for skipped in [&["status"][..], &["spec"], &[]] {
+            let written = text(&pod, schema("core.v1.Pod"), skipped);
+            assert_eq!(written, Ok(encoded(&pod, schema("core.v1.Pod"), skipped)));
         }
         let repeated = json!({"spec": {"containers": [{"name": "a"}, {"name": "a"}]}});
-        assert_eq!(text(&repeated, schema("core.v1.Pod"), ""), Err(Repeated));
+        assert_eq!(text(&repeated, schema("core.v1.Pod"), &[]), Err(Repeated));
     }
 
     proptest! {
         #[test]
         fn anything_is_written_as_its_set_is(object in values()) {
             for kind in ["core.v1.Pod", "core.v1.ConfigMap", "apps.v1.Deployment"] {
-                if let Ok(written) = text(&object, schema(kind), "") {
-                    prop_assert_eq!(written, encoded(&object, schema(kind), ""));
+                if let Ok(written) = text(&object, schema(kind), &["status"]) {
+                    prop_assert_eq!(written, encoded(&object, schema(kind), &["status"]));
                 }
             }
         }

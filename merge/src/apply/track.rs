@@ -19,7 +19,7 @@ use super::managers::{Entry, Managers, Operation, is_reset, stored, take};
 pub fn track(old: Option<&Value>, new: &mut Value, manager: &Manager<'_>, schema: &Schema) {
     if old.is_none()
         && stored(new).is_empty()
-        && let Ok(text) = creator::text(new, schema, manager.subresource)
+        && let Ok(text) = creator::text(new, schema, not_written(manager.subresource))
     {
         if !text.is_empty() {
             let mut managers = Managers::default();
@@ -89,7 +89,7 @@ pub(super) fn without_disregarded<'a>(config: &'a Value, subresource: &str) -> C
     Cow::Owned(config)
 }
 
-pub(super) fn not_written(subresource: &str) -> &'static [&'static str] {
+fn not_written(subresource: &str) -> &'static [&'static str] {
     match subresource {
         "" => &["status"],
         "status" => &["spec"],
