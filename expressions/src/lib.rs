@@ -5,7 +5,9 @@
 //! types are); `value`, `run` and `functions` (what it is). `schema` reads types and values by an OpenAPI schema. Nothing here
 //! does I/O or knows a clock, and what a program may cost is bounded by its caller.
 
+mod address;
 mod ast;
+mod budget;
 mod check;
 mod functions;
 mod parse;
@@ -21,7 +23,8 @@ mod tests;
 
 use std::fmt;
 
-pub use run::{Budget, RunError, Scope};
+pub use budget::{Budget, RunError};
+pub use run::Scope;
 pub use schema::{escape, type_of, value_of};
 pub use types::{ObjectType, Type};
 pub use value::{Key, Value};

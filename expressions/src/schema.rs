@@ -8,9 +8,9 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::tz::TimeZone;
 use serde_json::Value as Json;
 
+use crate::budget::RunError;
 use crate::functions;
 use crate::parse::RESERVED;
-use crate::run::RunError;
 use crate::types::Type;
 use crate::value::{Key, Value};
 

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use timonier_api::quantity::Quantity;
 
-use crate::functions::net::{Cidr, Url};
-use crate::run::RunError;
+use crate::address::{Cidr, Url};
+use crate::budget::RunError;
 
 #[derive(Clone, Debug)]
 pub enum Value {

@@ -3,8 +3,9 @@
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 
-use super::{Called, operators, times};
-use crate::run::RunError;
+use super::called::Called;
+use super::{operators, times};
+use crate::budget::RunError;
 use crate::value::Value;
 
 pub fn call(name: &str, method: bool, args: &[Value]) -> Called {

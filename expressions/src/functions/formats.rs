@@ -4,7 +4,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use timonier_api::names;
 
-use super::{Called, net};
+use super::called::Called;
+use crate::address::Url;
 use crate::value::Value;
 
 const FORMATS: [&str; 13] = [
@@ -50,7 +51,7 @@ fn faults(format: &str, text: &str) -> Vec<String> {
         "dns1123SubdomainPrefix" => names::dns1123_subdomain(&prefix(text)),
         "dns1035LabelPrefix" => names::dns1035_label(&prefix(text)),
         "labelValue" => names::label_value(text),
-        "uri" => unless(net::Url::parse(text).is_some(), "invalid URL"),
+        "uri" => unless(Url::parse(text).is_some(), "invalid URL"),
         "uuid" => unless(is_uuid(text), "does not match the UUID format"),
         "byte" => unless(STANDARD.decode(text).is_ok(), "invalid base64"),
         "date" => unless(text.parse::<jiff::civil::Date>().is_ok() && text.len() == 10, "invalid date"),

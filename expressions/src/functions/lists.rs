@@ -2,8 +2,9 @@
 
 use std::cmp::Ordering;
 
-use super::{Called, conversions, int};
-use crate::run::RunError;
+use super::called::{Called, int};
+use super::conversions;
+use crate::budget::RunError;
 use crate::value::{Value, compare};
 
 pub fn call(name: &str, method: bool, args: &[Value]) -> Called {

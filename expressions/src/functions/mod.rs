@@ -1,10 +1,11 @@
 //! What each function does, by topic. Who is called with what it does not take says so: types are checked before, but not those
 //! of `dyn`.
 
+mod called;
 mod conversions;
 mod formats;
 mod lists;
-pub mod net;
+mod net;
 mod operators;
 mod quantities;
 mod regexes;
@@ -14,11 +15,8 @@ mod times;
 pub use conversions::text;
 pub use times::parse as parse_duration;
 
-use crate::run::{Budget, RunError};
+use crate::budget::{Budget, RunError};
 use crate::value::Value;
-
-/// `None`: it is none of this topic's, or not with these arguments.
-type Called = Option<Result<Value, RunError>>;
 
 pub fn call(name: &str, method: bool, args: &[Value], budget: &mut Budget) -> Result<Value, RunError> {
     for arg in args {
@@ -46,8 +44,4 @@ pub fn call(name: &str, method: bool, args: &[Value], budget: &mut Budget) -> Re
     // What grows is paid for: a text that doubles itself again and again ends soon.
     budget.spend(answer.weight())?;
     Ok(answer)
-}
-
-fn int(value: usize) -> Value {
-    Value::Int(i64::try_from(value).unwrap_or(i64::MAX))
 }

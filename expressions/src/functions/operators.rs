@@ -4,8 +4,8 @@ use std::cmp::Ordering;
 
 use jiff::SignedDuration;
 
-use super::{Called, int};
-use crate::run::RunError;
+use super::called::{Called, int};
+use crate::budget::RunError;
 use crate::value::{Key, Value, compare};
 
 pub fn call(name: &str, args: &[Value]) -> Called {

@@ -4,8 +4,8 @@ use std::cmp::Ordering;
 
 use timonier_api::quantity::Quantity;
 
-use super::Called;
-use crate::run::RunError;
+use super::called::Called;
+use crate::budget::RunError;
 use crate::value::Value;
 
 pub fn call(name: &str, method: bool, args: &[Value]) -> Called {

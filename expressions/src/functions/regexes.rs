@@ -6,8 +6,8 @@ use std::sync::Mutex;
 
 use regex::{Regex, RegexBuilder};
 
-use super::Called;
-use crate::run::RunError;
+use super::called::Called;
+use crate::budget::RunError;
 use crate::value::Value;
 
 /// How many expressions are kept compiled.

@@ -1,7 +1,8 @@
 //! Texts. Places in them are counted in characters.
 
-use super::{Called, conversions, int};
-use crate::run::RunError;
+use super::called::{Called, int};
+use super::conversions;
+use crate::budget::RunError;
 use crate::value::Value;
 
 pub fn call(name: &str, method: bool, args: &[Value]) -> Called {

@@ -3,8 +3,8 @@
 use jiff::tz::{Offset, TimeZone};
 use jiff::{SignedDuration, Timestamp};
 
-use super::Called;
-use crate::run::RunError;
+use super::called::Called;
+use crate::budget::RunError;
 use crate::value::Value;
 
 pub fn call(name: &str, method: bool, args: &[Value]) -> Called {
