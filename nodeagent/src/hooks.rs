@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::{Container, LifecycleHandler};
 use tokio::task::JoinSet;
 
 use crate::{
-    probes::{self, http},
+    probes::{http, port::port_of},
     runtime::Runtime,
 };
 
@@ -101,7 +101,7 @@ fn task(handler: &LifecycleHandler, wanted: &Container, address: Option<IpAddr>)
     let headers = get.http_headers.iter().flatten();
     Ok(Task::Http {
         host: host.ok_or("failed to find networking container")?,
-        port: probes::port(&get.port, wanted).ok_or("couldn't find port")?,
+        port: port_of(&get.port, wanted).ok_or("couldn't find port")?,
         path: get.path.clone().unwrap_or_else(|| "/".to_owned()),
         https: get.scheme.as_deref() == Some("HTTPS"),
         headers: headers.map(|header| (header.name.clone(), header.value.clone())).collect(),

@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::{
-    ConfigMap, Container, PersistentVolume, PersistentVolumeClaim, Pod, Secret, ServiceAccountTokenProjection,
+    ConfigMap, Container, PersistentVolume, PersistentVolumeClaim, Pod, Secret, ServiceAccountTokenProjection, Volume,
 };
 
 use super::{ConfigError, spec};
-use crate::volumes::claim_name;
 
 /// Names in the pod's namespace.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -113,4 +112,12 @@ impl Sources {
             None => Err(ConfigError(format!("secret {name:?} not found"))),
         }
     }
+}
+/// The claim that a volume uses: one that is named, or the one that was made for this pod and volume.
+pub fn claim_name(pod: &Pod, volume: &Volume) -> Option<String> {
+    if let Some(claim) = &volume.persistent_volume_claim {
+        return Some(claim.claim_name.clone());
+    }
+    volume.ephemeral.as_ref()?;
+    Some(format!("{}-{}", pod.metadata.name.as_deref().unwrap_or_default(), volume.name))
 }

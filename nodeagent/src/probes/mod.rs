@@ -5,6 +5,7 @@
 mod exec;
 mod grpc;
 pub mod http;
+pub mod port;
 mod tcp;
 mod tls;
 
@@ -30,6 +31,7 @@ use crate::{
     observed::{ObservedPod, State},
     runtime::Runtime,
 };
+use port::port_of;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
@@ -179,32 +181,21 @@ fn target(probe: &Probe, wanted: &Container, address: Option<IpAddr>) -> Option<
         return Some(Target::Exec { command: exec.command.clone().unwrap_or_default() });
     }
     if let Some(grpc) = &probe.grpc {
-        let (host, port) = (address?.to_string(), port(&IntOrString::Int(grpc.port), wanted)?);
+        let (host, port) = (address?.to_string(), port_of(&IntOrString::Int(grpc.port), wanted)?);
         return Some(Target::Grpc { host, port, service: grpc.service.clone().unwrap_or_default() });
     }
     if let Some(get) = &probe.http_get {
         let headers = get.http_headers.iter().flatten();
         return Some(Target::Http {
             host: host(&get.host)?,
-            port: port(&get.port, wanted)?,
+            port: port_of(&get.port, wanted)?,
             path: get.path.clone().unwrap_or_else(|| "/".to_owned()),
             https: get.scheme.as_deref() == Some("HTTPS"),
             headers: headers.map(|header| (header.name.clone(), header.value.clone())).collect(),
         });
     }
     let socket = probe.tcp_socket.as_ref()?;
-    Some(Target::Tcp { host: host(&socket.host)?, port: port(&socket.port, wanted)? })
-}
-
-pub fn port(port: &IntOrString, wanted: &Container) -> Option<u16> {
-    let number = match port {
-        IntOrString::Int(number) => *number,
-        IntOrString::String(name) => {
-            let named = wanted.ports.iter().flatten().find(|port| port.name.as_deref() == Some(name));
-            named.map(|port| port.container_port).or_else(|| name.parse().ok())?
-        }
-    };
-    u16::try_from(number).ok().filter(|port| *port > 0)
+    Some(Target::Tcp { host: host(&socket.host)?, port: port_of(&socket.port, wanted)? })
 }
 
 struct Prober<R> {
@@ -290,15 +281,6 @@ mod tests {
         let verdicts: Vec<_> = answers.into_iter().map(|answer| count.add(answer, (2, 3))).collect();
         let (none, yes, no) = (None, Some(true), Some(false));
         assert_eq!(verdicts, [none, yes, none, none, none, none, none, no, none, none, yes]);
-    }
-
-    #[test]
-    fn ports_are_numbers_or_the_containers_names_for_them() {
-        let container: Container =
-            serde_json::from_value(json!({"name":"c","ports":[{"name":"web","containerPort":8080}]})).expect("read");
-        assert_eq!(port(&IntOrString::String("web".into()), &container), Some(8080));
-        assert_eq!(port(&IntOrString::Int(80), &container), Some(80));
-        assert_eq!(port(&IntOrString::String("other".into()), &container), None);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{
-    content::{File, Files},
+    files::{File, Files},
     ownership::{FsGroup, READS},
 };
 

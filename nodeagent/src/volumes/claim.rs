@@ -4,21 +4,12 @@ use std::path::{Path, PathBuf};
 
 use k8s_openapi::api::core::v1::{PersistentVolume, Pod, Volume};
 
-use super::content::Content;
+use super::files::Content;
 use crate::desired::{ConfigError, sources::Sources};
 
 /// Writes PersistentVolumes whose directories the agents of their nodes make and remove.
 pub const PROVISIONER: &str = "timonier.io/local-path";
 const PROVISIONED_BY: &str = "pv.kubernetes.io/provisioned-by";
-
-/// The claim that a volume uses: one that is named, or the one that was made for this pod and volume.
-pub fn claim_name(pod: &Pod, volume: &Volume) -> Option<String> {
-    if let Some(claim) = &volume.persistent_volume_claim {
-        return Some(claim.claim_name.clone());
-    }
-    volume.ephemeral.as_ref()?;
-    Some(format!("{}-{}", pod.metadata.name.as_deref().unwrap_or_default(), volume.name))
-}
 
 /// The directory behind a claim.
 pub fn content(pod: &Pod, volume: &Volume, name: &str, sources: &Sources) -> Result<Content, ConfigError> {
@@ -88,6 +79,7 @@ pub fn is_own(state_dir: &Path, path: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use crate::desired::sources::claim_name;
     use k8s_openapi::api::core::v1::PersistentVolumeClaim;
     use serde_json::{Value, json};
 

@@ -1,45 +1,16 @@
 //! What each of a pod's volumes holds. Pure.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{DownwardAPIVolumeFile, KeyToPath, Pod, ProjectedVolumeSource, Volume};
 
+use super::files::{Content, File, Files};
 use super::{VolumeError, claim, ownership};
 use crate::desired::{
     ConfigError, Surroundings, fields, resources,
-    sources::{Audience, Sources},
+    sources::{Audience, Sources, claim_name},
     spec,
 };
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Content {
-    /// An empty directory that lives as long as the pod.
-    Scratch,
-    /// The same in memory; the runtime makes it.
-    Memory,
-    Files(Files),
-    /// A path of this machine; `kind` is `hostPath.type`.
-    Host {
-        path: PathBuf,
-        kind: String,
-    },
-    /// The directory of a PersistentVolume, which outlives the pod. `provisioned`: the agent makes it.
-    Local {
-        path: PathBuf,
-        provisioned: bool,
-    },
-}
-
-/// By path inside the volume.
-pub type Files = BTreeMap<String, File>;
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct File {
-    pub bytes: Vec<u8>,
-    pub mode: u32,
-    /// Root, unless it is said.
-    pub owner: Option<u32>,
-}
 
 const DEFAULT_MODE: i32 = 0o644;
 
@@ -100,7 +71,7 @@ fn content(pod: &Pod, volume: &Volume, sources: &Sources, around: Surroundings<'
     if let Some(from) = &volume.projected {
         return projected(pod, from, sources, around).map(Content::Files);
     }
-    if let Some(name) = claim::claim_name(pod, volume) {
+    if let Some(name) = claim_name(pod, volume) {
         return claim::content(pod, volume, &name, sources);
     }
     Err(ConfigError("no node of this version can mount this kind of volume".to_owned()))

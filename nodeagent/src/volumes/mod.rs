@@ -3,6 +3,7 @@
 mod atomic;
 mod claim;
 mod content;
+mod files;
 mod host_path;
 mod mounts;
 mod ownership;
@@ -14,8 +15,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub use claim::{claim_name, is_own, is_provisioned, provisioned_dir};
-pub use content::{Content, contents, has_files};
+pub use claim::{is_own, is_provisioned, provisioned_dir};
+pub use content::{contents, has_files};
+pub use files::Content;
 pub use mounts::{Roots, is_in_memory, mounts};
 pub use ownership::{FsGroup, fs_group};
 pub use usage::{Limit, exceeded, limits};

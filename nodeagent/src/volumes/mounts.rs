@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn one_file_of_an_atomic_volume_is_the_file_itself() {
         let dir = tempfile::tempdir().expect("a directory");
-        let file = |text: &str| crate::volumes::content::File { bytes: text.into(), mode: 0o644, owner: None };
+        let file = |text: &str| crate::volumes::files::File { bytes: text.into(), mode: 0o644, owner: None };
         crate::volumes::atomic::write(dir.path(), &[("key".to_owned(), file("1"))].into(), None).expect("written");
         let first = below(dir.path(), "key").expect("a path");
         assert_eq!(fs::read_to_string(&first).expect("read"), "1");

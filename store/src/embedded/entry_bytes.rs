@@ -1,9 +1,9 @@
 //! One object as bytes, as checkpoints and dumps hold it.
 
-use super::frame::{Fields, put_bytes, put_optional, put_u32, put_u64};
-use super::record::{PLAIN, decode_value};
+use super::frame::{Fields, put_bytes, put_optional, put_u64};
+use super::value_bytes::{PLAIN, decode_value, put_value};
 use crate::pool::Pool;
-use crate::{Entry, Key, Revision, Value};
+use crate::{Entry, Key, Revision};
 
 pub(crate) fn put_entry(out: &mut Vec<u8>, entry: &Entry) {
     put_bytes(out, entry.key.as_bytes());
@@ -12,11 +12,6 @@ pub(crate) fn put_entry(out: &mut Vec<u8>, entry: &Entry) {
     put_optional(out, entry.tag.as_deref());
     out.push(PLAIN);
     put_value(out, &entry.value);
-}
-
-pub(super) fn put_value(out: &mut Vec<u8>, value: &Value) {
-    put_u32(out, value.len() as u32);
-    value.runs().for_each(|run| out.extend_from_slice(run));
 }
 
 /// `None`: these bytes are no such thing.

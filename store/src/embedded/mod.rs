@@ -72,6 +72,7 @@ mod thin;
 
 #[cfg(test)]
 mod faults;
+mod value_bytes;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -2,15 +2,13 @@
 
 use std::sync::Arc;
 
-use super::entry_bytes::put_value;
 use super::frame::{Fields, put_bytes, put_optional, put_u32, put_u64};
+use super::value_bytes::{PLAIN, decode_value, put_value};
 use crate::pool::Pool;
 use crate::{Entry, Event, Key, Revision};
 
 const PUT: u8 = 1;
 const DELETE: u8 = 2;
-/// How a value is encoded: as it is. Other numbers are for compression and encryption.
-pub(crate) const PLAIN: u8 = 0;
 
 /// The key of an event that `split_events` returned.
 pub(crate) fn key_of(event: &[u8]) -> Option<&str> {
@@ -185,13 +183,6 @@ fn decode_previous(key: &Key, value: &[u8], fields: &mut Fields<'_>, pool: &Pool
     let tail = value.get(value.len().checked_sub(suffix)?..)?;
     let value = pool.value(&[head, middle, tail].concat());
     Some(Entry::new(key.clone(), revision, created, value, tag))
-}
-
-pub(crate) fn decode_value<'a>(fields: &mut Fields<'a>) -> Option<&'a [u8]> {
-    match fields.u8()? {
-        PLAIN => fields.bytes(),
-        _ => None,
-    }
 }
 
 #[cfg(test)]
