@@ -8,7 +8,7 @@ use super::disk::{Disk, RealDisk};
 use super::mark::Mark;
 use super::segment::io;
 use super::{checkpoint, recover};
-use crate::load::{Load, LoadError};
+use crate::loading::{Load, LoadError};
 use crate::{OpenError, Options, Revision, Snapshot};
 
 pub(crate) fn load(dir: &Path, content: &Snapshot, how: Load) -> Result<Revision, LoadError> {

@@ -7,7 +7,7 @@ use super::layout::{FORMAT, Layout, encode};
 use super::load::{header, numbering};
 use super::numbering::Numbering;
 use super::presence;
-use crate::load::{Load, LoadError};
+use crate::loading::{Load, LoadError};
 use crate::{Entry, OpenError, Revision, Snapshot};
 
 /// One transaction writes at most so many keys and about so many bytes (etcd takes 128 and 1.5 MiB).

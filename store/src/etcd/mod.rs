@@ -62,7 +62,7 @@ use tokio::task::JoinSet;
 use crate::engine::{Chunk, Engine};
 use crate::floors::Floors;
 use crate::hub::Hub;
-use crate::load::{Load, LoadError};
+use crate::loading::{Load, LoadError};
 use crate::pool::Pool;
 use crate::{CommitError, OpenError, Options, ReadError, Revision, Snapshot, Txn};
 

@@ -5,7 +5,6 @@
 //! With others a stream that nobody reads stops the whole connection once its buffer is full: memory is bounded either way.
 
 use std::{
-    collections::HashMap,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -13,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use parking_lot::Mutex;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -26,7 +25,8 @@ use super::{
     SpdyError,
     frame::{DEFAULT_WINDOW, Decoder, Encoder, Frame, INITIAL_WINDOW_SIZE, PROTOCOL_ERROR, REFUSED_STREAM},
     headers::Headers,
-    stream::{Lost, State, Stream, StreamReader, StreamWriter},
+    shared::{Entry, Shared, State, Table},
+    stream::{Lost, Stream, StreamReader, StreamWriter},
 };
 
 /// Streams of one connection that may be open at once.
@@ -138,14 +138,14 @@ impl Opener {
             let mut table = self.0.table.lock();
             let id = table.next;
             table.next += 2;
-            let stream = self.0.stream(&mut table, id, headers.clone(), Some(replied));
+            let stream = stream(&self.0, &mut table, id, headers.clone(), Some(replied));
             room.send(Frame::SynStream { stream: id, fin: false, headers });
             (id, stream)
         };
         tokio::select! {
             answer = reply => answer.map_err(|_| Lost)?,
             () = self.0.closed.cancelled() => {
-                self.0.forget(id);
+                self.0.lose(id);
                 return Err(Lost);
             }
         }
@@ -153,90 +153,22 @@ impl Opener {
     }
 }
 
-pub(super) struct Shared {
-    pub frames: mpsc::Sender<Frame>,
-    closed: CancellationToken,
-    /// Cancelled when the writer shall end once it has nothing left.
-    written: CancellationToken,
-    windows: AtomicBool,
-    /// The connection's own window.
-    pub window: Semaphore,
-    table: Mutex<Table>,
-    last_moved: Mutex<Instant>,
-}
-
-#[derive(Default)]
-struct Table {
-    entries: HashMap<u32, Entry>,
-    next: u32,
-    last_accepted: u32,
-    /// What the peer lets a new stream send.
-    initial_window: Option<u32>,
-}
-
-struct Entry {
-    /// `None` once the peer has ended its half.
-    data: Option<mpsc::Sender<Bytes>>,
-    state: State,
+/// A new stream of this id.
+fn stream(
+    shared: &Arc<Shared>,
+    table: &mut Table,
+    id: u32,
+    headers: Headers,
     replied: Option<oneshot::Sender<()>>,
-    half_ended: bool,
-}
-
-impl Shared {
-    pub fn speaks_windows(&self) -> bool {
-        self.windows.load(Ordering::Acquire)
-    }
-
-    /// Something of a stream came or went.
-    pub fn moved(&self) {
-        *self.last_moved.lock() = Instant::now();
-    }
-
-    /// Our half of a stream has ended.
-    pub fn half_ended(&self, id: u32) {
-        let mut table = self.table.lock();
-        if let Some(entry) = table.entries.get_mut(&id) {
-            entry.half_ended = true;
-            if entry.data.is_none() {
-                table.entries.remove(&id);
-            }
-        }
-    }
-
-    pub fn forget(&self, id: u32) {
-        self.lose(id);
-    }
-
-    fn lose(&self, id: u32) {
-        if let Some(entry) = self.table.lock().entries.remove(&id) {
-            entry.state.lose(entry.data.is_some());
-        }
-    }
-
-    fn lose_all(&self) {
-        self.closed.cancel();
-        self.window.close();
-        for (_, entry) in self.table.lock().entries.drain() {
-            entry.state.lose(entry.data.is_some());
-        }
-    }
-
-    fn stream(
-        self: &Arc<Self>,
-        table: &mut Table,
-        id: u32,
-        headers: Headers,
-        replied: Option<oneshot::Sender<()>>,
-    ) -> Stream {
-        let (sender, data) = mpsc::channel(WAITING);
-        let state = State::new(table.initial_window.unwrap_or(DEFAULT_WINDOW));
-        table.entries.insert(id, Entry { data: Some(sender), state: state.clone(), replied, half_ended: false });
-        Stream {
-            id,
-            headers,
-            reader: StreamReader { id, data, state: state.clone(), shared: self.clone(), taken: 0 },
-            writer: StreamWriter { id, state, shared: self.clone(), finished: false },
-        }
+) -> Stream {
+    let (sender, data) = mpsc::channel(WAITING);
+    let state = State::new(table.initial_window.unwrap_or(DEFAULT_WINDOW));
+    table.entries.insert(id, Entry { data: Some(sender), state: state.clone(), replied, half_ended: false });
+    Stream {
+        id,
+        headers,
+        reader: StreamReader { id, data, state: state.clone(), shared: shared.clone(), taken: 0 },
+        writer: StreamWriter { id, state, shared: shared.clone(), finished: false },
     }
 }
 
@@ -349,7 +281,7 @@ async fn receive(
                 if table.entries.len() >= STREAMS {
                     None
                 } else {
-                    let stream = shared.stream(&mut table, id, headers, None);
+                    let stream = stream(shared, &mut table, id, headers, None);
                     if fin && let Some(entry) = table.entries.get_mut(&id) {
                         entry.data = None;
                     }

@@ -1,5 +1,7 @@
 use tokio::io::DuplexStream;
 
+use bytes::Bytes;
+
 use super::*;
 
 fn headers(kind: &str) -> Headers {

@@ -4,6 +4,7 @@ pub mod connection;
 mod dictionary;
 pub mod frame;
 pub mod headers;
+mod shared;
 pub mod stream;
 
 pub use connection::{Connection, Options, Role};

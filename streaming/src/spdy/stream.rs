@@ -1,17 +1,14 @@
 //! One stream of a connection, as its user holds it.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::{Arc, atomic::Ordering};
 
 use bytes::Bytes;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 
 use super::{
-    connection::Shared,
     frame::{CANCEL, DEFAULT_WINDOW, Frame},
     headers::Headers,
+    shared::{Shared, State},
 };
 
 /// What is sent in one frame, in bytes.
@@ -27,32 +24,6 @@ pub struct Stream {
     pub headers: Headers,
     pub reader: StreamReader,
     pub writer: StreamWriter,
-}
-
-/// What the connection and a stream's two halves know of it together.
-#[derive(Clone)]
-pub(super) struct State {
-    lost: Arc<AtomicBool>,
-    /// Lost before the peer had ended its half.
-    cut: Arc<AtomicBool>,
-    /// Bytes that may still be sent, with a peer that speaks windows.
-    pub window: Arc<Semaphore>,
-}
-
-impl State {
-    pub fn new(window: u32) -> State {
-        State { lost: Arc::default(), cut: Arc::default(), window: Arc::new(Semaphore::new(window as usize)) }
-    }
-
-    pub fn lose(&self, reading: bool) {
-        self.cut.store(reading, Ordering::Release);
-        self.lost.store(true, Ordering::Release);
-        self.window.close();
-    }
-
-    fn is_lost(&self) -> bool {
-        self.lost.load(Ordering::Acquire)
-    }
 }
 
 pub struct StreamReader {
@@ -142,7 +113,7 @@ impl Drop for StreamWriter {
     fn drop(&mut self) {
         if !self.finished && !self.state.is_lost() {
             let _full = self.shared.frames.try_send(Frame::RstStream { stream: self.id, status: CANCEL });
-            self.shared.forget(self.id);
+            self.shared.lose(self.id);
         }
     }
 }

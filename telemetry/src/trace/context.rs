@@ -4,10 +4,6 @@ use std::fmt;
 use std::str::FromStr;
 
 use http::{HeaderMap, HeaderValue};
-use tracing_subscriber::Registry;
-use tracing_subscriber::registry::LookupSpan;
-
-use super::span::Open;
 
 pub const HEADER: &str = "traceparent";
 
@@ -30,16 +26,6 @@ impl Context {
     /// Another span of the same trace.
     pub fn child(self) -> Context {
         Context { span: rand::random::<u64>().max(1), ..self }
-    }
-
-    /// Where this task is now, if it is in a trace.
-    pub fn current() -> Option<Context> {
-        tracing::dispatcher::get_default(|dispatch| {
-            let registry = dispatch.downcast_ref::<Registry>()?;
-            let current = dispatch.current_span();
-            let span = registry.span(current.id()?)?;
-            span.scope().find_map(|span| span.extensions().get::<Open>().map(|open| open.context))
-        })
     }
 }
 

@@ -4,6 +4,7 @@
 //! learns it from crate `tracing`), `otlp` (spans as JSON), `export` (the thread that sends them), `start`.
 
 pub mod context;
+mod current;
 mod export;
 mod layer;
 mod otlp;

@@ -5,45 +5,29 @@ use serde::Deserialize;
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
-use super::{outcome::Outcome, spdy::SpdySink, websocket::WebSocketSink};
-use crate::runtime::session::{Output, TerminalSize};
+use crate::runtime::session::TerminalSize;
 
 /// What a client sends, and where its output goes.
-pub struct Client {
+pub struct Client<S> {
     /// Ends where the client closed its input, or is gone.
     pub stdin: mpsc::Receiver<Bytes>,
     pub sizes: mpsc::Receiver<TerminalSize>,
-    pub sink: Sink,
+    pub sink: S,
     /// Cancelled when nobody listens any more.
     pub gone: CancellationToken,
     /// What reads from the client, for as long as it is here.
     pub readers: Vec<AbortOnDropHandle<()>>,
 }
 
-pub enum Sink {
-    WebSocket(WebSocketSink),
-    Spdy(SpdySink),
-}
-
 /// The client is gone.
 #[derive(Debug)]
 pub struct Gone;
 
-impl Sink {
-    /// Returns when the output is on its way: no faster than the client reads.
-    pub async fn write(&mut self, output: Output) -> Result<(), Gone> {
-        match self {
-            Sink::WebSocket(sink) => sink.write(output).await,
-            Sink::Spdy(sink) => sink.write(output).await,
-        }
-    }
-
-    /// Says how it ended, and closes once the client has heard it.
-    pub async fn finish(self, outcome: Outcome, gone: CancellationToken) {
-        match self {
-            Sink::WebSocket(sink) => sink.finish(outcome, gone).await,
-            Sink::Spdy(sink) => sink.finish(outcome).await,
-        }
+impl<S> Client<S> {
+    /// The same with another view of where its output goes.
+    pub fn with<T>(self, sink: impl FnOnce(S) -> T) -> Client<T> {
+        let Client { stdin, sizes, sink: before, gone, readers } = self;
+        Client { stdin, sizes, sink: sink(before), gone, readers }
     }
 }
 

@@ -6,6 +6,7 @@ mod outcome;
 mod plain;
 mod port_forward;
 mod session;
+mod sink;
 mod spdy;
 mod target;
 #[cfg(test)]

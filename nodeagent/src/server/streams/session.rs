@@ -3,11 +3,11 @@
 use futures::StreamExt;
 use tokio::io::AsyncWriteExt;
 
-use super::{client::Client, outcome::Outcome};
+use super::{client::Client, outcome::Outcome, sink::Sink};
 use crate::runtime::{RuntimeError, Session};
 
 /// `command` is what an error says was executed.
-pub async fn run(session: Session, client: Client, command: Vec<String>) {
+pub async fn run(session: Session, client: Client<Sink>, command: Vec<String>) {
     let Session { input, mut output, control, .. } = session;
     let Client { mut stdin, mut sizes, mut sink, gone, readers } = client;
     let feeding = async {

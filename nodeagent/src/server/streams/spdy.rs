@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{
-    client::{Client, Gone, Sink, size},
+    client::{Client, Gone, size},
     options::Options,
     outcome::Outcome,
 };
@@ -62,7 +62,7 @@ struct Streams {
 }
 
 /// Waits for the streams that the client must open. `None`: it went away, or opened something else.
-pub async fn client(mut connection: Connection, protocol: &str, options: &Options) -> Option<Client> {
+pub async fn client(mut connection: Connection, protocol: &str, options: &Options) -> Option<Client<SpdySink>> {
     let resizes = options.tty && matches!(protocol, "v3.channel.k8s.io" | "v4.channel.k8s.io");
     let streams = tokio::time::timeout(CREATION, streams(&mut connection, options, resizes)).await;
     let Ok(Some(streams)) = streams else {
@@ -90,7 +90,7 @@ pub async fn client(mut connection: Connection, protocol: &str, options: &Option
         unused,
         has_status: protocol == "v4.channel.k8s.io",
     };
-    Some(Client { stdin: input, sizes: resize, sink: Sink::Spdy(sink), gone, readers })
+    Some(Client { stdin: input, sizes: resize, sink, gone, readers })
 }
 
 async fn streams(connection: &mut Connection, options: &Options, resizes: bool) -> Option<Streams> {

@@ -16,7 +16,7 @@ use timonier_streaming::{
     websocket,
 };
 
-use super::{client::Client, options, options::Options, spdy, websocket as sockets};
+use super::{client::Client, options, options::Options, sink::Sink, spdy, websocket as sockets};
 use crate::server::logs::Refusal;
 
 const PROTOCOL_VERSION: &str = "x-stream-protocol-version";
@@ -99,10 +99,14 @@ impl Upgrade {
     }
 
     /// The client of exec or attach.
-    pub async fn client(&self, upgraded: Upgraded, options: &Options) -> Option<Client> {
+    pub async fn client(&self, upgraded: Upgraded, options: &Options) -> Option<Client<Sink>> {
         match self {
-            Upgrade::Channels(protocol) => Some(sockets::client(upgraded, *protocol, options).await),
-            Upgrade::Spdy(version, _) => spdy::client(spdy_over(upgraded), version, options).await,
+            Upgrade::Channels(protocol) => {
+                Some(sockets::client(upgraded, *protocol, options).await.with(Sink::WebSocket))
+            }
+            Upgrade::Spdy(version, _) => {
+                Some(spdy::client(spdy_over(upgraded), version, options).await?.with(Sink::Spdy))
+            }
             Upgrade::Tunnel | Upgrade::PortChannels(..) => None,
         }
     }

@@ -23,7 +23,7 @@ use tokio_tungstenite::{WebSocketStream, tungstenite::Message};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{
-    client::{Client, Gone, Sink, size},
+    client::{Client, Gone, size},
     options::Options,
     outcome::Outcome,
 };
@@ -104,7 +104,7 @@ impl WebSocketSink {
     }
 }
 
-pub async fn client(upgraded: Upgraded, protocol: Protocol, options: &Options) -> Client {
+pub async fn client(upgraded: Upgraded, protocol: Protocol, options: &Options) -> Client<WebSocketSink> {
     let socket = websocket::over(TokioIo::new(upgraded), true).await;
     let (sender, incoming, gone, watching) = split(socket, Times::default());
     // Says that the session stands.
@@ -118,7 +118,7 @@ pub async fn client(upgraded: Upgraded, protocol: Protocol, options: &Options) -
     let (resize, sizes) = mpsc::channel(1);
     let reading = Reading { protocol, stdin: options.stdin.then_some(stdin), resize, sender: sender.clone() };
     let reading = tokio::spawn(reading.run(incoming, gone.clone()));
-    let sink = Sink::WebSocket(WebSocketSink { sender, protocol });
+    let sink = WebSocketSink { sender, protocol };
     Client { stdin: input, sizes, sink, gone, readers: vec![watching, AbortOnDropHandle::new(reading)] }
 }
 
