@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use rustls::ServerConfig;
@@ -15,6 +15,7 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
 use super::front::{Connected, Front};
+use super::streams::Streams;
 use crate::auth::{self, PeerIdentity};
 
 /// A client that has not finished its handshake by then is cut off.
@@ -32,7 +33,7 @@ pub async fn accept(
 ) {
     let acceptor = TlsAcceptor::from(tls);
     let graceful = Arc::new(GracefulShutdown::new());
-    let http = Arc::new(http());
+    let http = Arc::new(http(slow));
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -77,8 +78,8 @@ const STREAMS: u32 = 1000;
 /// bodies of requests that wait for their turn never hold up those whose turn it is.
 const WINDOW: u32 = 64 << 10;
 
-fn http() -> Builder<TokioExecutor> {
-    let mut builder = Builder::new(TokioExecutor::new());
+fn http(slow: Option<Duration>) -> Builder<Streams> {
+    let mut builder = Builder::new(Streams { slow });
     builder.http1().timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(30));
     builder
         .http2()
@@ -98,7 +99,7 @@ async fn shake(
     stream: TcpStream,
     acceptor: TlsAcceptor,
     front: Front,
-    http: Arc<Builder<TokioExecutor>>,
+    http: Arc<Builder<Streams>>,
     watcher: Watcher,
 ) {
     match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
@@ -108,7 +109,7 @@ async fn shake(
     }
 }
 
-fn serve(stream: TlsStream<TcpStream>, front: Front, http: &Builder<TokioExecutor>, watcher: Watcher) {
+fn serve(stream: TlsStream<TcpStream>, front: Front, http: &Builder<Streams>, watcher: Watcher) {
     let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
     let peer = certificate.and_then(auth::certificate_identity).map(|identity| PeerIdentity(Arc::new(identity)));
     let connection = http.serve_connection_with_upgrades(TokioIo::new(stream), Connected { front, peer });

@@ -17,6 +17,7 @@ use hyper::body::Incoming;
 use timonier_api::status::Status;
 use tower::Service;
 
+use super::streams::Told;
 use crate::app::App;
 use crate::auth::{self, PeerIdentity};
 use crate::{metrics, request, respond};
@@ -65,6 +66,9 @@ impl Front {
     }
 }
 
+/// An answer on its way to a client.
+type Sent = http::Response<Told<Body>>;
+
 /// The same for one connection, whose client may have shown who it is.
 pub(super) struct Connected {
     pub front: Front,
@@ -72,16 +76,16 @@ pub(super) struct Connected {
 }
 
 impl hyper::service::Service<http::Request<Incoming>> for Connected {
-    type Response = Response;
+    type Response = Sent;
     type Error = Infallible;
-    type Future = futures::future::Map<BoxFuture<'static, Response>, fn(Response) -> Result<Response, Infallible>>;
+    type Future = futures::future::Map<BoxFuture<'static, Response>, fn(Response) -> Result<Sent, Infallible>>;
 
     fn call(&self, request: http::Request<Incoming>) -> Self::Future {
         let mut request = request.map(Body::new);
         if let Some(peer) = &self.peer {
             request.extensions_mut().insert(peer.clone());
         }
-        self.front.answer(request).map(Ok)
+        self.front.answer(request).map(|response| Ok(response.map(Told::of)))
     }
 }
 

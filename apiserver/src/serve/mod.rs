@@ -3,6 +3,7 @@
 mod connection;
 mod front;
 mod local;
+mod streams;
 pub(crate) mod tls;
 
 use std::net::SocketAddr;

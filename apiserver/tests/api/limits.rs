@@ -3,10 +3,12 @@ use std::time::Duration;
 use axum::body::Body;
 use futures::future::join_all;
 use http::{Method, StatusCode};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
 use serde_json::json;
 use timonier_apiserver::Limits;
 
-use crate::fixture::{As, Cluster, JSON, PATIENCE, Protocol};
+use crate::fixture::{As, Client, Cluster, JSON, PATIENCE, Protocol};
 use crate::{CONFIG_MAPS, config_map};
 
 #[tokio::test]
@@ -96,13 +98,13 @@ async fn who_floods_the_server_is_refused_and_heartbeats_are_not() {
     admin.get(CONFIG_MAPS).await.ok();
 }
 
-#[tokio::test]
-async fn a_watcher_that_does_not_read_is_cut_off_and_others_go_on() {
-    let cluster = Cluster::within(Limits { slow_client_seconds: 1, ..Limits::default() }).await;
+/// Opens a watch with each of these, does not read the first, and writes until it is gone; the second must see everything.
+/// Returns the first.
+async fn until_cut_off(cluster: &Cluster, slow: &Client, reading: &Client) -> http::Response<Incoming> {
     let admin = cluster.admin();
     let path = format!("{CONFIG_MAPS}?watch=1");
-    let slow = admin.open(Method::GET, &path, &[], "").await;
-    let mut reading = cluster.client(As::Admin, Protocol::Http2).watch(&path).await;
+    let slow = slow.open(Method::GET, &path, &[], "").await;
+    let mut reading = reading.watch(&path).await;
     let watchers = || async {
         let metrics = admin.get("/metrics").await;
         let text = String::from_utf8_lossy(&metrics.body).into_owned();
@@ -112,7 +114,7 @@ async fn a_watcher_that_does_not_read_is_cut_off_and_others_go_on() {
         line.and_then(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).unwrap_or(0.0)
     };
     assert_eq!(watchers().await, 2.0);
-    // More than the sockets between them hold, again and again, until the one that does not read is gone.
+    // More than there is room for between them, again and again, until the one that does not read is gone.
     let cut = async {
         let mut turn = 0;
         while watchers().await > 1.0 {
@@ -124,5 +126,25 @@ async fn a_watcher_that_does_not_read_is_cut_off_and_others_go_on() {
         }
     };
     tokio::time::timeout(PATIENCE * 3, cut).await.expect("the end of the slow watch");
-    drop(slow);
+    admin.merge(&format!("{CONFIG_MAPS}/a"), &json!({"data": {"a": "last"}})).await.ok();
+    assert_eq!(reading.next().await.expect("an event")["object"]["data"]["a"], "last");
+    slow
+}
+
+#[tokio::test]
+async fn a_watcher_that_does_not_read_is_cut_off_and_others_go_on() {
+    let cluster = Cluster::within(Limits { slow_client_seconds: 1, ..Limits::default() }).await;
+    drop(until_cut_off(&cluster, &cluster.admin(), &cluster.client(As::Admin, Protocol::Http2)).await);
+}
+
+#[tokio::test]
+async fn a_stream_that_nobody_reads_is_cut_off_alone_and_gives_back_its_place() {
+    let limits = Limits { slow_client_seconds: 1, max_watches_per_user: 2, ..Limits::default() };
+    let cluster = Cluster::within(limits).await;
+    // Both are streams of one connection.
+    let client = cluster.client(As::Admin, Protocol::Http2);
+    let slow = until_cut_off(&cluster, &client, &client).await;
+    client.watch(&format!("{CONFIG_MAPS}?watch=1")).await;
+    let end = slow.into_body().collect().await;
+    assert!(end.is_err(), "a reset, not an end");
 }
