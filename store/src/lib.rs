@@ -16,7 +16,7 @@
 //! Reading order: [`entry`](Entry), [`value`](Value) and `pool` (what values share), [`txn`](Txn), `stage` (what a transaction does, pure),
 //! [`snapshot`](Snapshot), `filter`, `floors` (how far back history reaches), `topics`, `topic`, `waiters`, `tail`, `arrivals`,
 //! `hub` and `sweep` (who is woken by a commit, and when), [`watch`](Watch), `past` (any revision in the window), `timeline`
-//! (when revisions were), `engine` (what an engine provides), `memory`, `embedded` (our own log; its file format is
+//! (when revisions were), `engine` (what an engine provides), `trail` (a commit's steps in traces), `memory`, `embedded` (our own log; its file format is
 //! described there), `etcd`, and `store`, which ties them together. Apart from these: [`dump`] (everything as one stream,
 //! what backups hold) and [`load`](load()) (filling a place with it).
 
@@ -46,6 +46,7 @@ mod tail;
 mod timeline;
 mod topic;
 mod topics;
+mod trail;
 mod txn;
 mod value;
 mod waiters;

@@ -16,6 +16,7 @@ use crate::hub::Hub;
 use crate::pool::Pool;
 use crate::stage::Stage;
 use crate::timeline::now;
+use crate::trail::Trail;
 use crate::{CommitError, Event, ReadError, Revision, Txn};
 
 /// Transactions that may wait; more wait before they are queued.
@@ -29,9 +30,16 @@ const IDLE: Duration = Duration::from_millis(50);
 type Outcome = Result<Revision, CommitError>;
 
 enum Request {
-    Commit { txn: Txn, answer: oneshot::Sender<Outcome>, _place: OwnedSemaphorePermit },
+    Commit(Commit),
     Oldest { revision: Revision, answer: oneshot::Sender<Result<(), String>> },
     Close { answer: oneshot::Sender<()> },
+}
+
+struct Commit {
+    txn: Txn,
+    answer: oneshot::Sender<Outcome>,
+    trail: Trail,
+    _place: OwnedSemaphorePermit,
 }
 
 /// A handle to the thread, which ends with the last handle.
@@ -62,9 +70,10 @@ impl Committer {
 
     pub(crate) async fn commit(&self, txn: Txn) -> Outcome {
         let closed = || CommitError::Unavailable("the store was closed".to_owned());
+        let trail = Trail::begin("store queue");
         let place = self.places.clone().acquire_owned().await;
         let (answer, answered) = oneshot::channel();
-        let request = Request::Commit { txn, answer, _place: place.map_err(|_| closed())? };
+        let request = Request::Commit(Commit { txn, answer, trail, _place: place.map_err(|_| closed())? });
         self.requests.send(request).map_err(|_| closed())?;
         // Dropped unanswered: the thread ended before it came to this request.
         answered.await.unwrap_or_else(|_| Err(closed()))
@@ -105,8 +114,15 @@ struct Writer {
 #[derive(Default)]
 struct Batch {
     events: Vec<Arc<Event>>,
-    outcomes: Vec<(oneshot::Sender<Outcome>, Outcome)>,
+    outcomes: Vec<Done>,
     time: u64,
+}
+
+/// A transaction that waits for the sync.
+struct Done {
+    answer: oneshot::Sender<Outcome>,
+    outcome: Outcome,
+    trail: Trail,
 }
 
 impl Writer {
@@ -128,9 +144,7 @@ impl Writer {
                 },
             };
             match request {
-                Request::Commit { txn, answer, .. } => {
-                    next = self.commit_all(txn, answer, &waiting);
-                }
+                Request::Commit(first) => next = self.commit_all(first, &waiting),
                 Request::Oldest { revision, answer } => {
                     let noted = self.log.raise_oldest(revision);
                     let _ = answer.send(noted.map_err(|error| error.to_string()));
@@ -148,19 +162,14 @@ impl Writer {
 
     /// Commits a first transaction and those that wait behind it. Returns the request that ended
     /// the batch, if it was one of another kind.
-    fn commit_all(
-        &mut self,
-        txn: Txn,
-        answer: oneshot::Sender<Outcome>,
-        waiting: &Receiver<Request>,
-    ) -> Option<Request> {
+    fn commit_all(&mut self, first: Commit, waiting: &Receiver<Request>) -> Option<Request> {
         let mut batch = Batch { time: now(), ..Batch::default() };
         self.frames.clear();
-        self.add(&mut batch, txn, answer);
+        self.add(&mut batch, first);
         let mut other = None;
         while batch.outcomes.len() < BATCH && self.frames.len() < BATCH_BYTES {
             match waiting.try_recv() {
-                Ok(Request::Commit { txn, answer, .. }) => self.add(&mut batch, txn, answer),
+                Ok(Request::Commit(commit)) => self.add(&mut batch, commit),
                 Ok(request) => {
                     other = Some(request);
                     break;
@@ -172,7 +181,9 @@ impl Writer {
         other
     }
 
-    fn add(&mut self, batch: &mut Batch, txn: Txn, answer: oneshot::Sender<Outcome>) {
+    fn add(&mut self, batch: &mut Batch, commit: Commit) {
+        let Commit { txn, answer, mut trail, .. } = commit;
+        trail.next("store sync");
         let previous = self.stage.revision();
         let outcome = self.stage.apply(txn).map(|events| {
             let revision = self.stage.revision();
@@ -183,25 +194,29 @@ impl Writer {
             }
             revision
         });
-        batch.outcomes.push((answer, outcome));
+        batch.outcomes.push(Done { answer, outcome, trail });
     }
 
-    fn finish(&mut self, batch: Batch) {
+    fn finish(&mut self, mut batch: Batch) {
         if !batch.events.is_empty() {
             let last = self.stage.revision();
             if let Err(error) = self.log.append(&self.frames, last) {
                 // Nobody saw these changes: the next transactions start from what was published.
                 self.stage.reset(&self.hub.snapshot());
-                for (answer, outcome) in batch.outcomes {
+                for Done { answer, outcome, trail } in batch.outcomes {
+                    drop(trail);
                     let _ = answer.send(Err(failed(&error, outcome)));
                 }
                 return;
             }
+            batch.outcomes.iter_mut().for_each(|done| done.trail.next("store publish"));
             self.history.grow(last, self.log.size(), batch.time);
             self.hub.publish(self.stage.snapshot(), batch.events);
             self.hub.note_time(batch.time, last);
         }
-        for (answer, outcome) in batch.outcomes {
+        for Done { answer, outcome, trail } in batch.outcomes {
+            // Its span ends before that of who waits for it.
+            drop(trail);
             let _ = answer.send(outcome);
         }
         if self.log.size() >= self.segment_bytes {

@@ -12,6 +12,7 @@ use super::Shared;
 use super::commit::{outcome, refusal};
 use super::connection::Failure;
 use super::group::{Group, Outcome, Request};
+use crate::trail::Trail;
 use crate::{CommitError, Txn};
 
 /// Transactions that may wait here; more wait before.
@@ -39,7 +40,7 @@ impl Committer {
 
     pub(super) async fn commit(&self, txn: Txn) -> Outcome {
         let (answer, answered) = oneshot::channel();
-        let order = Order::Commit(Request { txn, answer });
+        let order = Order::Commit(Request { txn, answer, trail: Trail::begin("store queue") });
         let closed = || "the store was closed".to_owned();
         self.orders.send(order).await.map_err(|_| CommitError::Unavailable(closed()))?;
         answered.await.unwrap_or_else(|_| Err(CommitError::Unknown(closed())))
@@ -103,7 +104,8 @@ fn fill(group: &mut Group, waiting: &mut mpsc::Receiver<Order>, may_share: bool)
 }
 
 /// Sends a group, and answers all who wait for it. `turn` ends when etcd has answered.
-async fn send(shared: Arc<Shared>, group: Group, turn: OwnedSemaphorePermit) {
+async fn send(shared: Arc<Shared>, mut group: Group, turn: OwnedSemaphorePermit) {
+    group.step("etcd transaction");
     match exchange(&shared, &group).await {
         // This etcd takes less at once, which it says before it does anything.
         Err(Problem::Failed(failure)) if failure.is_limit() && group.requests.len() > 1 => {
@@ -133,7 +135,8 @@ async fn exchange(shared: &Shared, group: &Group) -> Result<TxnResponse, Problem
     sent.map_err(Problem::Failed)
 }
 
-async fn finish(shared: &Shared, group: Group, answer: Result<TxnResponse, Problem>) {
+async fn finish(shared: &Shared, mut group: Group, answer: Result<TxnResponse, Problem>) {
+    group.step("store publish");
     let etcd = match &answer {
         Ok(answer) => answer.header().map_or(0, |header| header.revision()),
         Err(_) => 0,
@@ -150,9 +153,11 @@ async fn finish(shared: &Shared, group: Group, answer: Result<TxnResponse, Probl
             group.requests.iter().map(|request| Err(refusal(failure, &request.txn))).collect()
         }
     };
-    for (request, outcome) in group.requests.into_iter().zip(outcomes) {
+    for (Request { answer, trail, .. }, outcome) in group.requests.into_iter().zip(outcomes) {
+        // Its span ends before that of who waits for it.
+        drop(trail);
         // Who no longer waits does not hear of it.
-        let _ = request.answer.send(outcome);
+        let _ = answer.send(outcome);
     }
 }
 

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 use super::commit::translate;
 use super::layout::Layout;
 use super::places::{Deletions, KEY};
+use crate::trail::Trail;
 use crate::{CommitError, Key, Op, Revision, Txn};
 
 pub(super) type Outcome = Result<Revision, CommitError>;
@@ -21,6 +22,7 @@ const BYTES: usize = 1 << 20;
 pub(super) struct Request {
     pub(super) txn: Txn,
     pub(super) answer: oneshot::Sender<Outcome>,
+    pub(super) trail: Trail,
 }
 
 #[derive(Default)]
@@ -50,6 +52,11 @@ impl Group {
             return Ok(());
         }
         Err(request)
+    }
+
+    /// What all of them are waiting for now.
+    pub(super) fn step(&mut self, step: &'static str) {
+        self.requests.iter_mut().for_each(|request| request.trail.next(step));
     }
 
     fn push(&mut self, request: Request) {
@@ -94,7 +101,7 @@ mod tests {
     use crate::Condition;
 
     fn request(txn: Txn) -> Request {
-        Request { txn, answer: oneshot::channel().0 }
+        Request { txn, answer: oneshot::channel().0, trail: Trail::default() }
     }
 
     fn create(key: &str, size: usize) -> Txn {

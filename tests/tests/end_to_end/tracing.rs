@@ -68,7 +68,11 @@ async fn one_trace_leads_from_each_program_through_the_api_server_to_the_store()
         let request = below(&spans, apply, SERVER, "PATCH deployments")?;
         ensure!(request.kind == 2 && request.attributes.to_string().contains("\"201\""), "{request:?}");
         let registry = below(&spans, request, SERVER, "registry")?;
-        below(&spans, registry, SERVER, "store commit")?;
+        let commit = below(&spans, registry, SERVER, "store commit")?;
+        for step in ["store queue", "store sync", "store publish"] {
+            let step = below(&spans, commit, SERVER, step)?;
+            ensure!(step.parent == commit.id, "{step:?}");
+        }
 
         // What comes of it later is a trace of its own for each step: objects carry none.
         let steps = [
