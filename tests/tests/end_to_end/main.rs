@@ -13,6 +13,7 @@ mod placing;
 mod proxying;
 mod restarts;
 mod separate;
+mod servers;
 mod serving;
 mod sets;
 mod static_pods;
