@@ -1,11 +1,11 @@
-//! The task that sends transactions. What waits while etcd has enough to do is sent together.
+//! The task that sends transactions: one group after the other, each all that came while etcd had the one before.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use etcd_client::{TxnOpResponse, TxnResponse};
 use futures::future::join_all;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use super::Shared;
@@ -17,9 +17,6 @@ use crate::{CommitError, Txn};
 
 /// Transactions that may wait here; more wait before.
 const QUEUE: usize = 4096;
-/// Groups that etcd has at the same time: one is written to disk while the next arrives.
-const SENT: usize = 2;
-
 enum Order {
     Commit(Request),
     Close { done: oneshot::Sender<()> },
@@ -56,8 +53,8 @@ impl Committer {
 }
 
 async fn run(shared: Arc<Shared>, mut waiting: mpsc::Receiver<Order>) {
-    let turns = Arc::new(Semaphore::new(SENT));
-    let mut sending = JoinSet::new();
+    // What etcd has answered, and waits for its watch.
+    let mut done = JoinSet::new();
     let mut next = None;
     loop {
         let order = match next.take() {
@@ -68,17 +65,24 @@ async fn run(shared: Arc<Shared>, mut waiting: mpsc::Receiver<Order>) {
             },
         };
         match order {
-            Order::Commit(first) => {
-                let Ok(turn) = turns.clone().acquire_owned().await else { return };
-                let mut group = Group::of(first);
-                next = fill(&mut group, &mut waiting, shared.layout.numbering().is_shared());
-                while sending.try_join_next().is_some() {}
-                sending.spawn(send(shared.clone(), group, turn));
+            // Where nothing can be shared, nobody waits for another either.
+            Order::Commit(request) if !shared.layout.numbering().is_shared() => {
+                let shared = shared.clone();
+                done.spawn(async move { send_alone(&shared, request).await });
+                while done.try_join_next().is_some() {}
             }
-            Order::Close { done } => {
+            Order::Commit(first) => {
+                // Those who are about to ask do so first; where nobody is, this is nothing.
+                tokio::task::yield_now().await;
+                let mut group = Group::of(first);
+                next = fill(&mut group, &mut waiting);
+                send(&shared, group, &mut done).await;
+                while done.try_join_next().is_some() {}
+            }
+            Order::Close { done: answer } => {
                 waiting.close();
-                while sending.join_next().await.is_some() {}
-                let _ = done.send(());
+                while done.join_next().await.is_some() {}
+                let _ = answer.send(());
                 return;
             }
         }
@@ -86,10 +90,7 @@ async fn run(shared: Arc<Shared>, mut waiting: mpsc::Receiver<Order>) {
 }
 
 /// Adds what waits. Returns the order that did not fit.
-fn fill(group: &mut Group, waiting: &mut mpsc::Receiver<Order>, may_share: bool) -> Option<Order> {
-    if !may_share {
-        return None;
-    }
+fn fill(group: &mut Group, waiting: &mut mpsc::Receiver<Order>) -> Option<Order> {
     while let Ok(order) = waiting.try_recv() {
         match order {
             Order::Commit(request) => {
@@ -103,24 +104,26 @@ fn fill(group: &mut Group, waiting: &mut mpsc::Receiver<Order>, may_share: bool)
     None
 }
 
-/// Sends a group, and answers all who wait for it. `turn` ends when etcd has answered.
-async fn send(shared: Arc<Shared>, mut group: Group, turn: OwnedSemaphorePermit) {
+/// Sends a group; those who wait for it are answered by a task among `done`.
+async fn send(shared: &Arc<Shared>, mut group: Group, done: &mut JoinSet<()>) {
     group.step("etcd transaction");
-    match exchange(&shared, &group).await {
+    match exchange(shared, &group).await {
         // This etcd takes less at once, which it says before it does anything.
         Err(Problem::Failed(failure)) if failure.is_limit() && group.requests.len() > 1 => {
-            let each = group.requests.into_iter().map(|request| async {
-                let alone = Group::of(request);
-                let answer = exchange(&shared, &alone).await;
-                finish(&shared, alone, answer).await;
-            });
-            join_all(each).await;
+            join_all(group.requests.into_iter().map(|request| send_alone(shared, request))).await;
         }
         answer => {
-            drop(turn);
-            finish(&shared, group, answer).await;
+            let shared = shared.clone();
+            done.spawn(async move { finish(&shared, group, answer).await });
         }
     }
+}
+
+async fn send_alone(shared: &Shared, request: Request) {
+    let mut alone = Group::of(request);
+    alone.step("etcd transaction");
+    let answer = exchange(shared, &alone).await;
+    finish(shared, alone, answer).await;
 }
 
 enum Problem {
