@@ -95,13 +95,7 @@ fn http(slow: Option<Duration>) -> Builder<Streams> {
 
 /// Shakes hands, and then leaves the connection to a task of its own: one task for both would keep the memory of the handshake
 /// for as long as the connection lasts.
-async fn shake(
-    stream: TcpStream,
-    acceptor: TlsAcceptor,
-    front: Front,
-    http: Arc<Builder<Streams>>,
-    watcher: Watcher,
-) {
+async fn shake(stream: TcpStream, acceptor: TlsAcceptor, front: Front, http: Arc<Builder<Streams>>, watcher: Watcher) {
     match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
         Ok(Ok(stream)) => serve(stream, front, &http, watcher),
         Ok(Err(error)) => tracing::debug!("TLS handshake failed: {error}"),

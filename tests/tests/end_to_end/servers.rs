@@ -3,8 +3,8 @@
 use anyhow::{Context, Result, ensure};
 use http::{Method, Request};
 use http_body_util::BodyExt;
-use kube::client::Body;
 use kube::Client;
+use kube::client::Body;
 use serde_json::{Value, json};
 use timonier_tests::cluster::Store;
 use timonier_tests::processes::{ApiServer, Ground};
@@ -116,8 +116,7 @@ async fn kinds(a: &Asked, b: &Asked) -> Result<()> {
 
     // Stricter in one place, wider in another, by the other server.
     let mut stricter = definition()["spec"]["versions"].clone();
-    stricter[0]["schema"]["openAPIV3Schema"]["properties"]["spec"] =
-        json!({"type": "object", "properties": {"size": {"type": "integer", "maximum": 5}, "color": {"type": "string"}}});
+    stricter[0]["schema"]["openAPIV3Schema"]["properties"]["spec"] = json!({"type": "object", "properties": {"size": {"type": "integer", "maximum": 5}, "color": {"type": "string"}}});
     let changed = json!({"spec": {"versions": stricter}});
     b.done(Method::PATCH, &format!("{DEFINITIONS}/widgets.example.org"), &changed).await?;
     for (server, name) in [(a, "two"), (b, "three")] {
