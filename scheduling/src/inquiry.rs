@@ -14,11 +14,13 @@ use crate::score::points;
 use crate::site::Site;
 
 /// What one filter has against a node.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Objection {
     /// Kubernetes' name of the filter.
     pub filter: &'static str,
     pub reasons: Vec<Reason>,
+    /// Pods that were promised the node, when it is for their sake.
+    pub held_for: Vec<Arc<Pod>>,
 }
 
 /// Why a filter would refuse every node, before it sees one.
@@ -62,9 +64,27 @@ impl<'a> Inquiry<'a> {
         never.map(|never| Impossible { filter: never.filter, why: never.why.clone() }).collect()
     }
 
-    /// The objections of all filters to a node as it is; none: the pod fits there.
+    /// The objections of all filters to a node as it is, and as it will be when those have come who were promised it and
+    /// are as important as the pod, or more; none: the pod fits there.
     pub fn judge(&self, node: &Node) -> Vec<Objection> {
-        self.judge_site(&Site::of(node))
+        let without = self.judge_site(&Site::of(node));
+        if node.nominated.is_empty() {
+            return without;
+        }
+        let site = Site::with_nominated(node, self.pod);
+        if site.come().is_empty() {
+            return without;
+        }
+        let mut all = self.judge_site(&site);
+        for objection in all.iter_mut().filter(|objection| !without.contains(objection)) {
+            objection.held_for = site.come().to_vec();
+        }
+        for objection in without {
+            if !all.iter().any(|known| known.filter == objection.filter) {
+                all.push(objection);
+            }
+        }
+        all
     }
 
     /// The same as if these pods of the node were gone.
@@ -78,7 +98,7 @@ impl<'a> Inquiry<'a> {
         let judged = self.panel.judges.iter().map(|(filter, judge)| {
             let mut reasons = Vec::new();
             judge.refuse(site, &mut reasons);
-            Objection { filter: filter.name(), reasons }
+            Objection { filter: filter.name(), reasons, held_for: Vec::new() }
         });
         judged.filter(|objection| !objection.reasons.is_empty()).collect()
     }

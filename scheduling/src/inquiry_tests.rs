@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::Inquiry;
@@ -48,4 +50,25 @@ fn scores_are_told_one_by_one() {
     let points = inquiry.scores(&both);
     let fit = points.iter().find(|points| points.score == "NodeResourcesFit").expect("scored");
     assert_eq!((fit.weight, &fit.points[..]), (1, &[0, 50][..]));
+}
+
+#[test]
+fn room_is_held_for_those_who_were_promised_it() {
+    let profile = Profile::default();
+    let pod = requesting("p", json!({"cpu": "2"}));
+    // Nobody is kept out by the less important.
+    for (priority, held) in [(10, true), (0, true), (-1, false)] {
+        let mut nodes = cluster([node("n1", json!({}))]);
+        let resources = json!({"requests": {"cpu": "3"}});
+        let spec = json!({"priority": priority, "containers": [{"name": "c", "resources": resources}]});
+        nodes.nominate(&Arc::new(self::pod("vip", spec)), &"n1".into());
+        let inquiry = Inquiry::new(&profile, &pod, &mut nodes);
+        let found = inquiry.judge(inquiry.cluster().node("n1").expect("there"));
+        let used = found.iter().flat_map(|one| &one.reasons).map(|reason| match reason {
+            Reason::Insufficient(short) => (short.requested, short.used),
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(used.collect::<Vec<_>>(), if held { vec![(2000, 3000)] } else { vec![] });
+        assert!(found.iter().all(|one| one.held_for.len() == 1));
+    }
 }

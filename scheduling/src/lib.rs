@@ -13,11 +13,12 @@
 //! Reading order: [`resource`] and [`host_port`] (what is counted), [`selector`] and [`taint`] (what
 //! is matched), [`relations`] (rules about other pods), [`pod`], [`node`], [`zones`], [`census`] (who is where),
 //! [`cluster`] (the snapshot), [`site`] (a node as a pod would find it),
-//! [`profile`] (which rules), [`filter`] and [`score`] (one rule a file), [`pipeline`] (the decision), [`standing`] (what holds for the next pod too), [`preemption`] (making room), [`explanation`] (its words),
+//! [`profile`] and [`configuration`] (which rules), [`filter`] and [`score`] (one rule a file), [`pipeline`] (the decision), [`standing`] (what holds for the next pod too), [`preemption`] (making room), [`explanation`] (its words),
 //! [`inquiry`] (everything that could be said).
 
 pub mod census;
 pub mod cluster;
+pub mod configuration;
 pub mod explanation;
 pub mod filter;
 pub mod host_port;
@@ -44,6 +45,7 @@ pub mod why;
 pub mod zones;
 
 pub use cluster::{Change, Cluster};
+pub use configuration::Profiles;
 pub use explanation::{Explanation, Reason};
 pub use inquiry::Inquiry;
 pub use node::Node;

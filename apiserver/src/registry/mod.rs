@@ -54,6 +54,7 @@ use tracing::Instrument;
 pub use call::{Call, parse_revision};
 use part::Part;
 pub use past::at_error;
+pub use select::Selection;
 
 use crate::app::App;
 use crate::auth::rbac;

@@ -9,6 +9,7 @@ use timonier_store::Filter;
 use super::{Call, keys};
 use crate::kinds::{Custom, Row};
 use crate::object::Object;
+use crate::query::Query;
 
 /// Selectors, and what of them is known to the store.
 pub struct Selection {
@@ -33,33 +34,34 @@ struct FieldRequirement {
 
 impl Selection {
     pub fn read(call: &Call) -> Result<Selection, Status> {
-        let labels = match call.query.get("labelSelector") {
+        Selection::of(&call.row, &call.storage, &call.query, call.namespace(), &call.info.name)
+    }
+
+    /// Of a kind, as it is served and as it is stored. An empty namespace means all of them, an empty name every object.
+    pub fn of(row: &Arc<Row>, storage: &Row, query: &Query, namespace: &str, name: &str) -> Result<Selection, Status> {
+        let labels = match query.get("labelSelector") {
             None => None,
             Some(text) => Some(
                 LabelSelector::parse(text)
                     .map_err(|error| Status::bad_request(format!("unable to parse requirement: {error}")))?,
             ),
         };
-        let mut fields = read_fields(call)?;
+        let mut fields = read_fields(row, storage, query)?;
         // A watch of one object by its path is a watch by its name.
-        if !call.info.name.is_empty() {
-            fields.push(FieldRequirement {
-                field: "metadata.name".to_string(),
-                equal: true,
-                value: call.info.name.clone(),
-            });
+        if !name.is_empty() {
+            fields.push(FieldRequirement { field: "metadata.name".to_string(), equal: true, value: name.to_string() });
         }
         let exactly = |field: &str| fields.iter().find(|r| r.equal && r.field == field).map(|r| r.value.clone());
-        let asked = call.namespace().to_string();
+        let asked = namespace.to_string();
         let namespace = if asked.is_empty() { exactly("metadata.namespace").unwrap_or_default() } else { asked };
-        let namespaced = call.row.kind.namespaced && !namespace.is_empty();
+        let namespaced = row.kind.namespaced && !namespace.is_empty();
         Ok(Selection {
-            prefix: keys::collection(&call.row, &namespace),
-            name: exactly("metadata.name").filter(|_| namespaced || !call.row.kind.namespaced),
-            node: exactly("spec.nodeName").filter(|node| !node.is_empty() && call.storage.kind.plural == "pods"),
+            prefix: keys::collection(row, &namespace),
+            name: exactly("metadata.name").filter(|_| namespaced || !row.kind.namespaced),
+            node: exactly("spec.nodeName").filter(|node| !node.is_empty() && storage.kind.plural == "pods"),
             namespace: if namespaced { namespace } else { String::new() },
             labels,
-            unsure: Some(&call.row)
+            unsure: Some(row)
                 .filter(|row| !fields.is_empty() && row.hooks.custom().is_some_and(Custom::reshapes))
                 .cloned(),
             fields,
@@ -97,8 +99,8 @@ impl Selection {
     }
 }
 
-fn read_fields(call: &Call) -> Result<Vec<FieldRequirement>, Status> {
-    let Some(text) = call.query.get("fieldSelector") else {
+fn read_fields(row: &Row, storage: &Row, query: &Query) -> Result<Vec<FieldRequirement>, Status> {
+    let Some(text) = query.get("fieldSelector") else {
         return Ok(vec![]);
     };
     let parsed = FieldSelector::parse(text).map_err(|error| Status::bad_request(error.to_string()))?;
@@ -106,8 +108,8 @@ fn read_fields(call: &Call) -> Result<Vec<FieldRequirement>, Status> {
     for requirement in parsed.requirements() {
         let field = requirement.field.to_string();
         let known = matches!(&*field, "metadata.name" | "metadata.namespace")
-            || call.storage.hooks.selects_by(&field)
-            || call.row.hooks.selects_by(&field);
+            || storage.hooks.selects_by(&field)
+            || row.hooks.selects_by(&field);
         if !known {
             return Err(Status::bad_request(format!("field label not supported: {field}")));
         }

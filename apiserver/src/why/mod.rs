@@ -1,12 +1,20 @@
-//! `GET /apis/timonier.dev/v1/namespaces/NS/pods/NAME/why`: why a pod waits, or is where it is, as an `Explanation`.
+//! Why pods wait, or are where they are, as `kind: Explanation`:
 //!
-//! It is computed from the state that the scheduler decided on, which it notes on the pod, or from the present where that is
-//! asked for (`?now=true`), where it noted none, and where its state is no longer kept or does not explain the pod.
-//! `?resourceVersion=R` asks about another moment, and `?nodes=all` lists each refused node. Nothing is stored for it, so any server can answer. It takes the right to
-//! `get` `pods/why` of the group `timonier.dev`. Kubernetes has no such path, and discovery does not show it.
+//! | path | of | right |
+//! |---|---|---|
+//! | `/apis/timonier.dev/v1/namespaces/NS/pods/NAME/why` | one pod | `get` `pods/why` |
+//! | `/apis/timonier.dev/v1/namespaces/NS/explanations`, `/apis/timonier.dev/v1/explanations` | all that wait, one of each controller's, as a list | `list` `explanations` |
+//!
+//! They are computed from the state that the scheduler decided on, which it notes on each pod, or from the present where that is
+//! asked for (`?now=true`), where it noted none, and where its state is no longer kept or does not explain the pod. Many pods are
+//! explained from the newest state that one of them was decided on: what it said of the others since then still holds.
+//! `?resourceVersion=R` asks about another moment, `?nodes=all` lists each refused node, and lists take selectors. Nothing is stored for it,
+//! so any server can answer. Kubernetes has no such paths, and discovery does not show them.
 
+mod judge;
 mod redact;
 mod state;
+mod waiting;
 
 use std::sync::Arc;
 
@@ -15,11 +23,11 @@ use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use axum::routing::get;
 use http::StatusCode;
+use serde_json::{Value, json};
 use timonier_api::kind::GroupResource;
 use timonier_api::status::Status;
-use timonier_scheduling::DECIDED_AT;
-use timonier_scheduling::why::{Basis, Explanation, Verdict};
-use timonier_store::{ReadError, Revision, Snapshot};
+use timonier_scheduling::why::{API_VERSION, Explanation, LIST_KIND};
+use timonier_store::{Revision, Snapshot};
 
 use crate::app::App;
 use crate::identity::Identity;
@@ -29,87 +37,106 @@ use crate::reading::read_error;
 use crate::registry::{at_error, parse_revision};
 use crate::{accept::Encoding, respond};
 
-use state::Asked;
-
 /// The group of what Timonier serves beyond Kubernetes.
 pub const GROUP: &str = "timonier.dev";
 
 pub fn routes() -> Router<Arc<App>> {
-    Router::new().route("/apis/timonier.dev/v1/namespaces/{namespace}/pods/{name}/why", get(show))
+    Router::new()
+        .route("/apis/timonier.dev/v1/namespaces/{namespace}/pods/{name}/why", get(of_one))
+        .route("/apis/timonier.dev/v1/namespaces/{namespace}/explanations", get(of_a_namespace))
+        .route("/apis/timonier.dev/v1/explanations", get(of_all))
 }
 
-async fn show(
-    State(app): State<Arc<App>>,
-    Path((namespace, name)): Path<(String, String)>,
-    request: Request,
-) -> Response {
+type Shared = State<Arc<App>>;
+
+async fn of_one(State(app): Shared, Path((namespace, name)): Path<(String, String)>, request: Request) -> Response {
+    let (query, identity) = asked(&app, &request);
+    let found = one(&app, &namespace, &name, &query).await;
+    let told = found.map(|told| redact::for_whom(told, &app.authorizer, &identity));
+    respond(told.and_then(|told| serde_json::to_value(told).map_err(Status::internal)))
+}
+
+async fn of_a_namespace(State(app): Shared, Path(namespace): Path<String>, request: Request) -> Response {
+    let (query, identity) = asked(&app, &request);
+    respond(all(&app, &namespace, &query, &identity).await)
+}
+
+async fn of_all(State(app): Shared, request: Request) -> Response {
+    let (query, identity) = asked(&app, &request);
+    respond(all(&app, "", &query, &identity).await)
+}
+
+/// What is asked, and by whom.
+fn asked(app: &App, request: &Request) -> (Query, Arc<Identity>) {
     let query = request.extensions().get::<Query>().cloned().unwrap_or_default();
-    let identity = request.extensions().get::<Arc<Identity>>().cloned().unwrap_or_else(|| app.anonymous.clone());
-    let told =
-        answer(&app, &namespace, &name, &query).await.map(|told| redact::for_whom(told, &app.authorizer, &identity));
-    match told.and_then(|told| serde_json::to_value(told).map_err(Status::internal)) {
+    (query, request.extensions().get::<Arc<Identity>>().cloned().unwrap_or_else(|| app.anonymous.clone()))
+}
+
+fn respond(answer: Result<Value, Status>) -> Response {
+    match answer {
         Ok(value) => respond::value(StatusCode::OK, Encoding::Json, &value),
         Err(status) => respond::status(status),
     }
 }
 
-async fn answer(app: &Arc<App>, namespace: &str, name: &str, query: &Query) -> Result<Explanation, Status> {
-    let every_node = match query.get("nodes") {
-        None => false,
-        Some("all") => true,
-        Some(other) => return Err(Status::bad_request(format!("nodes: Invalid value: {other:?}: must be \"all\""))),
-    };
-    let now = query.flag("now").unwrap_or(false);
-    let asked_for = parse_revision(query.get("resourceVersion"))?;
-    if now && asked_for.is_some() {
-        return Err(Status::bad_request("now and resourceVersion ask for two different states: give one of them"));
-    }
-    let present = match asked_for {
-        Some(revision) => app.store.at(revision).await.map_err(|error| at_error(revision, error))?,
-        None => app.store.fresh().await.map_err(read_error)?,
-    };
-    let not_found = || Status::not_found(&GroupResource::new("", "pods"), name);
-    let pod = Object::of(present.get(&format!("pods/{namespace}/{name}")).ok_or_else(not_found)?)?;
-    let decided_at = decided_at(&pod)?;
-    let asked = Asked { pod, every_node };
+/// What a query asks for.
+struct Wish {
+    every_node: bool,
+    now: bool,
+    at: Option<Revision>,
+}
 
-    let mut basis = Basis { decided_at: decided_at.map(|revision| revision.to_string()), ..Basis::default() };
-    if let Some(revision) = decided_at.filter(|_| !now && asked_for.is_none()) {
-        match app.store.at(revision).await {
-            Ok(past) => {
-                let told = explain(app, past, &asked, basis.clone()).await?;
-                if told.verdict != Verdict::Schedulable {
-                    return Ok(told);
-                }
-                basis.note = Some(format!(
-                    "At revision {revision}, where the scheduler decided, a node would have done, but for what was being \
-                     bound just then. This is how it is now."
-                ));
+impl Wish {
+    fn read(query: &Query) -> Result<Wish, Status> {
+        let every_node = match query.get("nodes") {
+            None => false,
+            Some("all") => true,
+            Some(other) => {
+                return Err(Status::bad_request(format!("nodes: Invalid value: {other:?}: must be \"all\"")));
             }
-            Err(ReadError::Compacted { .. } | ReadError::Future { .. }) => {
-                basis.note = Some(format!(
-                    "Revision {revision}, where the scheduler decided, is no longer kept. This is how it is now."
-                ));
-            }
-            Err(other) => return Err(read_error(other)),
+        };
+        let now = query.flag("now").unwrap_or(false);
+        let at = parse_revision(query.get("resourceVersion"))?;
+        if now && at.is_some() {
+            return Err(Status::bad_request("now and resourceVersion ask for two different states: give one of them"));
+        }
+        Ok(Wish { every_node, now, at })
+    }
+
+    /// Whether the state is left to what the scheduler has noted.
+    fn decided(&self) -> bool {
+        !self.now && self.at.is_none()
+    }
+
+    /// The present, or the moment that is asked for.
+    async fn state(&self, app: &App) -> Result<Snapshot, Status> {
+        match self.at {
+            Some(revision) => app.store.at(revision).await.map_err(|error| at_error(revision, error)),
+            None => app.store.fresh().await.map_err(read_error),
         }
     }
-    explain(app, present, &asked, basis).await
 }
 
-/// The revision that the scheduler has noted.
-fn decided_at(pod: &Object) -> Result<Option<Revision>, Status> {
-    if !pod.may_have(DECIDED_AT) {
-        return Ok(None);
-    }
-    let value = pod.stored_value()?;
-    let noted = value["metadata"]["annotations"][DECIDED_AT].as_str();
-    Ok(noted.and_then(|text| text.parse().ok()).map(Revision))
+async fn one(app: &Arc<App>, namespace: &str, name: &str, query: &Query) -> Result<Explanation, Status> {
+    let wish = Wish::read(query)?;
+    let state = wish.state(app).await?;
+    let not_found = || Status::not_found(&GroupResource::new("", "pods"), name);
+    let pod = Object::of(state.get(&format!("pods/{namespace}/{name}")).ok_or_else(not_found)?)?;
+    let mut told = judge::all(app, state, wish.decided(), wish.every_node, vec![pod]).await?;
+    told.pop().ok_or_else(not_found)
 }
 
-/// Reading a large cluster takes a while, so it is done beside the other requests.
-async fn explain(app: &Arc<App>, state: Snapshot, asked: &Asked, basis: Basis) -> Result<Explanation, Status> {
-    let (app, asked) = (app.clone(), asked.clone());
-    let task = tokio::task::spawn_blocking(move || state::explain(&app.kinds.current(), &state, &asked, basis));
-    task.await.map_err(Status::internal)?
+async fn all(app: &Arc<App>, namespace: &str, query: &Query, identity: &Identity) -> Result<Value, Status> {
+    let wish = Wish::read(query)?;
+    let state = wish.state(app).await?;
+    let revision = state.revision().to_string();
+    let waiting = waiting::by_controller(&app.kinds.current(), &state, namespace, query)?;
+    let (pods, others): (Vec<_>, Vec<_>) = waiting.into_iter().map(|group| (group.first, group.others)).unzip();
+    let told = judge::all(app, state, wish.decided(), wish.every_node, pods).await?;
+    let items = told.into_iter().zip(others).map(|(told, others)| {
+        let told = redact::for_whom(told, &app.authorizer, identity);
+        serde_json::to_value(Explanation { like_it: others, ..told }).map_err(Status::internal)
+    });
+    let items = items.collect::<Result<Vec<_>, _>>()?;
+    Ok(json!({"apiVersion": API_VERSION, "kind": LIST_KIND, "metadata": {"resourceVersion": revision}, "items": items}))
 }

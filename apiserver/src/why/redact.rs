@@ -1,7 +1,7 @@
 //! What an explanation tells to whom: nothing of objects that who asks may not read.
 
 use timonier_scheduling::why::Explanation;
-use timonier_scheduling::why::document::{Change, Fact, Refusal, Step};
+use timonier_scheduling::why::document::{Change, Fact, Refusal, Step, held};
 
 use crate::auth::{Attributes, Authorizer};
 use crate::identity::Identity;
@@ -25,6 +25,12 @@ pub fn for_whom(mut told: Explanation, authorizer: &Authorizer, identity: &Ident
     for refusal in groups.chain(nodes) {
         redact(refusal, sees_nodes, &sees_pod);
     }
+    if let Some(preemption) = &mut told.preemption
+        && !preemption.victims.iter().all(|pod| sees_pod(pod))
+    {
+        preemption.victims.clear();
+        preemption.violates.clear();
+    }
     told.changes.retain(|change| is_seen(change, sees_nodes, &sees_pod));
     told
 }
@@ -36,6 +42,11 @@ fn redact(refusal: &mut Refusal, sees_nodes: bool, sees_pod: &dyn Fn(&str) -> bo
         refusal.detail = refusal.reason.clone();
         refusal.fact = Fact::Other;
     }
+    if !refusal.held_for.iter().all(|pod| sees_pod(pod)) {
+        let detail = refusal.detail.strip_suffix(&held(&refusal.held_for)).unwrap_or(&refusal.reason);
+        refusal.detail = format!("{detail}{}", held(&[]));
+        refusal.held_for.clear();
+    }
     if let Fact::HostPort { holder, .. } = &mut refusal.fact
         && !sees_pod(holder)
     {
@@ -46,11 +57,12 @@ fn redact(refusal: &mut Refusal, sees_nodes: bool, sees_pod: &dyn Fn(&str) -> bo
 
 /// Whether all that a change names may be read.
 fn is_seen(change: &Change, sees_nodes: bool, sees_pod: &dyn Fn(&str) -> bool) -> bool {
-    change.steps.iter().all(|step| match step {
-        Step::RemovePods { pods, .. } | Step::UsePriorityClass { preempts: pods, .. } => {
-            pods.iter().all(|pod| sees_pod(pod))
-        }
-        Step::Tolerate { .. } => sees_nodes,
-        step => step.node().is_none() || sees_nodes,
-    })
+    let victims = change.preemption.iter().flat_map(|preemption| &preemption.victims);
+    let mut others = victims.chain(change.steps.iter().flat_map(Step::others));
+    others.all(|pod| sees_pod(pod))
+        && change.steps.iter().all(|step| match step {
+            Step::RemovePods { .. } | Step::RemoveNominated { .. } | Step::UsePriorityClass { .. } => true,
+            Step::Tolerate { .. } => sees_nodes,
+            step => step.node().is_none() || sees_nodes,
+        })
 }

@@ -121,3 +121,115 @@ async fn nobody_is_told_more_than_they_may_read() {
         ["node(s) had untolerated taint(s)", "host port 80/TCP is taken by a pod of another namespace"]
     );
 }
+
+const EXPLANATIONS: &str = "/apis/timonier.dev/v1/namespaces/default/explanations";
+
+#[tokio::test]
+async fn a_pod_is_judged_by_the_profile_that_its_scheduler_has_published() {
+    let cluster = Cluster::start().await;
+    let admin = cluster.admin();
+    node(&admin, "n1", "4").await;
+    let taint = json!({"spec": {"taints": [{"key": "team", "effect": "NoSchedule"}]}});
+    admin.merge(&format!("{NODES}/n1"), &taint).await.ok();
+    let container = json!({"name": "c", "image": "web:1"});
+    let spec = json!({"schedulerName": "lenient", "containers": [container]});
+    admin.post(PODS, &json!({"metadata": {"name": "web"}, "spec": spec})).await.ok();
+    let why = async || admin.get(&format!("{WHY}/web/why")).await.ok();
+
+    let told = why().await;
+    assert_eq!(told["verdict"], "NotOurs");
+    let message = told["message"].as_str().expect("a message");
+    assert!(
+        message.contains("does not serve the schedulerName \"lenient\", but only \"default-scheduler\"."),
+        "{message}"
+    );
+    assert_eq!(told["changes"][0]["steps"][0], json!({"type": "useScheduler", "name": "default-scheduler"}));
+
+    let configuration = json!({"apiVersion": "timonier.dev/v1", "kind": "SchedulerConfiguration",
+        "profiles": [{"schedulerName": "lenient", "disabled": ["TaintToleration"]}]});
+    let maps = "/api/v1/namespaces/kube-system/configmaps";
+    let data = json!({"configuration": configuration.to_string()});
+    admin.post(maps, &json!({"metadata": {"name": "timonier-scheduler"}, "data": data})).await.ok();
+    assert_eq!(why().await["verdict"], "Schedulable");
+
+    let broken = json!({"data": {"configuration": "{}"}});
+    admin.merge(&format!("{maps}/timonier-scheduler"), &broken).await.ok();
+    let told = why().await;
+    let note = told["basis"]["note"].as_str().unwrap_or_default();
+    assert!(note.contains("ConfigMap kube-system/timonier-scheduler, cannot be read"), "{told}");
+}
+
+#[tokio::test]
+async fn budgets_and_promises_are_taken_into_account() {
+    let cluster = Cluster::start().await;
+    let admin = cluster.admin();
+    node(&admin, "n1", "4").await;
+    for name in ["a", "b"] {
+        let made = pod(&admin, name, "1").await;
+        bind(&admin, name, "n1", revision(&made)).await;
+    }
+    admin.merge(&format!("{PODS}/a"), &json!({"metadata": {"labels": {"app": "db"}}})).await.ok();
+    let budget =
+        json!({"metadata": {"name": "keep"}, "spec": {"minAvailable": 1, "selector": {"matchLabels": {"app": "db"}}}});
+    admin.post("/apis/policy/v1/namespaces/default/poddisruptionbudgets", &budget).await.ok();
+    pod(&admin, "waiting", "3").await;
+    let why = async || admin.get(&format!("{WHY}/waiting/why")).await.ok();
+    let removed = |told: &Value| {
+        let steps = told["changes"].as_array().into_iter().flatten().map(|change| change["steps"][0].clone());
+        steps.filter(|step| step["type"] == "removePods").collect::<Vec<_>>()
+    };
+    assert_eq!(removed(&why().await), [json!({"type": "removePods", "node": "n1", "pods": ["default/b"]})]);
+
+    pod(&admin, "promised", "2").await;
+    let promise = json!({"status": {"nominatedNodeName": "n1"}});
+    admin.merge(&format!("{PODS}/promised/status"), &promise).await.ok();
+    let told = why().await;
+    let refusal = &told["groups"][0]["refusals"][0];
+    assert_eq!(refusal["detail"], "cpu: wants 3, 0 of 4 free, as room is held for pod default/promised");
+    assert_eq!(refusal["heldFor"], json!(["default/promised"]));
+}
+
+#[tokio::test]
+async fn all_that_wait_are_told_at_once_one_of_each_controllers() {
+    let cluster = Cluster::start().await;
+    let admin = cluster.admin();
+    node(&admin, "n1", "4").await;
+    for (name, owner) in [("web-1", Some("web")), ("web-2", Some("web")), ("web-3", Some("web")), ("alone", None)] {
+        let owner = owner.map(|name| {
+            json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": name, "uid": name, "controller": true})
+        });
+        let owners: Vec<_> = owner.into_iter().collect();
+        let container = json!({"name": "c", "image": "web:1", "resources": {"requests": {"cpu": "9"}}});
+        let metadata = json!({"name": name, "labels": {"name": name}, "ownerReferences": owners});
+        admin.post(PODS, &json!({"metadata": metadata, "spec": {"containers": [container]}})).await.ok();
+    }
+    let placed = pod(&admin, "placed", "1").await;
+    bind(&admin, "placed", "n1", revision(&placed)).await;
+    let names = |list: &Value| {
+        let items = list["items"].as_array().expect("items").iter();
+        let one =
+            |item: &Value| (item["metadata"]["name"].as_str().expect("a name").to_string(), item["likeIt"].as_i64());
+        items.map(one).collect::<Vec<_>>()
+    };
+    let all = admin.get(EXPLANATIONS).await.ok();
+    assert_eq!(all["kind"], "ExplanationList");
+    assert_eq!(names(&all), [("alone".into(), None), ("web-1".into(), Some(2))]);
+    assert!(
+        all["items"][1]["groups"][0]["refusals"][0]["detail"]
+            .as_str()
+            .is_some_and(|one| one.starts_with("cpu: wants 9"))
+    );
+    let some = admin.get(&format!("{EXPLANATIONS}?labelSelector=name%20in%20(web-2,web-3,placed)")).await.ok();
+    assert_eq!(names(&some), [("web-2".into(), Some(1))]);
+    let everywhere = "/apis/timonier.dev/v1/explanations";
+    assert_eq!(names(&admin.get(everywhere).await.ok()).len(), 2);
+    assert_eq!(admin.get(&format!("{EXPLANATIONS}?labelSelector=%3D%3D")).await.refused().0, 400);
+
+    let ann = cluster.client(As::Certificate("ann", "people"), Protocol::Http1);
+    assert_eq!(ann.get(EXPLANATIONS).await.code, 403);
+    let view = json!({"metadata": {"name": "view"}, "subjects": [{"kind": "User", "name": "ann"}],
+        "roleRef": {"kind": "ClusterRole", "name": "view"}});
+    admin.post("/apis/rbac.authorization.k8s.io/v1/namespaces/default/rolebindings", &view).await.ok();
+    assert_eq!(names(&ann.get(EXPLANATIONS).await.ok()).len(), 2);
+    assert_eq!(ann.get(everywhere).await.code, 403);
+}

@@ -60,14 +60,14 @@ impl Actor {
             let span = span!("bind", otel.name = "schedule", pod = %key(&binding.pod), node = &*binding.node);
             let started = Instant::now();
             let outcome = shared.bind(&binding).instrument(span).await;
-            metrics::bound(matches!(outcome, Outcome::Settled { .. }), started.elapsed());
+            metrics::bound(&binding.pod, matches!(outcome, Outcome::Settled { .. }), started.elapsed());
             // The loop has ended when nobody listens.
             let _ended = shared.inbox.send(News::Bound(outcome)).await;
         });
     }
 
     pub fn report(&self, refusal: Refusal) {
-        metrics::unschedulable();
+        metrics::unschedulable(&refusal.pod);
         self.shared.recorder.warning(regarding(&refusal.pod), "FailedScheduling", refusal.message.as_str());
         if refusal.is_news || refusal.nomination != Nomination::Unchanged {
             let shared = self.shared.clone();
@@ -77,7 +77,7 @@ impl Actor {
 
     /// Promises the node and tells the victims to end.
     pub fn preempt(&self, displacement: Displacement) {
-        metrics::preemption(displacement.victims.len());
+        metrics::preemption(&displacement.refusal.pod, displacement.victims.len());
         let shared = self.shared.clone();
         self.shared.recorder.warning(
             regarding(&displacement.refusal.pod),

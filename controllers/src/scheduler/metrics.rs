@@ -1,6 +1,6 @@
 //! What the scheduler counts, under the names of Kubernetes' scheduler.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -8,11 +8,13 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
+use timonier_scheduling::Pod;
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Attempt {
     result: &'static str,
-    profile: &'static str,
+    /// The `spec.schedulerName` that it serves.
+    profile: Arc<str>,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -50,25 +52,25 @@ static METRICS: LazyLock<Metrics> = LazyLock::new(|| {
     metrics
 });
 
-fn attempt(result: &'static str) -> Attempt {
-    Attempt { result, profile: super::SCHEDULER_NAME }
+fn attempt(result: &'static str, pod: &Pod) -> Attempt {
+    Attempt { result, profile: pod.scheduler.clone() }
 }
 
 /// A binding was written, or was not.
-pub fn bound(written: bool, took: Duration) {
-    let labels = attempt(if written { "scheduled" } else { "error" });
+pub fn bound(pod: &Pod, written: bool, took: Duration) {
+    let labels = attempt(if written { "scheduled" } else { "error" }, pod);
     METRICS.attempts.get_or_create(&labels).inc();
     METRICS.durations.get_or_create(&labels).observe(took.as_secs_f64());
 }
 
 /// No node would do.
-pub fn unschedulable() {
-    METRICS.attempts.get_or_create(&attempt("unschedulable")).inc();
+pub fn unschedulable(pod: &Pod) {
+    METRICS.attempts.get_or_create(&attempt("unschedulable", pod)).inc();
 }
 
-/// So many pods make room for another.
-pub fn preemption(victims: usize) {
-    METRICS.attempts.get_or_create(&attempt("unschedulable")).inc();
+/// So many pods make room for this one.
+pub fn preemption(pod: &Pod, victims: usize) {
+    unschedulable(pod);
     METRICS.preemptions.inc();
     METRICS.victims.observe(victims as f64);
 }

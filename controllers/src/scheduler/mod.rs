@@ -11,7 +11,7 @@
 //! - Pods that make room for a more important one are told so in their status, then deleted; whoever waits for them is
 //!   tried again when the last is gone.
 //!
-//! Reading order: [`view`] (what is watched), [`queue`] (who waits for what), [`state`] (pure: what is known,
+//! Reading order: [`publish`] (what is told), [`view`] (what is watched), [`queue`] (who waits for what), [`state`] (pure: what is known,
 //! and the next action), [`act`] (the writes), and the loop below.
 
 mod act;
@@ -19,6 +19,7 @@ mod awaiting;
 mod bind_volumes;
 mod metrics;
 pub mod profiles;
+mod publish;
 mod queue;
 mod state;
 mod storage;
@@ -64,6 +65,11 @@ enum News {
 
 /// Schedules until `shutdown`. Bindings that are under way then are left to end by themselves.
 pub async fn run(client: Client, profiles: Profiles, shutdown: CancellationToken) {
+    tokio::select! {
+        biased;
+        () = shutdown.cancelled() => return,
+        () = publish::publish(&client, profiles.configuration()) => {}
+    }
     let (inbox, mut news) = mpsc::channel(INBOX);
     follow(client.clone(), inbox.clone(), |step| News::Pods(Box::new(step)), &shutdown);
     follow(client.clone(), inbox.clone(), |step| News::Nodes(Box::new(step)), &shutdown);

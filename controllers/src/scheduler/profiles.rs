@@ -1,18 +1,14 @@
-//! The scheduler's profiles: which pods, by their `spec.schedulerName`, are placed by which rules.
+//! The scheduler's profiles, as flags and a file give them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use serde::Deserialize;
-use timonier_scheduling::Profile;
-use timonier_scheduling::pod::DEFAULT_SCHEDULER;
+pub use timonier_scheduling::Profiles;
+use timonier_scheduling::configuration::{Configuration, Malformed, Section};
 use timonier_scheduling::profile::Strategy;
-
-const API_VERSION: &str = "timonier.dev/v1";
-const KIND: &str = "SchedulerConfiguration";
 
 /// Flags that every program which runs the scheduler offers.
 #[derive(Debug, Clone, Default, PartialEq, clap::Args)]
@@ -38,61 +34,16 @@ pub struct Named {
     strategy: Strategy,
 }
 
-/// By `spec.schedulerName`.
-#[derive(Clone)]
-pub struct Profiles(BTreeMap<Arc<str>, Profile>);
-
-/// Pods that name no scheduler, or Kubernetes' default one, are placed as Kubernetes places them.
-impl Default for Profiles {
-    fn default() -> Profiles {
-        Profiles([(Arc::from(DEFAULT_SCHEDULER), Profile::default())].into())
-    }
-}
-
 #[derive(Debug, thiserror::Error)]
 pub enum ProfileError {
     #[error("cannot read {}: {source}", path.display())]
     Unreadable { path: PathBuf, source: std::io::Error },
     #[error("{}: {source}", path.display())]
     Malformed { path: PathBuf, source: Malformed },
+    #[error("--scheduler-profile: {source}")]
+    Flags { source: Malformed },
     #[error("--scheduler-profile: schedulerName {0:?} is given twice")]
     Doubled(Arc<str>),
-}
-
-/// What is wrong, with the field's path.
-#[derive(Debug, thiserror::Error)]
-pub enum Malformed {
-    #[error("{0}")]
-    Yaml(String),
-    #[error("{field}: Unsupported value: {given:?}: supported values: {}", supported.join(", "))]
-    Unsupported { field: String, given: String, supported: Vec<String> },
-    #[error("{field}: Invalid value: {given}: must be between 0 and 100")]
-    Weight { field: String, given: i64 },
-    #[error("{0}: Required value")]
-    Required(String),
-    #[error("{field}: Duplicate value: {given:?}")]
-    Duplicate { field: String, given: String },
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct File {
-    api_version: String,
-    kind: String,
-    #[serde(default)]
-    profiles: Vec<Section>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Section {
-    #[serde(default)]
-    scheduler_name: String,
-    strategy: Option<String>,
-    #[serde(default)]
-    weights: BTreeMap<String, i64>,
-    #[serde(default)]
-    disabled: BTreeSet<String>,
 }
 
 impl FromStr for Named {
@@ -110,8 +61,7 @@ impl FromStr for Named {
 
 impl fmt::Display for Named {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let strategy = Strategy::ALL.iter().find(|(_, strategy)| *strategy == self.strategy);
-        write!(f, "{}={}", self.name, strategy.map_or("", |(name, _)| name))
+        write!(f, "{}={}", self.name, word(self.strategy))
     }
 }
 
@@ -128,91 +78,38 @@ impl SchedulerFlags {
 
     /// The profiles of the file and of the flags; one that a flag names is not that of the file.
     pub fn profiles(&self) -> Result<Profiles, ProfileError> {
-        let mut profiles = match &self.scheduler_config {
-            Some(path) => Profiles::read(path)?,
-            None => Profiles::default(),
+        let mut configuration = match &self.scheduler_config {
+            Some(path) => read(path)?,
+            None => Configuration::default(),
         };
         let mut seen = BTreeSet::new();
         for Named { name, strategy } in &self.scheduler_profiles {
             if !seen.insert(name) {
                 return Err(ProfileError::Doubled(name.clone()));
             }
-            profiles.0.insert(name.clone(), Profile::new(*strategy));
+            configuration.profiles.retain(|section| *section.scheduler_name != **name);
+            let strategy = Some(word(*strategy).to_owned());
+            let section = Section { scheduler_name: name.to_string(), strategy, ..Section::default() };
+            configuration.profiles.push(section);
         }
-        Ok(profiles)
+        Profiles::of(configuration).map_err(|source| ProfileError::Flags { source })
     }
 }
 
-impl Profiles {
-    pub fn into_each(self) -> impl Iterator<Item = (Arc<str>, Profile)> {
-        self.0.into_iter()
-    }
-
-    fn read(path: &Path) -> Result<Profiles, ProfileError> {
-        let text =
-            std::fs::read_to_string(path).map_err(|source| ProfileError::Unreadable { path: path.into(), source })?;
-        Profiles::parse(&text).map_err(|source| ProfileError::Malformed { path: path.into(), source })
-    }
-
-    fn parse(text: &str) -> Result<Profiles, Malformed> {
-        let file: File = serde_saphyr::from_str(text).map_err(|error| Malformed::Yaml(error.to_string()))?;
-        for (field, given, supported) in [("apiVersion", file.api_version, API_VERSION), ("kind", file.kind, KIND)] {
-            if given != supported {
-                return Err(unsupported(field.into(), given, vec![supported.into()]));
-            }
-        }
-        let mut profiles = Profiles::default();
-        let mut names = BTreeSet::new();
-        for (index, section) in file.profiles.into_iter().enumerate() {
-            let at = format!("profiles[{index}]");
-            let (name, profile) = section.profile(&at)?;
-            if !names.insert(name.clone()) {
-                return Err(Malformed::Duplicate { field: format!("{at}.schedulerName"), given: name });
-            }
-            profiles.0.insert(name.into(), profile);
-        }
-        Ok(profiles)
-    }
+/// What a file says, once it is known to be right by itself.
+fn read(path: &Path) -> Result<Configuration, ProfileError> {
+    let text =
+        std::fs::read_to_string(path).map_err(|source| ProfileError::Unreadable { path: path.into(), source })?;
+    parse(&text).map_err(|source| ProfileError::Malformed { path: path.into(), source })
 }
 
-fn unsupported(field: String, given: String, supported: Vec<String>) -> Malformed {
-    Malformed::Unsupported { field, given, supported }
+fn parse(text: &str) -> Result<Configuration, Malformed> {
+    let configuration = serde_saphyr::from_str(text).map_err(|error| Malformed::Syntax(error.to_string()))?;
+    Ok(Profiles::of(configuration)?.configuration().clone())
 }
 
-fn owned(names: impl IntoIterator<Item = &'static str>) -> Vec<String> {
-    names.into_iter().map(str::to_owned).collect()
-}
-
-impl Section {
-    fn profile(self, at: &str) -> Result<(String, Profile), Malformed> {
-        if self.scheduler_name.is_empty() {
-            return Err(Malformed::Required(format!("{at}.schedulerName")));
-        }
-        let strategy = match self.strategy {
-            None => Strategy::default(),
-            Some(given) => Strategy::parse(&given).ok_or_else(|| {
-                let names = Strategy::ALL.iter().map(|(name, _)| *name);
-                unsupported(format!("{at}.strategy"), given, owned(names))
-            })?,
-        };
-        let mut profile = Profile::new(strategy);
-        for (score, weight) in self.weights {
-            let field = format!("{at}.weights.{score}");
-            if !(0..=100).contains(&weight) {
-                return Err(Malformed::Weight { field, given: weight });
-            }
-            if !profile.weigh(&score, weight) {
-                return Err(unsupported(field, score, owned(profile.scores())));
-            }
-        }
-        let names = profile.names();
-        for name in self.disabled {
-            if !profile.disable(&name) {
-                return Err(unsupported(format!("{at}.disabled"), name, owned(names)));
-            }
-        }
-        Ok((self.scheduler_name, profile))
-    }
+fn word(strategy: Strategy) -> &'static str {
+    Strategy::ALL.iter().find(|(_, known)| *known == strategy).map_or("", |(name, _)| name)
 }
 
 #[cfg(test)]
@@ -228,51 +125,37 @@ mod tests {
     }
 
     fn names(profiles: &Profiles) -> Vec<&str> {
-        profiles.0.keys().map(|name| &**name).collect()
-    }
-
-    fn file(profiles: &str) -> String {
-        format!("apiVersion: timonier.dev/v1\nkind: SchedulerConfiguration\nprofiles:\n{profiles}")
+        profiles.names().map(|name| &**name).collect()
     }
 
     #[test]
-    fn the_default_scheduler_is_always_there() {
-        assert_eq!(names(&Profiles::default()), ["default-scheduler"]);
-        let packing = file("- schedulerName: packing\n  strategy: binpack\n");
-        assert_eq!(names(&Profiles::parse(&packing).expect("parses")), ["default-scheduler", "packing"]);
-    }
-
-    #[test]
-    fn weights_and_rules_left_out_change_a_profile() {
-        let text = "- schedulerName: p\n  weights: {NodeAffinity: 7}\n  disabled: [ImageLocality, DefaultPreemption]\n";
-        let profiles = Profiles::parse(&file(text)).expect("parses");
-        let profile = &profiles.0["p"];
-        assert!(!profile.names().contains(&"ImageLocality") && !profile.names().contains(&"DefaultPreemption"));
-        assert!(profile.scores().any(|name| name == "NodeAffinity"));
-    }
-
-    #[test]
-    fn what_is_wrong_is_named_with_its_place() {
-        let cases = [
-            ("- strategy: spread\n", "profiles[0].schedulerName: Required value"),
-            (
-                "- schedulerName: a\n  strategy: tidy\n",
-                "profiles[0].strategy: Unsupported value: \"tidy\": supported values: spread, binpack, random",
-            ),
+    fn a_file_is_yaml_and_what_is_wrong_in_it_is_named_with_its_place() {
+        let file = |profiles: &str| {
+            format!("apiVersion: timonier.dev/v1\nkind: SchedulerConfiguration\nprofiles:\n{profiles}")
+        };
+        let packing = parse(&file("- schedulerName: packing\n  strategy: binpack\n")).expect("parses");
+        assert_eq!(names(&Profiles::of(packing).expect("profiles")), ["default-scheduler", "packing"]);
+        for (text, expected) in [
             ("- schedulerName: a\n- schedulerName: a\n", "profiles[1].schedulerName: Duplicate value: \"a\""),
-            (
-                "- schedulerName: a\n  weights: {NodeAffinity: 101}\n",
-                "profiles[0].weights.NodeAffinity: Invalid value: 101: must be between 0 and 100",
-            ),
-            ("- schedulerName: a\n  disabled: [Nonsense]\n", "profiles[0].disabled: Unsupported value: \"Nonsense\""),
             ("- schedulerName: a\n  colour: red\n", "unknown field `colour`"),
-        ];
-        for (text, expected) in cases {
-            let error = Profiles::parse(&file(text)).err().expect(expected).to_string();
+        ] {
+            let error = parse(&file(text)).expect_err(expected).to_string();
             assert!(error.contains(expected), "{error}\n{expected}");
         }
-        let error = Profiles::parse("apiVersion: v1\nkind: Pod\n").err().expect("another kind").to_string();
-        assert!(error.starts_with("apiVersion: Unsupported value: \"v1\""), "{error}");
+    }
+
+    #[test]
+    fn a_flag_stands_above_the_file() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("scheduler.yaml");
+        let text = "apiVersion: timonier.dev/v1\nkind: SchedulerConfiguration\nprofiles:\n- schedulerName: a\n  disabled: [NodePorts]\n";
+        std::fs::write(&path, text).expect("written");
+        let line = ["test", "--scheduler-config", path.to_str().expect("text"), "--scheduler-profile=a=random"];
+        let profiles = Program::try_parse_from(line).expect("parses").scheduler.profiles().expect("profiles");
+        let sections = &profiles.configuration().profiles;
+        let a: Vec<_> = sections.iter().filter(|section| section.scheduler_name == "a").collect();
+        assert_eq!((a.len(), a[0].strategy.as_deref()), (1, Some("random")));
+        assert!(a[0].disabled.is_empty());
     }
 
     #[test]

@@ -1,12 +1,10 @@
 //! `kctl why`
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 use timonier_scheduling::why::{API_VERSION, Explanation, words};
 
 use crate::cluster::Session;
-use crate::cluster::objects::{self, Item, Selection, list};
+use crate::cluster::objects::{self, Item, Selection};
 use crate::connect::connect;
 use crate::error::Error;
 use crate::flags::Global;
@@ -58,7 +56,9 @@ pub async fn run(args: Args, global: &Global) -> Result<(), Error> {
     let mut told = Vec::new();
     let mut errors = Vec::new();
     if args.words.is_empty() {
-        told = waiting(&session, &args.selector, wish).await?;
+        for explanation in ask::all(&session, &args.selector, wish).await? {
+            told.push(of_pod(&explanation)?);
+        }
     } else {
         // A lone name is a pod's.
         let words: Vec<String> = match &args.words[..] {
@@ -108,41 +108,16 @@ fn object(told: &impl serde::Serialize) -> Result<Value, Error> {
     serde_json::to_value(told).map_err(|error| Error::Protocol(error.to_string()))
 }
 
-fn of_pod(told: &Explanation, like_it: usize) -> Result<Told, Error> {
-    Ok(Told { text: words::text(told) + &report::like_it(like_it), object: object(told)? })
+fn of_pod(told: &Explanation) -> Result<Told, Error> {
+    Ok(Told { text: words::text(told) + &report::like_it(told.like_it), object: object(told)? })
 }
 
 async fn about(session: &Session, item: Item, wish: Wish) -> Result<Told, Error> {
     if item.resource.group_resource() == "pods" {
-        return of_pod(&ask::pod(session, &item.namespace, &item.name, wish).await?, 0);
+        return of_pod(&ask::pod(session, &item.namespace, &item.name, wish).await?);
     }
     let report = ask::maker(session, item, wish).await?;
     let mut object = object(&report)?;
     (object["apiVersion"], object["kind"]) = (API_VERSION.into(), "MakerExplanation".into());
     Ok(Told { text: report::text(&report), object })
-}
-
-/// All pods that wait; of those of one controller the first stands for all.
-async fn waiting(session: &Session, selector: &Selector, wish: Wish) -> Result<Vec<Told>, Error> {
-    let pods = session.catalog().await?.resolve("pods")?;
-    let mut alike: BTreeMap<String, Vec<Item>> = BTreeMap::new();
-    for item in list(session, pods, selector).await?.into_iter().filter(|item| ask::waits(&item.object)) {
-        let owners = item.object["metadata"]["ownerReferences"].as_array().into_iter().flatten();
-        let controller = owners.into_iter().find(|owner| owner["controller"] == true);
-        let uid = controller.map_or(&item.object["metadata"]["uid"], |owner| &owner["uid"]);
-        alike.entry(uid.as_str().unwrap_or_default().to_string()).or_default().push(item);
-    }
-    let mut groups: Vec<_> = alike.into_values().collect();
-    groups.sort_by(|a, b| (&a[0].namespace, &a[0].name).cmp(&(&b[0].namespace, &b[0].name)));
-    let mut told = Vec::new();
-    for group in groups {
-        let first = &group[0];
-        match ask::pod(session, &first.namespace, &first.name, wish).await {
-            Ok(explanation) => told.push(of_pod(&explanation, group.len() - 1)?),
-            // It has gone meanwhile.
-            Err(error) if error.is_not_found() && !told.is_empty() => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(told)
 }

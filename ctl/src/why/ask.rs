@@ -21,14 +21,29 @@ pub struct Wish {
 /// The server's explanation of a pod that is there.
 pub async fn pod(session: &Session, namespace: &str, name: &str, wish: Wish) -> Result<Explanation, Error> {
     let path = format!("/apis/{API_VERSION}/namespaces/{}/pods/{}/why", encode(namespace), encode(name));
-    let call = Call::get(path)
-        .query_some("now", wish.now.then_some("true"))
-        .query_some("nodes", wish.every_node.then_some("all"));
-    let answer = session.json(call).await.map_err(|error| match error.is_not_found() {
+    let answer = asked(session, Call::get(path), wish).await?;
+    serde_json::from_value(answer).map_err(|error| Error::Protocol(error.to_string()))
+}
+
+/// The server's explanations of the pods that wait, one of each controller's.
+pub async fn all(session: &Session, selector: &Selector, wish: Wish) -> Result<Vec<Explanation>, Error> {
+    let place = match selector.all_namespaces {
+        true => String::new(),
+        false => format!("/namespaces/{}", encode(session.namespace())),
+    };
+    let call = Call::get(format!("/apis/{API_VERSION}{place}/explanations"))
+        .query_some("labelSelector", selector.selector.as_deref())
+        .query_some("fieldSelector", selector.field_selector.as_deref());
+    let mut answer = asked(session, call, wish).await?;
+    serde_json::from_value(answer["items"].take()).map_err(|error| Error::Protocol(error.to_string()))
+}
+
+async fn asked(session: &Session, call: Call, wish: Wish) -> Result<Value, Error> {
+    let call = call.query_some("now", wish.now.then_some("true")).query_some("nodes", wish.every_node.then_some("all"));
+    session.json(call).await.map_err(|error| match error.is_not_found() {
         true => error.context("only Timonier's API server explains pods"),
         false => error,
-    })?;
-    serde_json::from_value(answer).map_err(|error| Error::Protocol(error.to_string()))
+    })
 }
 
 /// Whether a pod waits for a node.

@@ -144,6 +144,10 @@ impl Cluster {
 
     /// The named controllers, until the token is cancelled.
     pub fn controllers(&self, only: &[&str]) -> CancellationToken {
+        self.controllers_with(only, Default::default())
+    }
+
+    pub fn controllers_with(&self, only: &[&str], profiles: timonier_controllers::Profiles) -> CancellationToken {
         let shutdown = CancellationToken::new();
         let config = timonier_controllers::Config {
             controllers: self.local(Identity::controller_manager()),
@@ -152,7 +156,7 @@ impl Cluster {
             leader_election: None,
             cluster_cidr: "10.244.0.0/16".into(),
             nodes: Default::default(),
-            profiles: Default::default(),
+            profiles,
             trust: Default::default(),
         };
         tokio::spawn(timonier_controllers::run(config, shutdown.clone()));

@@ -80,6 +80,20 @@ impl Budgets {
         self.all.iter().flat_map(|(namespace, budgets)| budgets.keys().map(move |name| (namespace, name)))
     }
 
+    /// The names of the budgets that would be violated if all of the pods were disrupted, as `namespace/name`.
+    pub fn violated_by(&self, pods: &[Arc<Pod>]) -> Vec<String> {
+        let namespaces: BTreeSet<&Arc<str>> = pods.iter().map(|pod| &pod.namespace).collect();
+        let budgets = namespaces.into_iter().filter_map(|namespace| self.all.get(namespace)).flat_map(HashMap::values);
+        let spent = |budget: &Budget| {
+            let there = pods.iter().filter(|pod| pod.namespace == budget.namespace && budget.protects(pod));
+            there.count() as i64
+        };
+        let violated = budgets.filter(|budget| spent(budget) > budget.allowed.max(0));
+        let mut names: Vec<_> = violated.map(|budget| format!("{}/{}", budget.namespace, budget.name)).collect();
+        names.sort_unstable();
+        names
+    }
+
     /// Which of the pods could not be disrupted without violating a budget, if all were, in this order.
     pub fn violated(&self, pods: &[Arc<Pod>]) -> Vec<bool> {
         let mut spent: HashMap<(&str, &str), i64> = HashMap::new();

@@ -15,6 +15,7 @@ use crate::taint::{Effect, Taint, Toleration};
 enum Undo {
     Node(Box<Node>),
     Pods(Vec<(Arc<Pod>, Arc<str>)>),
+    Promises(Vec<Arc<Pod>>, Arc<str>),
     Forget(Arc<str>),
 }
 
@@ -41,6 +42,7 @@ impl Taken {
                     cluster.set_node(*node);
                 }
                 Undo::Pods(pods) => pods.into_iter().for_each(|(pod, node)| cluster.set_pod(pod, &node)),
+                Undo::Promises(pods, node) => pods.iter().for_each(|pod| cluster.nominate(pod, &node)),
                 Undo::Forget(node) => cluster.remove_node(&node),
             }
         }
@@ -59,6 +61,7 @@ fn effect(name: &str) -> Effect {
 fn on_pod(step: &Step, pod: &mut Pod) -> bool {
     match step {
         Step::RemoveGate { .. } => {}
+        Step::UseScheduler { name } => pod.scheduler = name.as_str().into(),
         Step::Tolerate { key, value, effect: name } => {
             let taint = Taint { key: key.as_str().into(), value: value.as_str().into(), effect: effect(name) };
             pod.tolerations.push(Toleration::of(&taint));
@@ -89,14 +92,26 @@ fn on_cluster(step: &Step, pod: &mut Pod, cluster: &mut Cluster, taken: &mut Tak
         Step::LabelNode { node, key, value } => change(cluster, node, taken, |node| node.set_label(key, Some(value))),
         Step::UnlabelNode { node, key } => change(cluster, node, taken, |node| node.set_label(key, None)),
         Step::RaiseMaxPods { node, to } => change(cluster, node, taken, |node| node.max_pods = *to),
-        Step::RemovePods { node, pods } => remove(cluster, node, pods, taken),
+        Step::RemovePods { node, pods, .. } => remove(cluster, node, pods, taken),
+        Step::RemoveNominated { node, pods } => {
+            let node = cluster.node(node)?;
+            let (name, there) = (node.name.clone(), node.nominated.iter());
+            let there: Vec<_> = there.filter(|pod| pods.contains(&full_name(pod))).cloned().collect();
+            for pod in &there {
+                cluster.withdraw_nomination(&pod.uid);
+            }
+            let all = there.len() == pods.len();
+            taken.undo.push(Undo::Promises(there, name));
+            all.then_some(())
+        }
         Step::UsePriorityClass { value, node, preempts, .. } => {
-            pod.priority = *value;
+            (pod.priority, pod.preempts) = (*value, true);
             remove(cluster, node, preempts, taken)
         }
         Step::AddNode { like, labels } => {
             let mut node = cluster.node(like)?.clone();
             drop(node.take_usage());
+            node.nominated.clear();
             node.name = ANOTHER.into();
             node.unschedulable = false;
             node.set_label("kubernetes.io/hostname", Some(ANOTHER));
@@ -118,15 +133,7 @@ fn change(cluster: &mut Cluster, name: &str, taken: &mut Taken, how: impl FnOnce
 }
 
 fn remove(cluster: &mut Cluster, node: &str, names: &[String], taken: &mut Taken) -> Option<()> {
-    let of = |node: &Node| {
-        let pods = node.usage().pods().filter(|pod| names.contains(&full_name(pod)));
-        pods.map(|pod| (pod.clone(), node.name.clone())).collect::<Vec<_>>()
-    };
-    let mut there = of(cluster.node(node)?);
-    // Pods of the same zone may be on other nodes.
-    if there.len() < names.len() {
-        there = cluster.nodes().iter().flat_map(of).collect();
-    }
+    let there = named(cluster, node, names);
     if there.len() < names.len() {
         return None;
     }
@@ -135,4 +142,14 @@ fn remove(cluster: &mut Cluster, node: &str, names: &[String], taken: &mut Taken
     }
     taken.undo.push(Undo::Pods(there));
     Some(())
+}
+
+/// Pods by their names, with their nodes: of this node, and of others when not all are here, but in its zone.
+pub fn named(cluster: &Cluster, node: &str, names: &[String]) -> Vec<(Arc<Pod>, Arc<str>)> {
+    let of = |node: &Node| {
+        let pods = node.usage().pods().filter(|pod| names.contains(&full_name(pod)));
+        pods.map(|pod| (pod.clone(), node.name.clone())).collect::<Vec<_>>()
+    };
+    let there = cluster.node(node).map(of).unwrap_or_default();
+    if there.len() < names.len() { cluster.nodes().iter().flat_map(of).collect() } else { there }
 }

@@ -10,6 +10,8 @@ use super::amount;
 /// Where explanations are served, by API group and version.
 pub const API_VERSION: &str = "timonier.dev/v1";
 pub const KIND: &str = "Explanation";
+/// Of several pods.
+pub const LIST_KIND: &str = "ExplanationList";
 
 /// Why a pod is where it is, or waits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,9 +37,19 @@ pub struct Explanation {
     /// Nodes that would do, the best first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scores: Vec<NodeScore>,
+    /// Who makes room for it, when no node would do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preemption: Option<Preemption>,
     /// What would let it be placed, the smallest first. Each was tried on a copy of the cluster.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Change>,
+    /// In a list: how many more pods of its controller wait.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub like_it: usize,
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -54,11 +66,13 @@ pub enum Verdict {
     Scheduled,
     /// It has none, and there is one that would do.
     Schedulable,
+    /// No node would do, and less important pods make room on one.
+    Preempting,
     /// No node would do.
     Unschedulable,
     /// The scheduler does not look at it while it has gates.
     Gated,
-    /// Another scheduler's.
+    /// It names a scheduler that ours does not serve.
     NotOurs,
     /// It has ended, or is going away without ever having had a node.
     Ended,
@@ -115,6 +129,9 @@ pub struct Refusal {
     /// In numbers and names.
     pub detail: String,
     pub fact: Fact,
+    /// Pods that were promised the node and are as important, when it is for their sake; as `namespace/name`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held_for: Vec<String>,
 }
 
 /// What a refusal rests on.
@@ -226,6 +243,30 @@ pub struct Points {
     pub weight: i64,
 }
 
+/// Less important pods that end so that the pod can run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Preemption {
+    pub node: String,
+    /// As `namespace/name`; empty for who may not read them all.
+    pub victims: Vec<String>,
+    /// Disruption budgets that this violates, since it can't be done without; as `namespace/name`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub violates: Vec<String>,
+}
+
+impl fmt::Display for Preemption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (who, make) = match &self.victims[..] {
+            // Not for these eyes.
+            [] => ("other pods".into(), "make"),
+            [one] => (format!("pod {one}"), "makes"),
+            many => (names(many), "make"),
+        };
+        write!(f, "{who} on {} {make} room for it{}", self.node, against(&self.violates))
+    }
+}
+
 /// Steps that, taken together, let the pod be placed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -242,6 +283,9 @@ pub struct Change {
     pub fits: usize,
     /// A few of their names.
     pub nodes: Vec<String>,
+    /// Who then makes room, when no node would do at once. A step says so by itself when it is a priority that makes them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preemption: Option<Preemption>,
 }
 
 /// One thing to change.
@@ -250,6 +294,10 @@ pub struct Change {
 pub enum Step {
     RemoveGate {
         gate: String,
+    },
+    /// `spec.schedulerName`.
+    UseScheduler {
+        name: String,
     },
     /// A toleration of the pod.
     Tolerate {
@@ -290,12 +338,15 @@ pub enum Step {
     DropAntiAffinity {
         key: String,
     },
-    /// A class whose pods may take the place of these.
+    /// A class whose pods may take the place of these, and room that is held for those of a lower one.
     UsePriorityClass {
         class: String,
         value: i32,
         node: String,
         preempts: Vec<String>,
+        /// Disruption budgets that this violates.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        violates: Vec<String>,
     },
     Uncordon {
         node: String,
@@ -323,6 +374,14 @@ pub enum Step {
     RemovePods {
         node: String,
         pods: Vec<String>,
+        /// Disruption budgets that this violates.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        violates: Vec<String>,
+    },
+    /// Pods that wait for the node, which was promised to them.
+    RemoveNominated {
+        node: String,
+        pods: Vec<String>,
     },
     /// One more node with the labels, taints and size of this one.
     AddNode {
@@ -334,10 +393,31 @@ pub enum Step {
 }
 
 impl Step {
+    /// A priority that makes enough room, whichever that is: which class, and for whom, is found out when it is tried.
+    pub(super) fn any_priority() -> Step {
+        let (class, node) = (String::new(), String::new());
+        Step::UsePriorityClass { class, value: 0, node, preempts: vec![], violates: vec![] }
+    }
+
+    /// Pods that it takes something from, as `namespace/name`.
+    pub fn others(&self) -> &[String] {
+        match self {
+            Step::RemovePods { pods, .. } | Step::RemoveNominated { pods, .. } => pods,
+            Step::UsePriorityClass { preempts, .. } => preempts,
+            _ => &[],
+        }
+    }
+
+    /// Whether it has still to be found out.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self, Step::UsePriorityClass { class, .. } if class.is_empty())
+    }
+
     /// The command that takes it, if one does.
     pub fn commands(&self, pod: &Metadata) -> Vec<String> {
         match self {
-            Step::Tolerate { .. }
+            Step::UseScheduler { .. }
+            | Step::Tolerate { .. }
             | Step::LowerRequest { .. }
             | Step::DropNodeSelector { .. }
             | Step::DropNodeAffinity
@@ -358,7 +438,7 @@ impl Step {
             Step::Untaint { node, key, effect, .. } => vec![format!("kctl taint node {node} {key}:{effect}-")],
             Step::LabelNode { node, key, value } => vec![format!("kctl label --overwrite node {node} {key}={value}")],
             Step::UnlabelNode { node, key } => vec![format!("kctl label node {node} {key}-")],
-            Step::RemovePods { pods, .. } => {
+            Step::RemovePods { pods, .. } | Step::RemoveNominated { pods, .. } => {
                 let parts = pods.iter().filter_map(|pod| pod.split_once('/'));
                 parts.map(|(namespace, name)| format!("kctl delete pod/{name} -n {namespace}")).collect()
             }
@@ -369,6 +449,7 @@ impl Step {
     pub fn node(&self) -> Option<&str> {
         match self {
             Step::RemoveGate { .. }
+            | Step::UseScheduler { .. }
             | Step::Tolerate { .. }
             | Step::LowerRequest { .. }
             | Step::DropNodeSelector { .. }
@@ -379,13 +460,16 @@ impl Step {
             | Step::SpreadAnyway { .. }
             | Step::DropPodAffinity { .. }
             | Step::DropAntiAffinity { .. } => None,
+            // Of one that is not decided yet.
+            Step::UsePriorityClass { node, .. } if node.is_empty() => None,
             Step::UsePriorityClass { node, .. }
             | Step::Uncordon { node }
             | Step::Untaint { node, .. }
             | Step::LabelNode { node, .. }
             | Step::UnlabelNode { node, .. }
             | Step::RaiseMaxPods { node, .. }
-            | Step::RemovePods { node, .. } => Some(node),
+            | Step::RemovePods { node, .. }
+            | Step::RemoveNominated { node, .. } => Some(node),
             Step::AddNode { .. } => Some(super::apply::ANOTHER),
         }
     }
@@ -396,6 +480,7 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Step::RemoveGate { gate } => write!(f, "remove the scheduling gate {gate}"),
+            Step::UseScheduler { name } => write!(f, "let the pod name the scheduler {name}"),
             Step::Tolerate { key, value, effect } => {
                 write!(f, "let the pod tolerate the taint {}", taint(key, value, effect))
             }
@@ -413,11 +498,13 @@ impl fmt::Display for Step {
             Step::SpreadAnyway { key } => write!(f, "let the pod's spread over {key} be ScheduleAnyway"),
             Step::DropPodAffinity { key } => write!(f, "let the pod's affinity over {key} be a preference"),
             Step::DropAntiAffinity { key } => write!(f, "let the pod's anti-affinity over {key} be a preference"),
-            Step::UsePriorityClass { class, value, preempts, .. } => write!(
-                f,
-                "give the pod the priority class {class} ({value}), for which {} would be preempted",
-                names(preempts)
-            ),
+            Step::UsePriorityClass { class, value, node, preempts, violates } => {
+                write!(f, "give the pod the priority class {class} ({value})")?;
+                match preempts.is_empty() {
+                    true => write!(f, ", above that of the pods to which node {node} is promised"),
+                    false => write!(f, ", for which {} would be preempted{}", names(preempts), against(violates)),
+                }
+            }
             Step::Uncordon { node } => write!(f, "uncordon node {node}"),
             Step::Untaint { node, key, value, effect } => {
                 write!(f, "remove the taint {} from node {node}", taint(key, value, effect))
@@ -425,7 +512,12 @@ impl fmt::Display for Step {
             Step::LabelNode { node, key, value } => write!(f, "label node {node} {key}={value}"),
             Step::UnlabelNode { node, key } => write!(f, "remove the label {key} from node {node}"),
             Step::RaiseMaxPods { node, to } => write!(f, "let node {node} take {to} pods"),
-            Step::RemovePods { node, pods } => write!(f, "remove {} from node {node}", names(pods)),
+            Step::RemovePods { node, pods, violates } => {
+                write!(f, "remove {} from node {node}{}", names(pods), against(violates))
+            }
+            Step::RemoveNominated { node, pods } => {
+                write!(f, "remove {}, to which node {node} is promised", names(pods))
+            }
             Step::AddNode { like, labels } => {
                 write!(f, "add another node like {like}")?;
                 let labels: Vec<_> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
@@ -440,8 +532,23 @@ pub(super) fn taint(key: &str, value: &str, effect: &str) -> String {
     if value.is_empty() { format!("{key}:{effect}") } else { format!("{key}={value}:{effect}") }
 }
 
+/// What is said in the end of a detail that has to do with promises to these pods, or to some that are not told.
+pub fn held(pods: &[String]) -> String {
+    let whom = if pods.is_empty() { "others".into() } else { names(pods) };
+    format!(", as room is held for {whom}")
+}
+
+/// What is said of budgets that do not hold.
+pub(super) fn against(budgets: &[String]) -> String {
+    match budgets {
+        [] => String::new(),
+        [one] => format!(", against the disruption budget {one}"),
+        many => format!(", against the disruption budgets {}", many.join(" and ")),
+    }
+}
+
 /// `pod a/b`, `pods a/b and a/c`, `pods a/b, a/c and 4 more`.
-fn names(pods: &[String]) -> String {
+pub(super) fn names(pods: &[String]) -> String {
     match pods {
         [one] => format!("pod {one}"),
         [one, two] => format!("pods {one} and {two}"),

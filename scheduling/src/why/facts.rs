@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use super::amount;
-use super::document::{Fact, Refusal, taint};
+use super::document::{Fact, Refusal, held, taint};
 use crate::cluster::Cluster;
 use crate::explanation::Reason;
 use crate::inquiry::Objection;
 use crate::node::Node;
 use crate::pod::Pod;
 use crate::taint::{Taint, tolerated};
+
+const HOST: &str = "kubernetes.io/hostname";
 
 /// What an objection rests on: one refusal for each taint, port or label.
 pub fn refusals(objection: &Objection, pod: &Pod, node: &Node, cluster: &Cluster) -> Vec<Refusal> {
@@ -21,8 +23,14 @@ pub fn refusals(objection: &Objection, pod: &Pod, node: &Node, cluster: &Cluster
         }
         let words = reason.to_string();
         for fact in facts {
-            let detail = detail(&fact).unwrap_or_else(|| words.clone());
-            let refusal = Refusal { filter: objection.filter.to_string(), detail, reason: words.clone(), fact };
+            let mut held_for: Vec<String> = objection.held_for.iter().map(|pod| full_name(pod)).collect();
+            held_for.sort_unstable();
+            let mut detail = detail(&fact).unwrap_or_else(|| words.clone());
+            if !held_for.is_empty() {
+                detail.push_str(&held(&held_for));
+            }
+            let filter = objection.filter.to_string();
+            let refusal = Refusal { filter, detail, reason: words.clone(), fact, held_for };
             if !refusals.contains(&refusal) {
                 refusals.push(refusal);
             }
@@ -113,7 +121,8 @@ fn node_affinity(pod: &Pod, node: &Node) -> Vec<Fact> {
 
 fn host_ports(pod: &Pod, node: &Node) -> Vec<Fact> {
     let holder = |wanted: &crate::host_port::HostPort| {
-        node.usage().pods().find(|other| other.host_ports.iter().any(|held| held.conflicts_with(wanted)))
+        let all = node.usage().pods().chain(&node.nominated);
+        all.into_iter().find(|other| other.host_ports.iter().any(|held| held.conflicts_with(wanted)))
     };
     let taken = pod.host_ports.iter().filter_map(|port| Some((port, holder(port)?)));
     taken
@@ -212,12 +221,27 @@ pub fn distance(refusals: &[Refusal]) -> i64 {
 
 /// What makes two refusals the same, whatever their numbers and the node's names.
 pub fn kind(refusal: &Refusal) -> String {
+    let held = if refusal.held_for.is_empty() { "" } else { ", held" };
     match &refusal.fact {
-        Fact::Resource { resource, .. } => format!("resource {resource}"),
-        Fact::TooManyPods { .. } => "pods".into(),
+        Fact::Resource { resource, .. } => format!("resource {resource}{held}"),
+        Fact::TooManyPods { .. } => format!("pods{held}"),
         Fact::HostPort { port, protocol, .. } => format!("port {port}/{protocol}"),
         Fact::NodeSelector { key, value, .. } => format!("label {key}={value}"),
+        Fact::Volumes { driver, .. } => format!("volumes of {driver}"),
+        Fact::Spread { key, domain, .. } => format!("spread over {}", place(key, Some(domain))),
+        Fact::PodAffinity { key, domain } => format!("near others in {}", place(key, domain.as_deref())),
+        Fact::PodAntiAffinity { key, domain, .. } => format!("apart from others in {}", place(key, Some(domain))),
+        Fact::ExistingAntiAffinity { key, domain, .. } => format!("apart for others in {}", place(key, Some(domain))),
         Fact::Other => refusal.reason.clone(),
         _ => refusal.detail.clone(),
+    }
+}
+
+/// A place that several nodes may be in; each host is one of its own.
+fn place(key: &str, domain: Option<&str>) -> String {
+    match domain {
+        Some(domain) if key != HOST => format!("{key}={domain}"),
+        Some(_) => key.to_string(),
+        None => format!("no {key}"),
     }
 }

@@ -4,8 +4,8 @@
 //! Pure, like the rest of the crate: the caller hands in the cluster as it was at one revision. A change is told only when
 //! the same filters agree to it on a copy.
 //!
-//! Reading order: [`document`] (the answer), [`Subject`] (the pod), `facts` (reasons in numbers), `repairs`, [`cost`], `apply`, `search`
-//! (the changes), `groups`, [`words`] (for people).
+//! Reading order: [`document`] (the answer), [`Subject`] (the pod), `facts` (reasons in numbers), `room` (who makes room), `repairs`, [`cost`],
+//! `apply`, `trial`, `smaller`, `search` (the changes), `groups`, [`words`] (for people).
 
 pub mod amount;
 mod apply;
@@ -15,22 +15,26 @@ pub mod document;
 mod facts;
 mod groups;
 mod repairs;
+mod room;
 mod scores;
 mod search;
+mod smaller;
 mod subject;
+mod trial;
 pub mod words;
 pub mod world;
 
-pub use document::{API_VERSION, Basis, Explanation, KIND, Verdict};
+pub use document::{API_VERSION, Basis, Explanation, KIND, LIST_KIND, Verdict};
 pub use subject::Subject;
 
-use document::{Counts, Metadata, Refusal, RefusedNode, Step};
+use document::{Counts, Metadata, Refusal, RefusedNode};
 
 use crate::cluster::Cluster;
 use crate::inquiry::Inquiry;
 use crate::node::Node;
 use crate::pod::Pod;
 use crate::profile::Profile;
+use room::Decision;
 
 /// So many names stand for many.
 pub const FEW: usize = 3;
@@ -59,6 +63,19 @@ impl Question<'_> {
             namespace: self.pod.namespace.to_string(),
             uid: self.pod.uid.to_string(),
         }
+    }
+
+    /// Classes that would make the pod more important, or as important and preempting; the lowest first.
+    fn classes_above(&self) -> Vec<&PriorityClass> {
+        let above = |class: &&PriorityClass| match self.pod.preempts {
+            true => class.value > self.pod.priority,
+            false => class.value >= self.pod.priority,
+        };
+        // What begins with this is for parts of the cluster itself.
+        let mut classes: Vec<_> =
+            self.classes.iter().filter(above).filter(|class| !class.name.starts_with("system-")).collect();
+        classes.sort_by(|a, b| (a.value, &a.name).cmp(&(b.value, &b.name)));
+        classes
     }
 }
 
@@ -92,7 +109,9 @@ fn judged(subject: &Subject, asked: &Question<'_>, cluster: &mut Cluster, basis:
         groups: vec![],
         refused: vec![],
         scores: vec![],
+        preemption: None,
         changes: vec![],
+        like_it: 0,
     };
     let inquiry = Inquiry::new(asked.profile, asked.pod, cluster);
     let never = inquiry.impossible();
@@ -116,7 +135,7 @@ fn judged(subject: &Subject, asked: &Question<'_>, cluster: &mut Cluster, basis:
     if answer.verdict == Verdict::Schedulable && feasible.is_empty() {
         answer.verdict = Verdict::Unschedulable;
     }
-    if matches!(answer.verdict, Verdict::Scheduled | Verdict::Schedulable | Verdict::NotOurs) {
+    if matches!(answer.verdict, Verdict::Scheduled | Verdict::Schedulable) {
         answer.scores = scores::of(&inquiry, &feasible, subject.node.as_deref());
     }
     answer.groups = groups::of(&refused);
@@ -125,14 +144,31 @@ fn judged(subject: &Subject, asked: &Question<'_>, cluster: &mut Cluster, basis:
         let each = each.map(|one| RefusedNode { node: one.node.name.to_string(), refusals: one.refusals.clone() });
         answer.refused = each.collect();
     }
+    let never = never.first().map(|one| one.why.to_string());
     // What stands against every node alike is not undone on one of them.
-    if never.is_empty() && matches!(answer.verdict, Verdict::Unschedulable | Verdict::Gated) {
-        let gates: Vec<_> = subject.gates.iter().map(|gate| Step::RemoveGate { gate: gate.clone() }).collect();
-        answer.changes = search::changes(asked, &refused, inquiry.cluster(), &gates);
+    let hopeful = never.is_none();
+    let verdict = answer.verdict;
+    if hopeful && matches!(verdict, Verdict::Unschedulable | Verdict::Gated | Verdict::NotOurs) {
+        answer.changes = search::changes(asked, &refused, inquiry.cluster(), &subject.first_steps());
     }
-    answer.message = subject.sentence(&answer, never.first().map(|one| &*one.why));
+    let mut remark = None;
+    if hopeful && verdict == Verdict::Unschedulable {
+        let cluster = inquiry.cluster();
+        match room::decide(asked.pod, asked.profile, cluster) {
+            Decision::Room(node, victims) => {
+                answer.verdict = Verdict::Preempting;
+                answer.preemption = Some(room::told(&node, &victims, cluster));
+                answer.changes.clear();
+            }
+            Decision::None(Some(why)) => remark = room::none(&why, asked.pod, asked.profile, cluster),
+            Decision::None(None) | Decision::Placed(_) => {}
+        }
+    }
+    answer.message = subject.sentence(&answer, never.as_deref(), remark.as_deref());
     answer
 }
 
+#[cfg(test)]
+mod laws;
 #[cfg(test)]
 mod tests;

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use super::Question;
 use super::company;
 use super::document::{Fact, Refusal, Step};
 use super::facts::full_name;
-use super::{PriorityClass, Question};
 use crate::cluster::Cluster;
 use crate::node::Node;
 use crate::pod::Pod;
@@ -14,11 +14,23 @@ use crate::selector::Requirement;
 use crate::taint::Taint;
 
 /// Whether a whole unit less is worth a rounder number.
-const MEBI: i64 = 1 << 20;
+pub const MEBI: i64 = 1 << 20;
 /// Labels that say where a node is.
 const PLACE: &str = "topology.kubernetes.io/";
 
 pub fn of(refusal: &Refusal, asked: &Question<'_>, node: &Node, cluster: &Cluster) -> Vec<Step> {
+    let mut steps = of_fact(refusal, asked, node, cluster);
+    let held: Vec<_> = node.nominated.iter().filter(|other| refusal.held_for.contains(&full_name(other))).collect();
+    if !held.is_empty() && !held.iter().any(|other| is_sibling(other, asked)) {
+        let (node, pods) = (node.name.to_string(), refusal.held_for.clone());
+        steps.push(Step::RemoveNominated { node, pods });
+        steps.extend(priority(asked));
+        steps.dedup();
+    }
+    steps
+}
+
+fn of_fact(refusal: &Refusal, asked: &Question<'_>, node: &Node, cluster: &Cluster) -> Vec<Step> {
     let pod = asked.pod;
     let name = || node.name.to_string();
     match &refusal.fact {
@@ -51,9 +63,14 @@ pub fn of(refusal: &Refusal, asked: &Question<'_>, node: &Node, cluster: &Cluste
             steps.extend(without(&holders, asked, node));
             steps
         }
-        Fact::TooManyPods { pods, .. } => {
+        Fact::TooManyPods { pods, most } => {
             let mut steps = vec![Step::RaiseMaxPods { node: name(), to: pods + 1 }];
-            steps.extend(without(&cheapest(node, asked).into_iter().take(1).collect::<Vec<_>>(), asked, node));
+            let mut fewest = cheapest(node, asked, cluster);
+            let needed = usize::try_from(pods + 1 - most).unwrap_or_default();
+            if needed <= fewest.len() {
+                fewest.truncate(needed);
+                steps.extend(without(&fewest, asked, node));
+            }
             steps
         }
         Fact::Resource { resource, wanted, used, allocatable } => {
@@ -64,7 +81,7 @@ pub fn of(refusal: &Refusal, asked: &Question<'_>, node: &Node, cluster: &Cluste
             if to > 0 && to < *wanted {
                 steps.push(Step::LowerRequest { resource: resource.clone(), from: *wanted, to });
             }
-            let enough = making_room(node, asked, &resource_name, wanted - free);
+            let enough = making_room(node, asked, cluster, &resource_name, wanted - free);
             steps.extend(without(&enough, asked, node));
             steps
         }
@@ -102,49 +119,53 @@ fn relabel(unmet: &[&Requirement], node: &Node) -> Vec<Step> {
 
 /// The pods taken away, by hand or by preemption. Not those of the pod's own controller, which would only make them anew.
 pub(super) fn without(pods: &[&Arc<Pod>], asked: &Question<'_>, node: &Node) -> Vec<Step> {
-    let ours = asked.pod.controller.as_ref();
-    if pods.is_empty() || pods.iter().any(|other| ours.is_some() && other.controller.as_ref() == ours) {
+    if pods.is_empty() || pods.iter().any(|other| is_sibling(other, asked)) {
         return vec![];
     }
     let mut names: Vec<String> = pods.iter().map(|pod| full_name(pod)).collect();
     names.sort_unstable();
-    let highest = pods.iter().map(|pod| pod.priority).max().unwrap_or_default();
-    let mut steps = vec![Step::RemovePods { node: node.name.to_string(), pods: names.clone() }];
-    if highest >= asked.pod.priority
-        && let Some(PriorityClass { name, value }) = class_above(asked.classes, highest)
-    {
-        let (node, class, value) = (node.name.to_string(), name.clone(), *value);
-        steps.push(Step::UsePriorityClass { class, value, node, preempts: names });
-    }
-    steps
+    let by_hand = Step::RemovePods { node: node.name.to_string(), pods: names, violates: vec![] };
+    [by_hand].into_iter().chain(priority(asked)).collect()
 }
 
-/// The lowest class whose pods may preempt pods of that priority.
-fn class_above(classes: &[PriorityClass], priority: i32) -> Option<&PriorityClass> {
-    let above = classes.iter().filter(|class| class.value > priority && !class.name.starts_with("system-"));
-    above.min_by(|a, b| (a.value, &a.name).cmp(&(b.value, &b.name)))
+fn is_sibling(other: &Pod, asked: &Question<'_>) -> bool {
+    asked.pod.controller.is_some() && other.controller == asked.pod.controller
+}
+
+/// Whatever priority it takes, when the scheduler preempts at all.
+fn priority(asked: &Question<'_>) -> Option<Step> {
+    asked.profile.preempts.then(Step::any_priority)
 }
 
 /// Pods of the node, those first whose end costs least.
-fn cheapest<'a>(node: &'a Node, asked: &Question<'_>) -> Vec<&'a Arc<Pod>> {
-    let ours = asked.pod.controller.as_ref();
-    let foreign = |other: &&Arc<Pod>| ours.is_none() || other.controller.as_ref() != ours;
-    let mut pods: Vec<_> = node.usage().pods().filter(foreign).collect();
-    pods.sort_by(|a, b| (a.priority, &a.namespace, &a.name).cmp(&(b.priority, &b.namespace, &b.name)));
+fn cheapest<'a>(node: &'a Node, asked: &Question<'_>, cluster: &Cluster) -> Vec<&'a Arc<Pod>> {
+    let mut pods: Vec<_> = node.usage().pods().filter(|other| !is_sibling(other, asked)).collect();
+    pods.sort_by_cached_key(|pod| (is_protected(pod, cluster), pod.priority, pod.namespace.clone(), pod.name.clone()));
     pods
 }
 
-/// A few pods that together give back so much: the smallest that is enough by itself, of the lowest priority that has
-/// one; else the largest, one after the other.
-fn making_room<'a>(node: &'a Node, asked: &Question<'_>, resource: &ResourceName, missing: i64) -> Vec<&'a Arc<Pod>> {
+fn is_protected(pod: &Arc<Pod>, cluster: &Cluster) -> bool {
+    cluster.budgets().violated(std::slice::from_ref(pod)) == [true]
+}
+
+/// A few pods that together give back so much: the smallest that is enough by itself, of the least important ones; else the
+/// largest, one after the other. Those that a budget protects come last.
+fn making_room<'a>(
+    node: &'a Node,
+    asked: &Question<'_>,
+    cluster: &Cluster,
+    resource: &ResourceName,
+    missing: i64,
+) -> Vec<&'a Arc<Pod>> {
     let has = |pod: &Arc<Pod>| pod.requests.amount(resource);
-    let mut pods = cheapest(node, asked);
+    let protected = |pod: &Arc<Pod>| is_protected(pod, cluster);
+    let mut pods = cheapest(node, asked, cluster);
     pods.retain(|pod| has(pod) > 0);
-    let enough = pods.iter().filter(|pod| has(pod) >= missing).min_by_key(|pod| (pod.priority, has(pod)));
-    if let Some(one) = enough {
+    let enough = pods.iter().filter(|pod| has(pod) >= missing);
+    if let Some(one) = enough.min_by_key(|pod| (protected(pod), pod.priority, has(pod))) {
         return vec![one];
     }
-    pods.sort_by_key(|pod| (pod.priority, -has(pod)));
+    pods.sort_by_cached_key(|pod| (protected(pod), pod.priority, -has(pod)));
     let mut sum = 0;
     let mut chosen = vec![];
     for pod in pods {

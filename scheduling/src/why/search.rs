@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::mem::{Discriminant, discriminant};
 
-use super::apply::{self, ANOTHER, Taken};
+use super::apply::{self, ANOTHER};
 use super::document::{Change, Metadata, Step};
+use super::smaller::smallest;
+use super::trial::{Found, Ground};
+use super::words::capitalized;
 use super::{FEW, Question, Refused, cost, facts, repairs};
 use crate::cluster::Cluster;
-use crate::inquiry::Inquiry;
-use crate::node::Node;
-use crate::pod::Pod;
 
 /// So many changes are told: the best, and others of another kind.
 const TOLD: usize = 5;
@@ -49,28 +49,56 @@ pub fn changes(asked: &Question<'_>, refused: &[Refused], cluster: &Cluster, fir
     }
     if !first.is_empty() {
         consider(vec![]);
+        consider(vec![Step::any_priority()]);
     }
-    candidates.sort_by_key(|one| (one.cost, one.steps.len()));
+    candidates.sort_by_key(|one| (one.cost, one.steps.len(), cost::size(&one.steps)));
 
-    let mut scratch = cluster.clone();
+    let mut ground = Ground::new(asked, cluster);
     let mut kinds = HashSet::new();
     let mut told = Vec::new();
     let mut tries: HashMap<Kind, usize> = HashMap::new();
-    for Candidate { cost, steps } in candidates {
-        let kind: Kind = steps.iter().map(discriminant).collect();
+    for Candidate { steps, .. } in candidates {
+        let kind = kind(&steps);
         let tries = tries.entry(kind.clone()).or_default();
         if *tries == TRIES || kinds.contains(&kind) || holds_another(&kinds, &kind) {
             continue;
         }
+        // Where there are better ways, nobody is sent to nodes that are in trouble.
+        if !told.is_empty() && cost::leads_into_trouble(&steps) {
+            continue;
+        }
         *tries += 1;
-        let Some(fits) = tried(&steps, asked, &mut scratch) else { continue };
+        if ground.attempt(&steps).is_none() {
+            continue;
+        }
+        let steps = smallest(steps, first.len(), &mut ground, asked.pod);
+        let Some(mut found) = ground.attempt(&steps) else { continue };
+        let kind = self::kind(&found.steps);
+        if kinds.contains(&kind) || holds_another(&kinds, &kind) {
+            continue;
+        }
         kinds.insert(kind);
-        told.push(told_of(cost, steps, fits, &asked.metadata()));
+        found.steps.iter_mut().for_each(|step| note_budgets(step, cluster));
+        let size = cost::size(&found.steps);
+        told.push((size, told_of(cost::of(&found.steps, asked.pod, cluster), found, &asked.metadata())));
         if told.len() == TOLD {
             break;
         }
     }
-    told
+    told.sort_by_key(|(size, change)| (change.cost, change.steps.len(), *size));
+    told.into_iter().map(|(_, change)| change).collect()
+}
+
+fn kind(steps: &[Step]) -> Kind {
+    steps.iter().map(discriminant).collect()
+}
+
+/// Says which budgets do not hold when pods are removed.
+fn note_budgets(step: &mut Step, cluster: &Cluster) {
+    if let Step::RemovePods { node, pods, violates } = step {
+        let all: Vec<_> = apply::named(cluster, node, pods).into_iter().map(|(pod, _)| pod).collect();
+        *violates = cluster.budgets().violated_by(&all);
+    }
 }
 
 /// Whether a change of fewer kinds of steps, all of which are among these, is told already.
@@ -78,31 +106,12 @@ fn holds_another(kinds: &HashSet<Kind>, kind: &[Discriminant<Step>]) -> bool {
     kinds.iter().any(|known| known.len() < kind.len() && known.iter().all(|step| kind.contains(step)))
 }
 
-/// Takes the steps on the copy and asks all filters again: the nodes that would do then, of those that the steps are
-/// about.
-fn tried(steps: &[Step], asked: &Question<'_>, scratch: &mut Cluster) -> Option<Vec<String>> {
-    let mut pod: Pod = asked.pod.clone();
-    let mut taken = Taken::default();
-    let mut fits = vec![];
-    if apply::take(steps, &mut pod, scratch, &mut taken) {
-        let inquiry = Inquiry::new(asked.profile, &pod, scratch);
-        if inquiry.impossible().is_empty() {
-            let nodes: Vec<&Node> = match steps.iter().find_map(Step::node) {
-                Some(name) => inquiry.cluster().node(name).into_iter().collect(),
-                None => inquiry.cluster().nodes().iter().collect(),
-            };
-            let fit = nodes.into_iter().filter(|node| inquiry.judge(node).is_empty());
-            fits = fit.map(|node| node.name.to_string()).collect();
-        }
-    }
-    taken.back(scratch);
-    fits.sort_unstable();
-    (!fits.is_empty()).then_some(fits)
-}
-
-fn told_of(cost: u32, steps: Vec<Step>, fits: Vec<String>, pod: &Metadata) -> Change {
+fn told_of(cost: u32, found: Found, pod: &Metadata) -> Change {
+    let Found { steps, fits, preemption } = found;
     let mut summary = steps.iter().map(ToString::to_string).collect::<Vec<_>>().join(", and ");
-    if steps.iter().all(|step| step.node().is_none()) {
+    if let Some(preemption) = &preemption {
+        summary.push_str(&format!(": {preemption}"));
+    } else if steps.iter().all(|step| step.node().is_none()) {
         let place = match &fits[..] {
             [one] => format!(": it then fits on {one}"),
             [one, two] => format!(": it then fits on {one} and {two}"),
@@ -113,12 +122,7 @@ fn told_of(cost: u32, steps: Vec<Step>, fits: Vec<String>, pod: &Metadata) -> Ch
     let each: Vec<_> = steps.iter().map(|step| step.commands(pod)).collect();
     let commands = if each.iter().any(Vec::is_empty) { vec![] } else { each.concat() };
     let names: Vec<_> = fits.iter().filter(|name| *name != ANOTHER).take(FEW).cloned().collect();
-    Change { cost, summary: capitalized(&summary), steps, commands, fits: fits.len(), nodes: names }
-}
-
-fn capitalized(text: &str) -> String {
-    let mut rest = text.chars();
-    rest.next().map_or_else(String::new, |first| first.to_uppercase().chain(rest).collect())
+    Change { cost, summary: capitalized(&summary), steps, commands, fits: fits.len(), nodes: names, preemption }
 }
 
 /// One option for each refusal, in all ways, the first options first; nothing when a refusal has none.
@@ -139,29 +143,20 @@ fn combinations(options: &[Vec<Step>]) -> Vec<Vec<Step>> {
     if options.is_empty() { vec![] } else { all }
 }
 
-/// Without doubles; pods that are removed from one node are removed in one step.
+/// Without doubles; pods that are removed for one node are removed in one step.
 fn merged(steps: Vec<Step>) -> Vec<Step> {
     let mut merged: Vec<Step> = Vec::new();
     for step in steps {
         let mut known = false;
         for other in &mut merged {
             match (&mut *other, &step) {
-                (Step::RemovePods { node, pods }, Step::RemovePods { node: there, pods: more }) if node == there => {
+                (Step::RemovePods { node, pods, .. }, Step::RemovePods { node: there, pods: more, .. })
+                | (Step::RemoveNominated { node, pods }, Step::RemoveNominated { node: there, pods: more })
+                    if node == there =>
+                {
                     pods.extend(more.iter().cloned());
                     pods.sort_unstable();
                     pods.dedup();
-                    known = true;
-                }
-                (
-                    Step::UsePriorityClass { class, value, node, preempts },
-                    Step::UsePriorityClass { class: name, value: higher, node: there, preempts: more },
-                ) if node == there => {
-                    if higher > value {
-                        (*value, *class) = (*higher, name.clone());
-                    }
-                    preempts.extend(more.iter().cloned());
-                    preempts.sort_unstable();
-                    preempts.dedup();
                     known = true;
                 }
                 (other, step) if other == step => known = true,

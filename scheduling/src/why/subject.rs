@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1 as core;
 
-use super::document::{Explanation, Verdict};
+use super::document::{Explanation, Step, Verdict};
+use super::words::capitalized;
 use crate::QuantityError;
-use crate::pod::Pod;
+use crate::configuration::Profiles;
+use crate::pod::{DEFAULT_SCHEDULER, Pod};
 
 /// A pod with what decides whether it is the scheduler's at all.
 #[derive(Debug, Clone)]
@@ -15,19 +17,16 @@ pub struct Subject {
     /// `spec.nodeName`.
     pub node: Option<String>,
     pub gates: Vec<String>,
-    /// Of `spec.schedulerName`.
-    pub scheduler: String,
-    pub ours: bool,
+    /// Every `spec.schedulerName` that our scheduler serves.
+    pub served: Vec<Arc<str>>,
     pub ended: bool,
 }
 
 impl Subject {
-    /// `scheduler_names` are those of our own profiles.
-    pub fn of(pod: &core::Pod, ours: impl Fn(&str) -> bool) -> Result<Subject, QuantityError> {
+    pub fn of(pod: &core::Pod, profiles: &Profiles) -> Result<Subject, QuantityError> {
         let spec = pod.spec.as_ref();
         let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
         let node = spec.and_then(|spec| spec.node_name.clone()).filter(|node| !node.is_empty());
-        let scheduler = spec.and_then(|spec| spec.scheduler_name.clone()).unwrap_or_default();
         // One that has its node is asked about as if it had none: the filter of its name would refuse all others.
         Ok(Subject {
             pod: Arc::new(Pod { node_name: None, ..Pod::parse(pod)? }),
@@ -36,12 +35,22 @@ impl Subject {
                 .flat_map(|spec| spec.scheduling_gates.iter().flatten())
                 .map(|g| g.name.clone())
                 .collect(),
-            ours: scheduler.is_empty() || ours(&scheduler),
+            served: profiles.names().cloned().collect(),
             ended: matches!(phase, Some("Succeeded" | "Failed"))
                 || (node.is_none() && pod.metadata.deletion_timestamp.is_some()),
             node,
-            scheduler,
         })
+    }
+
+    fn is_ours(&self) -> bool {
+        self.served.contains(&self.pod.scheduler)
+    }
+
+    /// What has to be done before any node is looked at for it.
+    pub(super) fn first_steps(&self) -> Vec<Step> {
+        let gates = self.gates.iter().map(|gate| Step::RemoveGate { gate: gate.clone() });
+        let ours = (!self.is_ours()).then(|| Step::UseScheduler { name: DEFAULT_SCHEDULER.into() });
+        gates.chain(ours).collect()
     }
 
     /// Before the nodes are looked at.
@@ -50,13 +59,13 @@ impl Subject {
             Subject { ended: true, .. } => Verdict::Ended,
             Subject { node: Some(_), .. } => Verdict::Scheduled,
             Subject { gates, .. } if !gates.is_empty() => Verdict::Gated,
-            Subject { ours: false, .. } => Verdict::NotOurs,
+            _ if !self.is_ours() => Verdict::NotOurs,
             _ => Verdict::Schedulable,
         }
     }
 
-    /// What there is to say in one sentence; `never` is why no node would do, whichever it is.
-    pub(super) fn sentence(&self, answer: &Explanation, never: Option<&str>) -> String {
+    /// What there is to say in a sentence or two; `never` is why no node would do, whichever it is.
+    pub(super) fn sentence(&self, answer: &Explanation, never: Option<&str>, remark: Option<&str>) -> String {
         let counts = answer.nodes;
         let would = match (counts.total, counts.feasible) {
             (0, _) => "there are no nodes".to_string(),
@@ -73,15 +82,20 @@ impl Subject {
             Verdict::Ended => "Nothing is left to be placed.".into(),
             Verdict::Gated => format!("It has scheduling gates: {}. Without them, {would}.", self.gates.join(", ")),
             Verdict::NotOurs => {
-                format!("It waits for the scheduler {:?}, which is not ours; of our nodes, {would}.", self.scheduler)
+                let served: Vec<_> = self.served.iter().map(|name| format!("{name:?}")).collect();
+                format!(
+                    "Our scheduler does not serve the schedulerName {:?}, but only {}. For {DEFAULT_SCHEDULER:?}, {would}.",
+                    self.pod.scheduler,
+                    served.join(" and ")
+                )
             }
             Verdict::Schedulable => format!("It is about to be placed: {would}."),
+            Verdict::Preempting => format!("{}.", capitalized(&would)),
             Verdict::Unschedulable => match never {
                 Some(why) => format!("No node will do: {why}."),
                 None => {
-                    let mut would = would;
-                    would[..1].make_ascii_uppercase();
-                    format!("{would}.")
+                    let remark = remark.map(|remark| format!(" {remark}")).unwrap_or_default();
+                    format!("{}.{remark}", capitalized(&would))
                 }
             },
         }

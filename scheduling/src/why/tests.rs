@@ -2,18 +2,12 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::document::Step;
 use super::*;
 use crate::fixtures::{cluster, node, owned_pod, place, pod, requesting};
 
 fn subject(pod: Pod) -> Subject {
-    Subject {
-        pod: Arc::new(pod),
-        node: None,
-        gates: vec![],
-        scheduler: "default-scheduler".into(),
-        ours: true,
-        ended: false,
-    }
+    Subject { pod: Arc::new(pod), node: None, gates: vec![], served: vec!["default-scheduler".into()], ended: false }
 }
 
 fn told(subject: &Subject, cluster: &mut Cluster) -> Explanation {
@@ -229,4 +223,46 @@ fn pods_that_keep_each_other_away_are_told_by_name_and_number() {
             "Remove pod default/hermit from node n1"
         ]
     );
+}
+
+#[test]
+fn many_sets_of_reasons_are_counted_reason_by_reason() {
+    let mut nodes = Cluster::new();
+    for n in 0..500u32 {
+        let name = format!("n{n:03}");
+        let host = json!({"kubernetes.io/hostname": name, "zone": if n % 3 == 0 { "a" } else { "b" }});
+        let taints = match n {
+            n if n % 29 == 0 => json!([{"key": "node.kubernetes.io/not-ready", "effect": "NoExecute"}]),
+            n if n % 5 == 0 => json!([{"key": "gpu", "value": "yes", "effect": "NoSchedule"}]),
+            _ => json!([]),
+        };
+        let spec = json!({"taints": taints, "unschedulable": n % 17 == 0});
+        nodes.set_node(node(&name, json!({"metadata": {"labels": host}, "spec": spec})));
+        let resources = json!({"cpu": format!("{}m", 2000 + 3 * n), "memory": format!("{}Mi", 8 * n + 3000)});
+        place(&mut nodes, of(&format!("a{n}"), 0, resources), &name);
+    }
+    let apart = json!({"labelSelector": {}, "topologyKey": "kubernetes.io/hostname"});
+    let resources = json!({"requests": {"cpu": "2", "memory": "3Gi"}});
+    let asked = json!({
+        "nodeSelector": {"zone": "a"}, "containers": [{"name": "c", "resources": resources}],
+        "affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [apart]}},
+    });
+    let told = why(pod("p", asked), &mut nodes);
+    let text = words::text(&told);
+    let expected = "\
+Pod default/p waits for a node. None of 500 nodes will do.
+  500 nodes  InterPodAffinity     keeps away from 1 pod in kubernetes.io/hostname=n001
+  499 nodes  NodeResourcesFit     cpu: wants 2, 1.997 of 4 free (on n001)
+  333 nodes  NodeAffinity         wants the label zone=a, it is \"b\" (on n001)
+  234 nodes  NodeResourcesFit     memory: wants 3Gi, 2.99Gi of 8Gi free (on n266)
+  96 nodes   TaintToleration      taint gpu=yes:NoSchedule is not tolerated
+  30 nodes   NodeUnschedulable    the node is cordoned
+  18 nodes   TaintToleration      taint node.kubernetes.io/not-ready:NoExecute is not tolerated
+Together on:
+  128 nodes (n001, n002, n004, …):
+";
+    assert!(text.starts_with(expected), "{text}");
+    assert!(text.lines().count() < 50, "{text}");
+    assert!(!text.contains("let the pod tolerate the taint node.kubernetes.io"), "{text}");
+    assert!(words::short(&told).len() <= 7, "{:#?}", words::short(&told));
 }

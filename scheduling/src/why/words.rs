@@ -1,8 +1,15 @@
 //! An explanation as text for a terminal.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::document::{Change, Explanation, Group, Refusal, RefusedNode, Verdict};
+use super::document::{Change, Explanation, Group, Preemption, Refusal, RefusedNode, Verdict};
+use super::facts;
+
+/// So many groups of nodes are told one by one; when there are more, what stands against how many nodes comes first.
+const GROUPS: usize = 6;
+/// The same on a page about the pod.
+const GROUPS_IN_SHORT: usize = 4;
 
 /// All of it, several lines, each ended.
 pub fn text(told: &Explanation) -> String {
@@ -13,14 +20,20 @@ pub fn text(told: &Explanation) -> String {
         Verdict::Ended => "has ended",
         _ => "waits for a node",
     };
-    line(&mut out, 0, format!("Pod {namespace}/{name} {state}. {}", told.message));
+    line(&mut out, 0, format!("Pod {namespace}/{name} {state}. {}{}", told.message, room(told)));
     if let Some(note) = &told.basis.note {
         line(&mut out, 0, note);
     }
     if !told.refused.is_empty() {
         told.refused.iter().for_each(|one| refused(&mut out, one));
     } else if told.verdict != Verdict::Ended {
-        told.groups.iter().for_each(|one| group(&mut out, one));
+        if told.groups.len() > GROUPS {
+            tally(&mut out, &told.groups);
+        }
+        told.groups.iter().take(GROUPS).for_each(|one| group(&mut out, one));
+        if let Some(rest) = rest(&told.groups, GROUPS) {
+            line(&mut out, 2, format!("{rest}; --nodes lists each of them"));
+        }
     }
     scores(&mut out, told);
     changes(&mut out, told);
@@ -29,10 +42,18 @@ pub fn text(told: &Explanation) -> String {
 
 /// The sentence and the best change, for a page about the pod.
 pub fn short(told: &Explanation) -> Vec<String> {
-    let mut lines = vec![told.message.clone()];
-    lines.extend(told.groups.iter().map(|group| format!("{}: {}", nodes(group), details(&group.refusals))));
+    let mut lines = vec![format!("{}{}", told.message, room(told))];
+    let groups = told.groups.iter().take(GROUPS_IN_SHORT);
+    lines.extend(groups.map(|group| format!("{}: {}", nodes(group), details(&group.refusals))));
+    lines.extend(rest(&told.groups, GROUPS_IN_SHORT));
     lines.extend(told.changes.first().map(|change| format!("Smallest change: {}.", change.summary)));
     lines
+}
+
+/// Who makes room, as one more sentence.
+fn room(told: &Explanation) -> String {
+    let sentence = |preemption: &Preemption| format!(" {}.", capitalized(&preemption.to_string()));
+    told.preemption.as_ref().map(sentence).unwrap_or_default()
 }
 
 fn line(out: &mut String, indent: usize, text: impl AsRef<str>) {
@@ -49,18 +70,60 @@ fn nodes(group: &Group) -> String {
     }
 }
 
+/// What is not told of each group.
+fn rest(groups: &[Group], told: usize) -> Option<String> {
+    let rest = groups.get(told..).filter(|rest| !rest.is_empty())?;
+    let nodes: usize = rest.iter().map(|group| group.count).sum();
+    Some(match (nodes, rest.len()) {
+        (1, _) => "1 more node, for reasons of its own".into(),
+        (nodes, 1) => format!("{nodes} more nodes, for other reasons"),
+        (nodes, groups) => format!("{nodes} more nodes, for {groups} other sets of reasons"),
+    })
+}
+
 fn details(refusals: &[Refusal]) -> String {
     refusals.iter().map(|refusal| &*refusal.detail).collect::<Vec<_>>().join("; ")
 }
 
 fn group(out: &mut String, group: &Group) {
     line(out, 2, format!("{}:", nodes(group)));
-    let nearest = if group.count > 1 { format!(" (on {})", group.nodes[0]) } else { String::new() };
+    let nearest = (group.count > 1).then(|| &*group.nodes[0]);
     for refusal in &group.refusals {
-        let numbers = super::facts::kind(refusal) != refusal.detail;
-        let place = if numbers { &*nearest } else { "" };
-        line(out, 4, format!("{:<20} {}{place}", refusal.filter, refusal.detail));
+        line(out, 4, format!("{:<20} {}", refusal.filter, seen_on(refusal, nearest)));
     }
+}
+
+/// What a filter has against one of several nodes; where its numbers are from, if they are not those of all.
+fn seen_on(refusal: &Refusal, node: Option<&str>) -> String {
+    let detail = &refusal.detail;
+    match node.filter(|node| facts::kind(refusal) != *detail && !detail.contains(node)) {
+        Some(node) => format!("{detail} (on {node})"),
+        None => detail.clone(),
+    }
+}
+
+/// What stands against how many nodes, whatever else does: the most frequent first, each with the numbers of the node where
+/// the least is missing.
+fn tally(out: &mut String, groups: &[Group]) {
+    let mut kinds: BTreeMap<String, (usize, &str, &Refusal)> = BTreeMap::new();
+    for group in groups {
+        for refusal in &group.refusals {
+            let distance = |refusal: &Refusal| facts::distance(std::slice::from_ref(refusal));
+            let known = kinds.entry(facts::kind(refusal)).or_insert((0, &group.nodes[0], refusal));
+            known.0 += group.count;
+            if distance(refusal) < distance(known.2) {
+                (known.1, known.2) = (&group.nodes[0], refusal);
+            }
+        }
+    }
+    let mut kinds: Vec<_> = kinds.into_values().collect();
+    kinds.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.2.detail.cmp(&b.2.detail)));
+    for (nodes, nearest, refusal) in kinds {
+        let counted = if nodes == 1 { "1 node".into() } else { format!("{nodes} nodes") };
+        let place = (nodes > 1).then_some(nearest);
+        line(out, 2, format!("{counted:<10} {:<20} {}", refusal.filter, seen_on(refusal, place)));
+    }
+    line(out, 0, "Together on:");
 }
 
 fn refused(out: &mut String, one: &RefusedNode) {
@@ -83,7 +146,7 @@ fn scores(out: &mut String, told: &Explanation) {
 
 fn changes(out: &mut String, told: &Explanation) {
     let Some((best, others)) = told.changes.split_first() else {
-        if matches!(told.verdict, Verdict::Unschedulable | Verdict::Gated) {
+        if matches!(told.verdict, Verdict::Unschedulable | Verdict::Gated | Verdict::NotOurs) {
             line(out, 0, "No single change was found after which it would fit.");
         }
         return;
@@ -99,4 +162,10 @@ fn changes(out: &mut String, told: &Explanation) {
 fn change(out: &mut String, change: &Change) {
     line(out, 2, format!("{}.", change.summary));
     change.commands.iter().for_each(|command| line(out, 4, format!("$ {command}")));
+}
+
+/// As the beginning of a sentence.
+pub(super) fn capitalized(text: &str) -> String {
+    let mut rest = text.chars();
+    rest.next().map_or_else(String::new, |first| first.to_uppercase().chain(rest).collect())
 }

@@ -1,5 +1,7 @@
 //! The roles and bindings that every cluster has, under Kubernetes' names.
 
+use timonier_scheduling::configuration::{PUBLISHED_NAME, PUBLISHED_NAMESPACE};
+
 use crate::identity::{AUTHENTICATED, BOOTSTRAPPERS, CONTROLLER_MANAGER, MASTERS, SCHEDULER, UNAUTHENTICATED};
 use crate::why;
 
@@ -111,6 +113,7 @@ pub const ROLES: &[Role] = &[
                  serviceaccounts services services/status",
             ),
             Resources("get", why::GROUP, "pods/why"),
+            Resources("list", why::GROUP, "explanations"),
             Resources(READ, "discovery.k8s.io", "endpointslices"),
             Resources(
                 READ,
@@ -217,6 +220,13 @@ pub const ROLES: &[Role] = &[
         )
     },
     Role {
+        namespace: PUBLISHED_NAMESPACE,
+        ..role(
+            "system::scheduler-configuration",
+            &[Named("create get patch update", "core", "configmaps", PUBLISHED_NAME)],
+        )
+    },
+    Role {
         namespace: "kube-public",
         // Where the cluster is, and its CA: what a machine reads before it can trust or be trusted.
         ..role("kubeadm:bootstrap-signer-clusterinfo", &[Named("get", "core", "configmaps", "cluster-info")])
@@ -236,6 +246,7 @@ pub const BINDINGS: &[Binding] = &[
     binding("system:service-account-issuer-discovery", &[Group("system:serviceaccounts")]),
     binding(CONTROLLER_MANAGER, &[User(CONTROLLER_MANAGER)]),
     binding(SCHEDULER, &[User(SCHEDULER)]),
+    Binding { namespace: PUBLISHED_NAMESPACE, ..binding("system::scheduler-configuration", &[User(SCHEDULER)]) },
     Binding { role: "system:node-bootstrapper", ..binding("kubeadm:kubelet-bootstrap", &[Group(BOOTSTRAPPERS)]) },
     Binding {
         namespace: "kube-public",

@@ -5,20 +5,31 @@ mod puzzles;
 mod table;
 
 use serde_json::{Value, json};
-use timonier_scheduling::why::document::{Explanation, Step};
+use timonier_scheduling::Profiles;
+use timonier_scheduling::configuration::{Configuration, Section};
+use timonier_scheduling::why::document::{Change, Explanation, Step};
 
-use self::puzzles::{PUZZLES, Puzzle};
+use self::puzzles::{LENIENT, PUZZLES, Puzzle};
 use self::table::Table;
 use super::fixture::Cluster;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_said_to_help_does_help() {
     let cluster = Cluster::start().await;
-    let controllers = cluster.controllers(&["scheduler", "deployment", "replicaset"]);
+    let lenient = Section {
+        scheduler_name: LENIENT.into(),
+        disabled: ["TaintToleration".to_string()].into(),
+        ..Section::default()
+    };
+    let profiles = Profiles::of(Configuration { profiles: vec![lenient], ..Configuration::default() });
+    let only = ["scheduler", "deployment", "replicaset"];
+    let controllers = cluster.controllers_with(&only, profiles.expect("profiles"));
     let table = Table::new(&cluster);
     for puzzle in PUZZLES {
         solve(&table, puzzle).await;
     }
+    let told = cluster.kctl("get configmap timonier-scheduler -n kube-system -o yaml").await.ok();
+    assert!(told.contains(LENIENT) && told.contains("TaintToleration"), "{told}");
     controllers.cancel();
     cluster.stop().await;
 }
@@ -55,19 +66,23 @@ async fn solve(table: &Table<'_>, puzzle: &Puzzle) {
 
 /// One of the changes that were named.
 enum Way {
-    Steps(String, Vec<Step>),
+    /// Others make room by themselves.
+    Wait(Vec<String>),
+    Change(Change),
     Command(Value),
 }
 
 fn ways(told: Value) -> Vec<Way> {
     let told: Explanation = serde_json::from_value(told).expect("an explanation");
-    told.changes.into_iter().map(|change| Way::Steps(change.summary, change.steps)).collect()
+    let wait = told.preemption.map(|preemption| Way::Wait(preemption.victims));
+    wait.into_iter().chain(told.changes.into_iter().map(Way::Change)).collect()
 }
 
 impl Way {
     fn name(&self) -> &str {
         match self {
-            Way::Steps(summary, _) => summary,
+            Way::Wait(_) => "others made room",
+            Way::Change(change) => &change.summary,
             Way::Command(command) => command.as_str().unwrap_or_default(),
         }
     }
@@ -78,7 +93,8 @@ impl Way {
                 let line = command.as_str().expect("a command").strip_prefix("kctl ").expect("kctl's");
                 table.kctl(line).await;
             }
-            Way::Steps(_, steps) => {
+            Way::Wait(victims) => table.end(victims).await,
+            Way::Change(Change { steps, preemption, .. }) => {
                 let original = objects.iter().find(|o| o["metadata"]["name"] == "p").expect("the pod");
                 let mut pod = original.clone();
                 for step in steps {
@@ -87,6 +103,16 @@ impl Way {
                 if pod != *original {
                     table.delete("pods", "p").await;
                     table.create(&pod).await;
+                }
+                for step in steps {
+                    if let Step::UsePriorityClass { preempts, .. } = step
+                        && !preempts.is_empty()
+                    {
+                        table.end(preempts).await;
+                    }
+                }
+                if let Some(preemption) = preemption {
+                    table.end(&preemption.victims).await;
                 }
             }
         }
@@ -111,6 +137,12 @@ async fn take(step: &Step, pod: &mut Value, table: &Table<'_>, objects: &[Value]
         Step::DropNodeAffinity => {
             spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"] = Value::Null
         }
+        Step::UseScheduler { name } => spec["schedulerName"] = name.as_str().into(),
+        Step::RaiseMaxSkew { to, .. } => spec["topologySpreadConstraints"][0]["maxSkew"] = (*to).into(),
+        Step::SpreadAnyway { .. } => {
+            spec["topologySpreadConstraints"][0]["whenUnsatisfiable"] = "ScheduleAnyway".into();
+        }
+        Step::DropAntiAffinity { .. } => spec["affinity"] = Value::Null,
         Step::DropHostPort { .. } => spec["containers"][0]["ports"] = json!([]),
         Step::UsePriorityClass { class, .. } => spec["priorityClassName"] = class.as_str().into(),
         Step::RaiseMaxPods { node, to } => {
@@ -120,6 +152,7 @@ async fn take(step: &Step, pod: &mut Value, table: &Table<'_>, objects: &[Value]
         Step::AddNode { like, labels } => {
             let mut another = objects.iter().find(|o| o["metadata"]["name"] == **like).expect("the node").clone();
             another["metadata"]["name"] = "another".into();
+            another["metadata"]["labels"]["kubernetes.io/hostname"] = "another".into();
             another["spec"]["unschedulable"] = false.into();
             for (key, value) in labels {
                 another["metadata"]["labels"][key] = value.as_str().into();

@@ -111,6 +111,107 @@ pub const PUZZLES: &[Puzzle] = &[
         let taint = json!({"spec": {"taints": [{"key": "gpu", "effect": "NoSchedule"}]}});
         vec![node("n1", taint), placed("a", "n1", spec(json!({"cpu": "3"}))), pod("p", spec(json!({"cpu": "2"})))]
     }),
+    puzzle("the_spread_would_be_uneven", || {
+        let mut spec = spec(json!({"cpu": "1"}));
+        spec["topologySpreadConstraints"] = json!([{"maxSkew": 1, "topologyKey": "topology.kubernetes.io/zone",
+            "whenUnsatisfiable": "DoNotSchedule", "labelSelector": {"matchLabels": {"app": "web"}}}]);
+        vec![
+            node("n1", zone("a")),
+            node("n2", zone("b")),
+            labelled(placed("a", "n1", self::spec(json!({}))), "web"),
+            labelled(placed("b", "n1", self::spec(json!({}))), "web"),
+            placed("big", "n2", self::spec(json!({"cpu": "4"}))),
+            labelled(pod("p", spec), "web"),
+        ]
+    }),
+    puzzle("it_keeps_away_from_another", || {
+        vec![node("n1", host("n1")), labelled(placed("a", "n1", spec(json!({}))), "db"), pod("p", apart_from("db"))]
+    }),
+    puzzle("another_keeps_it_away", || {
+        let mut hermit = apart_from("web");
+        hermit["nodeName"] = "n1".into();
+        vec![node("n1", host("n1")), pod("hermit", hermit), labelled(pod("p", spec(json!({}))), "web")]
+    }),
+    puzzle("it_makes_another_give_way", || {
+        vec![
+            class("high", 1000),
+            node("n1", json!({})),
+            node("n2", json!({})),
+            placed("small", "n1", spec(json!({"cpu": "1"}))),
+            placed("low", "n1", spec(json!({"cpu": "2"}))),
+            placed("other", "n2", of_class("high", json!({"cpu": "3"}))),
+            pod("p", of_class("high", json!({"cpu": "3"}))),
+        ]
+    }),
+    puzzle("it_must_not_make_another_give_way", || {
+        let mut polite = class("polite", 1000);
+        polite["preemptionPolicy"] = "Never".into();
+        vec![
+            polite,
+            class("high", 1000),
+            node("n1", json!({})),
+            placed("low", "n1", spec(json!({"cpu": "3"}))),
+            pod("p", of_class("polite", json!({"cpu": "2"}))),
+        ]
+    }),
+    puzzle("the_others_are_as_important", || {
+        vec![
+            class("high", 1000),
+            class("higher", 2000),
+            node("n1", json!({})),
+            placed("a", "n1", of_class("high", json!({"cpu": "3"}))),
+            pod("p", of_class("high", json!({"cpu": "2"}))),
+        ]
+    }),
+    puzzle("a_budget_protects_one_of_two", || {
+        vec![
+            class("high", 1000),
+            budget("keep", "db"),
+            node("n1", json!({})),
+            labelled(placed("a", "n1", spec(json!({"cpu": "2"}))), "db"),
+            placed("b", "n1", spec(json!({"cpu": "2"}))),
+            pod("p", spec(json!({"cpu": "2"}))),
+        ]
+    }),
+    puzzle("a_budget_protects_all", || {
+        vec![
+            class("high", 1000),
+            budget("keep", "db"),
+            node("n1", json!({})),
+            labelled(placed("a", "n1", spec(json!({"cpu": "4"}))), "db"),
+            pod("p", spec(json!({"cpu": "2"}))),
+        ]
+    }),
+    puzzle("a_budget_does_not_hold", || {
+        vec![
+            class("high", 1000),
+            budget("keep", "db"),
+            node("n1", json!({})),
+            labelled(placed("a", "n1", spec(json!({"cpu": "4"}))), "db"),
+            pod("p", of_class("high", json!({"cpu": "2"}))),
+        ]
+    }),
+    puzzle("room_is_held_for_another", || {
+        vec![
+            class("high", 1000),
+            class("higher", 2000),
+            node("n1", json!({})),
+            placed("low", "n1", spec(json!({"cpu": "3"}))),
+            pod(PROMISED, of_class("high", json!({"cpu": "4"}))),
+            pod("p", spec(json!({"cpu": "1"}))),
+        ]
+    }),
+    puzzle("nobody_serves_its_scheduler", || {
+        let mut spec = spec(json!({}));
+        spec["schedulerName"] = "volcano".into();
+        vec![node("n1", json!({})), pod("p", spec)]
+    }),
+    puzzle("its_profile_has_other_rules", || {
+        let taint = json!({"spec": {"taints": [{"key": "team", "effect": "NoSchedule"}]}});
+        let mut spec = spec(json!({"cpu": "2"}));
+        spec["schedulerName"] = LENIENT.into();
+        vec![node("n1", taint), placed("a", "n1", self::spec(json!({"cpu": "3"}))), pod("p", spec)]
+    }),
     Puzzle {
         name: "the_quota_is_used_up",
         asked: "deployment/web",
@@ -124,6 +225,11 @@ pub const PUZZLES: &[Puzzle] = &[
         },
     },
 ];
+
+/// A profile without taints.
+pub const LENIENT: &str = "lenient";
+/// A pod that is promised a node before the next object is made.
+pub const PROMISED: &str = "promised";
 
 /// 4 CPUs, 8Gi and 110 pods, with `over` merged into it.
 pub fn node(name: &str, over: Value) -> Value {
@@ -146,6 +252,39 @@ fn merge(into: &mut Value, from: Value) {
 
 fn zone(name: &str) -> Value {
     json!({"metadata": {"labels": {"topology.kubernetes.io/zone": name}}})
+}
+
+fn host(name: &str) -> Value {
+    json!({"metadata": {"labels": {"kubernetes.io/hostname": name}}})
+}
+
+fn class(name: &str, value: i32) -> Value {
+    json!({"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": name}, "value": value})
+}
+
+/// Nobody of the app may be disrupted, since nobody has counted them.
+fn budget(name: &str, app: &str) -> Value {
+    json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": name},
+        "spec": {"minAvailable": 1, "selector": {"matchLabels": {"app": app}}}})
+}
+
+fn of_class(class: &str, requests: Value) -> Value {
+    let mut spec = spec(requests);
+    spec["priorityClassName"] = class.into();
+    spec
+}
+
+/// On another host than each pod of the app.
+fn apart_from(app: &str) -> Value {
+    let mut spec = spec(json!({}));
+    let term = json!({"labelSelector": {"matchLabels": {"app": app}}, "topologyKey": "kubernetes.io/hostname"});
+    spec["affinity"] = json!({"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}});
+    spec
+}
+
+fn labelled(mut pod: Value, app: &str) -> Value {
+    pod["metadata"]["labels"] = json!({"app": app});
+    pod
 }
 
 /// One container with requests.

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use timonier_apiserver::Identity;
 use timonier_scheduling::DECIDED_AT;
 
+use super::puzzles::PROMISED;
 use crate::fixture::{Cluster, PATIENCE};
 
 pub struct Table<'a> {
@@ -18,6 +19,8 @@ const KINDS: &[(&str, &str, &str)] = &[
     ("Deployment", "deployments", "/apis/apps/v1/namespaces/default/deployments"),
     ("ReplicaSet", "replicasets", "/apis/apps/v1/namespaces/default/replicasets"),
     ("Pod", "pods", "/api/v1/namespaces/default/pods"),
+    ("PriorityClass", "priorityclasses", "/apis/scheduling.k8s.io/v1/priorityclasses"),
+    ("PodDisruptionBudget", "poddisruptionbudgets", "/apis/policy/v1/namespaces/default/poddisruptionbudgets"),
     ("ResourceQuota", "resourcequotas", "/api/v1/namespaces/default/resourcequotas"),
     ("PersistentVolumeClaim", "persistentvolumeclaims", "/api/v1/namespaces/default/persistentvolumeclaims"),
     ("PersistentVolume", "persistentvolumes", "/api/v1/persistentvolumes"),
@@ -64,6 +67,25 @@ impl<'a> Table<'a> {
     pub async fn lay(&self, objects: &[Value]) {
         for object in objects {
             self.create(object).await;
+            if object["metadata"]["name"] == PROMISED {
+                let promised = |pod: &Value| pod["status"]["nominatedNodeName"].is_string();
+                let asked = format!("pod/{PROMISED}");
+                self.until("a node is promised", async || self.pods(&asked).await.iter().all(promised)).await;
+            }
+        }
+    }
+
+    /// Until these pods, and no others, have been told to end; then they do, as no agent is here to see to it.
+    pub async fn end(&self, victims: &[String]) {
+        let full_name = |pod: &Value| format!("default/{}", pod["metadata"]["name"].as_str().unwrap_or_default());
+        self.until(&format!("{victims:?} give way"), async || {
+            let mut pods = self.list("/api/v1/namespaces/default/pods").await;
+            pods.retain(|pod| pod["metadata"]["deletionTimestamp"].is_string());
+            pods.iter().map(full_name).collect::<Vec<_>>() == victims
+        })
+        .await;
+        for victim in victims {
+            self.delete("pods", victim.strip_prefix("default/").expect("in this namespace")).await;
         }
     }
 
@@ -77,18 +99,20 @@ impl<'a> Table<'a> {
         for (_, _, path) in KINDS {
             let start = Instant::now();
             loop {
-                let left = self.list(path).await;
+                let mut left = self.list(path).await;
+                left.retain(|object| !name(object).starts_with("system-"));
                 if left.is_empty() {
                     break;
                 }
                 assert!(start.elapsed() < PATIENCE, "{path} is not empty: {left:#?}");
-                for object in left {
+                for object in &left {
                     if !object["metadata"]["finalizers"].is_null() {
-                        let name = object["metadata"]["name"].as_str().expect("a name");
-                        self.merge(&format!("{path}/{name}"), json!({"metadata": {"finalizers": null}})).await;
+                        let path = format!("{path}/{}", name(object));
+                        self.merge(&path, json!({"metadata": {"finalizers": null}})).await;
                     }
                 }
-                self.send(http::Request::delete(format!("{path}?gracePeriodSeconds=0")), &Value::Null).await;
+                let ours = "gracePeriodSeconds=0&fieldSelector=metadata.name!=system-cluster-critical,metadata.name!=system-node-critical";
+                self.send(http::Request::delete(format!("{path}?{ours}")), &Value::Null).await;
             }
         }
     }
@@ -124,7 +148,10 @@ impl<'a> Table<'a> {
             let pods = self.pods(asked).await;
             let refused = pods.iter().any(|pod| {
                 let gated = conditions(pod).iter().any(|condition| condition["reason"] == "SchedulingGated");
-                gated || (pod["metadata"]["annotations"][DECIDED_AT].is_string() && pod["spec"]["nodeName"].is_null())
+                let foreign = pod["spec"]["schedulerName"] == "volcano";
+                gated
+                    || foreign
+                    || (pod["metadata"]["annotations"][DECIDED_AT].is_string() && pod["spec"]["nodeName"].is_null())
             });
             failing || refused
         })
@@ -141,6 +168,10 @@ impl<'a> Table<'a> {
         })
         .await;
     }
+}
+
+fn name(object: &Value) -> &str {
+    object["metadata"]["name"].as_str().expect("a name")
 }
 
 /// Pods and ReplicaSets of a Deployment `web` with their names as `web-…`.
