@@ -276,8 +276,8 @@ impl Candidate {
     /// The revision makes the write conditional: of two that try, one wins.
     async fn write(&mut self, revision: Revision, spec: Value) -> Result<(), kube::Error> {
         let patch = json!({"metadata": {"resourceVersion": revision.to_string()}, "spec": spec});
-        let lease: Lease = self.writer.patch(&self.key, &Patch::Merge(patch)).await?;
-        self.seen = Some(Seen { revision: lease.metadata.resource_version, since: Instant::now() });
+        let lease = self.writer.patch::<Lease>(&self.key, &Patch::Merge(patch)).await?;
+        self.seen = Some(Seen { revision: lease.resource_version, since: Instant::now() });
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use std::{future::Future, time::Duration};
 
+use http::header::{ACCEPT, HeaderValue};
 use kube::{
     Client,
     api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions},
@@ -25,6 +26,13 @@ pub struct Writer {
     /// Where something was created, or not: the answer never came.
     unknown: Mutex<Vec<(Resource, Option<String>)>>,
 }
+
+type Request = Result<http::Request<Vec<u8>>, kube::core::request::Error>;
+
+/// What is wanted of an answer.
+const WHOLE: &str = "application/json";
+/// A server that has no metadata alone may send all of it.
+const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1, application/json";
 
 #[derive(Deserialize)]
 struct List {
@@ -71,23 +79,41 @@ impl Writer {
         }
     }
 
-    /// Creates an object from its complete JSON form.
-    pub async fn create<T: Object>(&self, namespace: Option<&str>, object: &impl Serialize) -> Result<T, kube::Error> {
+    /// Creates an object from its complete JSON form. Of the answer only the metadata is sent and read.
+    pub async fn create<T: Object>(
+        &self,
+        namespace: Option<&str>,
+        object: &impl Serialize,
+    ) -> Result<Meta, kube::Error> {
+        let answer: Answer = self.create_as::<T, _>(namespace, object, METADATA).await?;
+        self.record(&T::RESOURCE, answer.metadata.resource_version);
+        Ok(answer.metadata)
+    }
+
+    /// The same, for who reads what became of it.
+    pub async fn create_whole<T: Object>(
+        &self,
+        namespace: Option<&str>,
+        object: &impl Serialize,
+    ) -> Result<T, kube::Error> {
+        let created: T = self.create_as::<T, T>(namespace, object, WHOLE).await?;
+        self.record(&T::RESOURCE, created.meta().resource_version);
+        Ok(created)
+    }
+
+    async fn create_as<T: Object, A: DeserializeOwned>(
+        &self,
+        namespace: Option<&str>,
+        object: &impl Serialize,
+        accept: &'static str,
+    ) -> Result<A, kube::Error> {
         let body = serde_json::to_vec(object).map_err(kube::Error::SerdeError)?;
         let params = PostParams { field_manager: Some(self.manager.clone()), ..Default::default() };
-        let request = request(&T::RESOURCE, namespace).create(&params, body);
-        match self.send::<T>(request).await {
-            Ok(created) => {
-                self.record(&T::RESOURCE, created.meta().resource_version);
-                Ok(created)
-            }
-            Err(error) => {
-                if !is_refusal(&error) {
-                    self.unknown.lock().push((T::RESOURCE, namespace.map(str::to_string)));
-                }
-                Err(error)
-            }
+        let created = self.send_for(accept, request(&T::RESOURCE, namespace).create(&params, body)).await;
+        if created.as_ref().is_err_and(|error| !is_refusal(error)) {
+            self.unknown.lock().push((T::RESOURCE, namespace.map(str::to_string)));
         }
+        created
     }
 
     /// Finds out up to where the watches must come before they show what became of creations whose answer
@@ -133,18 +159,21 @@ impl Writer {
         Ok(())
     }
 
-    /// Patches an object of a kind that is known here and returns its new state.
-    pub async fn patch<T: Object>(&self, key: &ObjectKey, patch: &Patch<Value>) -> Result<T, kube::Error> {
-        let patched: T = self.patch_raw(&T::RESOURCE, key, None, patch).await?;
+    /// Patches an object of a kind that is known here. Of the answer only the metadata is sent and read.
+    pub async fn patch<T: Object>(&self, key: &ObjectKey, patch: &Patch<Value>) -> Result<Meta, kube::Error> {
+        self.patch_any(&T::RESOURCE, key, patch).await
+    }
+
+    /// The same, for who reads what became of it.
+    pub async fn patch_whole<T: Object>(&self, key: &ObjectKey, patch: &Patch<Value>) -> Result<T, kube::Error> {
+        let patched: T = self.patch_raw(&T::RESOURCE, key, None, patch, WHOLE).await?;
         self.record(&T::RESOURCE, patched.meta().resource_version);
         Ok(patched)
     }
 
     /// Patches `/status`.
-    pub async fn patch_status<T: Object>(&self, key: &ObjectKey, patch: &Patch<Value>) -> Result<T, kube::Error> {
-        let patched: T = self.patch_raw(&T::RESOURCE, key, Some("status"), patch).await?;
-        self.record(&T::RESOURCE, patched.meta().resource_version);
-        Ok(patched)
+    pub async fn patch_status<T: Object>(&self, key: &ObjectKey, patch: &Patch<Value>) -> Result<Meta, kube::Error> {
+        self.patch_subresource::<T>(key, "status", patch).await
     }
 
     /// Patches what hangs below an object and answers with the whole of it, such as a request's `approval`.
@@ -153,10 +182,10 @@ impl Writer {
         key: &ObjectKey,
         subresource: &str,
         patch: &Patch<Value>,
-    ) -> Result<T, kube::Error> {
-        let patched: T = self.patch_raw(&T::RESOURCE, key, Some(subresource), patch).await?;
-        self.record(&T::RESOURCE, patched.meta().resource_version);
-        Ok(patched)
+    ) -> Result<Meta, kube::Error> {
+        let answer: Answer = self.patch_raw(&T::RESOURCE, key, Some(subresource), patch, METADATA).await?;
+        self.record(&T::RESOURCE, answer.metadata.resource_version);
+        Ok(answer.metadata)
     }
 
     /// Patches an object of any kind.
@@ -166,7 +195,7 @@ impl Writer {
         key: &ObjectKey,
         patch: &Patch<Value>,
     ) -> Result<Meta, kube::Error> {
-        let answer: Answer = self.patch_raw(resource, key, None, patch).await?;
+        let answer: Answer = self.patch_raw(resource, key, None, patch, METADATA).await?;
         self.record(resource, answer.metadata.resource_version);
         Ok(answer.metadata)
     }
@@ -177,6 +206,7 @@ impl Writer {
         key: &ObjectKey,
         subresource: Option<&str>,
         patch: &Patch<Value>,
+        accept: &'static str,
     ) -> Result<A, kube::Error> {
         let params = PatchParams { field_manager: Some(self.manager.clone()), ..Default::default() };
         let request = request(resource, key.namespace());
@@ -184,7 +214,7 @@ impl Writer {
             Some(subresource) => request.patch_subresource(subresource, &key.name, &params, patch),
             None => request.patch(&key.name, &params, patch),
         };
-        self.send(request).await
+        self.send_for(accept, request).await
     }
 
     /// Deletes an object if it still has this uid; that it is gone already is no error.
@@ -210,17 +240,20 @@ impl Writer {
         params: DeleteParams,
     ) -> Result<(), kube::Error> {
         let request = request(resource, key.namespace()).delete(&key.name, &params);
-        let answer: Answer = self.send(request).await?;
+        let answer: Answer = self.send_for(METADATA, request).await?;
         self.record(resource, answer.metadata.resource_version);
         Ok(())
     }
 
-    async fn send<A: DeserializeOwned>(
-        &self,
-        request: Result<http::Request<Vec<u8>>, kube::core::request::Error>,
-    ) -> Result<A, kube::Error> {
-        let answer = self.client.request(request.map_err(kube::Error::BuildRequest)?);
-        in_time(answer).await
+    async fn send<A: DeserializeOwned>(&self, request: Request) -> Result<A, kube::Error> {
+        in_time(self.client.request(request.map_err(kube::Error::BuildRequest)?)).await
+    }
+
+    /// Sends it for an answer that is wanted in another form than the request's own.
+    async fn send_for<A: DeserializeOwned>(&self, accept: &'static str, request: Request) -> Result<A, kube::Error> {
+        let mut request = request.map_err(kube::Error::BuildRequest)?;
+        request.headers_mut().insert(ACCEPT, HeaderValue::from_static(accept));
+        in_time(self.client.request(request)).await
     }
 }
 

@@ -93,7 +93,7 @@ impl CronJobs {
         let created = writer.create::<Job>(cron_job.metadata.namespace.as_deref(), &job_of(cron_job, due)).await;
         match created {
             Ok(job) => {
-                let message = format!("Created job {}", job.metadata.name);
+                let message = format!("Created job {}", job.name);
                 self.events.normal(Regarding::object(cron_job), "SuccessfulCreate", message);
                 status.active.push(reference(&job));
             }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use timonier_api::schedule::{Schedule, time_zone};
-use timonier_client::Object;
+use timonier_client::{Meta, Object};
 
 use crate::objects::{CronJob, CronJobStatus, Job, JobReference, whole_seconds};
 
@@ -101,7 +101,7 @@ fn follow(plan: &mut Plan, jobs: &[Arc<Job>]) {
         } else if job.end().is_none() && !plan.status.active.iter().any(|active| active.uid == job.metadata.uid) {
             if job.metadata.annotations.contains_key(SCHEDULED) {
                 // Made by a step whose status never arrived.
-                plan.status.active.push(reference(job));
+                plan.status.active.push(reference(&job.metadata));
             } else {
                 // A user's, made from the template: it keeps no other from starting.
                 let message = format!("Saw a job that the controller did not create or forgot: {}", job.metadata.name);
@@ -112,14 +112,14 @@ fn follow(plan: &mut Plan, jobs: &[Arc<Job>]) {
 }
 
 /// How the status names a job.
-pub fn reference(job: &Job) -> JobReference {
+pub fn reference(job: &Meta) -> JobReference {
     JobReference {
         api_version: Job::RESOURCE.api_version().into(),
         kind: Job::KIND.into(),
-        namespace: job.metadata.namespace.clone().unwrap_or_default(),
-        name: job.metadata.name.clone(),
-        uid: job.metadata.uid.clone(),
-        resource_version: job.metadata.resource_version.to_string().into(),
+        namespace: job.namespace.clone().unwrap_or_default(),
+        name: job.name.clone(),
+        uid: job.uid.clone(),
+        resource_version: job.resource_version.to_string().into(),
     }
 }
 

@@ -70,7 +70,7 @@ pub async fn settle<T: PodOwner>(
         Present::Newest(update) => (update, collisions),
         Present::Earlier(found, number) => {
             let patch = json!({"metadata": {"uid": &*found.metadata.uid}, "revision": number});
-            let patched = writer.patch::<ControllerRevision>(&found.metadata.key(), &Patch::Merge(patch)).await?;
+            let patched = writer.patch_whole::<ControllerRevision>(&found.metadata.key(), &Patch::Merge(patch)).await?;
             let patched = Arc::new(patched);
             revisions.retain(|revision| revision.metadata.uid != patched.metadata.uid);
             revisions.push(patched.clone());
@@ -108,7 +108,7 @@ async fn create<T: PodOwner>(
             },
             "data": data, "revision": number,
         });
-        match writer.create::<ControllerRevision>(meta.namespace.as_deref(), &body).await {
+        match writer.create_whole::<ControllerRevision>(meta.namespace.as_deref(), &body).await {
             Ok(made) => return Ok((Arc::new(made), collisions)),
             Err(kube::Error::Api(status)) if status.reason == "AlreadyExists" => {
                 let key = ObjectKey { namespace: meta.namespace.clone(), name: name.as_str().into() };

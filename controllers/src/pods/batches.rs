@@ -6,7 +6,7 @@ use futures::{StreamExt, stream};
 use kube::api::DeleteParams;
 use serde::Serialize;
 use timonier_client::{
-    Object, Writer,
+    Meta, Object, Writer,
     events::{Recorder, Regarding},
     watch::brief,
 };
@@ -65,7 +65,7 @@ pub async fn create<T: PodOwner, B: Serialize>(
             Ok(pod) => events.normal(
                 Regarding::object(owner),
                 "SuccessfulCreate",
-                format!("Created pod: {}", pod.metadata.name),
+                format!("Created pod: {}", pod.name),
             ),
             // Its end is near; nothing is wrong with us.
             Err(error) if namespace_ends(&error) => return Ok(()),
@@ -85,7 +85,7 @@ pub async fn create<T: PodOwner, B: Serialize>(
     }
 }
 
-async fn request<B: Serialize>(namespace: Option<&str>, body: B, writer: &Writer) -> Result<Pod, kube::Error> {
+async fn request<B: Serialize>(namespace: Option<&str>, body: B, writer: &Writer) -> Result<Meta, kube::Error> {
     writer.create::<Pod>(namespace, &body).await
 }
 

@@ -89,7 +89,7 @@ impl LocalPaths {
             Plan::Nothing => {}
             Plan::Create(body) => match writer.create::<Volume>(None, &body).await {
                 Ok(volume) => {
-                    let message = format!("Successfully provisioned volume {}", volume.metadata.name);
+                    let message = format!("Successfully provisioned volume {}", volume.name);
                     self.events.normal(about, "ProvisioningSucceeded", message);
                 }
                 Err(kube::Error::Api(status)) if status.reason == "AlreadyExists" => {}
