@@ -291,11 +291,11 @@ impl Cluster {
             let zone = known.zone.clone();
             let relabelled = known.labels != node.labels;
             if relabelled {
-                self.census.leave(known);
+                self.census.leave(at, known);
             }
             let change = known.become_as(node);
             if relabelled {
-                self.census.enter(known);
+                self.census.enter(at, known);
             }
             if known.zone != zone {
                 self.zones.leave(zone.as_ref(), known.usage());
@@ -311,7 +311,7 @@ impl Cluster {
             self.zones.enter(node.zone.as_ref(), &usage);
             *node.usage_mut() = usage;
         }
-        self.census.enter(&mut node);
+        self.census.enter(self.nodes.len(), &mut node);
         self.by_name.insert(node.name.clone(), self.nodes.len());
         self.journal.touch(self.nodes.len());
         self.nodes.push(node);
@@ -324,12 +324,13 @@ impl Cluster {
         self.discount_images(at);
         let mut gone = self.nodes.swap_remove(at);
         self.journal.restart();
-        self.census.leave(&gone);
+        self.census.leave(at, &gone);
         for pod in &gone.nominated {
             self.nominations.remove(&pod.uid);
             self.averse_nominations -= usize::from(is_averse(pod));
         }
         if let Some(moved) = self.nodes.get(at) {
+            self.census.move_node(self.nodes.len(), at, moved);
             self.by_name.insert(moved.name.clone(), at);
         }
         let usage = gone.take_usage();
@@ -343,7 +344,8 @@ impl Cluster {
     pub fn set_pod(&mut self, pod: Arc<Pod>, node: &Arc<str>) {
         self.remove_pod(&pod.uid);
         self.withdraw_nomination(&pod.uid);
-        self.pods.insert(pod.uid.clone(), node.clone());
+        let name = self.by_name.get_key_value(node).map_or(node, |(name, _)| name);
+        self.pods.insert(pod.uid.clone(), name.clone());
         self.count_claims(&pod);
         self.know_keys(&pod);
         let Some(&at) = self.by_name.get(node) else {

@@ -39,6 +39,7 @@ pub mod site;
 pub mod stage;
 mod standing;
 pub mod taint;
+pub mod templates;
 pub mod volume;
 pub mod volume_limits;
 pub mod why;

@@ -148,7 +148,10 @@ impl Scheduler {
             return Err(refused.others(Reason::NotNamedBy(filter), Change::NODE_ADDED));
         }
         if !panel.is_local() {
-            return self.everywhere(&mut look);
+            return match panel.judges.iter().find_map(|(_, judge)| judge.among()) {
+                Some(few) => self.among_few(&mut look, &few),
+                None => self.everywhere(&mut look),
+            };
         }
         let Some((mut known, mut due)) = self.standing.take(pod, cluster) else {
             let answer = self.everywhere(&mut look);
@@ -172,6 +175,18 @@ impl Scheduler {
         if found.feasible.is_empty() {
             return Err(Explanation::new(all, look.refusals, found.evaluated));
         }
+        Ok(found)
+    }
+
+    /// Looks at the only nodes that may do, and at the others when these do not: what is said then is said of all.
+    fn among_few(&mut self, look: &mut Look<'_>, few: &[usize]) -> Result<Found, Explanation> {
+        let all = look.cluster.nodes().len();
+        let (before, from) = few.split_at(self.start % few.len().max(1));
+        let found = look.among(from.iter().chain(before).copied(), enough(all));
+        if found.feasible.is_empty() {
+            return self.everywhere(look);
+        }
+        self.start = (self.start + found.evaluated) % all;
         Ok(found)
     }
 

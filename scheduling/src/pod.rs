@@ -1,6 +1,7 @@
 //! What scheduling needs to know of a pod, read once from the API's object.
 
 use std::collections::BTreeMap;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1 as core;
@@ -24,25 +25,32 @@ pub const DEFAULT_SCHEDULER: &str = "default-scheduler";
 /// The reason in the condition `DisruptionTarget` of a pod that makes room for another.
 pub const PREEMPTED_BY_SCHEDULER: &str = "PreemptionByScheduler";
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Pod {
     pub uid: Arc<str>,
-    pub namespace: Arc<str>,
     pub name: Arc<str>,
     /// `spec.nodeName`; `None` when not set.
     pub node_name: Option<Arc<str>>,
-    /// `spec.schedulerName`.
-    pub scheduler: Arc<str>,
-    pub priority: i32,
-    /// Others may have to make room for it.
-    pub preempts: bool,
-    pub labels: BTreeMap<String, String>,
     /// It is being deleted.
     pub terminating: bool,
     /// It ends to make room for another.
     pub preempted: bool,
     /// When its node took it in, in microseconds since 1970.
     pub(crate) started: Option<i64>,
+    /// All that others may have as well.
+    pub(crate) template: Arc<Template>,
+}
+
+/// What pods that were made alike have in common. A pod reads as if these fields were its own.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Template {
+    pub namespace: Arc<str>,
+    /// `spec.schedulerName`.
+    pub scheduler: Arc<str>,
+    pub priority: i32,
+    /// Others may have to make room for it.
+    pub preempts: bool,
+    pub labels: BTreeMap<String, String>,
     /// The controller's uid: pods that share it are spread.
     pub controller: Option<Arc<str>>,
     /// What must be free on the node.
@@ -64,34 +72,100 @@ pub struct Pod {
     pub relations: Relations,
 }
 
+impl Deref for Pod {
+    type Target = Template;
+    fn deref(&self) -> &Template {
+        &self.template
+    }
+}
+
+/// Who changes one of the shared fields has a template of its own from then on.
+impl DerefMut for Pod {
+    fn deref_mut(&mut self) -> &mut Template {
+        Arc::make_mut(&mut self.template)
+    }
+}
+
+impl PartialEq for Pod {
+    fn eq(&self, other: &Pod) -> bool {
+        fn of_its_own(pod: &Pod) -> impl PartialEq + '_ {
+            (pod.terminating, pod.preempted, pod.started, &pod.uid, &pod.name, &pod.node_name)
+        }
+        of_its_own(self) == of_its_own(other)
+            && (Arc::ptr_eq(&self.template, &other.template) || self.template == other.template)
+    }
+}
+
 impl Pod {
     pub fn parse(pod: &core::Pod) -> Result<Pod, QuantityError> {
         let none = core::PodSpec::default();
         let spec = pod.spec.as_ref().unwrap_or(&none);
         let meta = &pod.metadata;
+        let status = pod.status.as_ref();
+        let started = status.and_then(|status| status.start_time.as_ref()).map(|time| time.0.as_microsecond());
+        Ok(Pod {
+            uid: meta.uid.as_deref().unwrap_or_default().into(),
+            name: meta.name.as_deref().unwrap_or_default().into(),
+            node_name: spec.node_name.as_deref().filter(|name| !name.is_empty()).map(Arc::from),
+            terminating: meta.deletion_timestamp.is_some(),
+            preempted: meta.deletion_timestamp.is_some() && is_preempted(status),
+            started,
+            template: Arc::new(Template::parse(pod, spec)?),
+        })
+    }
+
+    /// Whether [local](crate::filter::Filter::is_local) filters and preemption treat both pods alike.
+    pub(crate) fn asks_the_same(&self, other: &Pod) -> bool {
+        let (a, b) = (&*self.template, &*other.template);
+        let same = || {
+            a.priority == b.priority
+                && a.requests == b.requests
+                && a.preempts == b.preempts
+                && a.host_ports == b.host_ports
+                && a.node_labels == b.node_labels
+                && a.tolerations == b.tolerations
+                && a.node_affinity == b.node_affinity
+        };
+        self.node_name == other.node_name && (std::ptr::eq(a, b) || same())
+    }
+
+    /// The same pod, told to end so that another can run.
+    pub fn to_be_preempted(&self) -> Pod {
+        Pod { terminating: true, preempted: true, ..self.clone() }
+    }
+
+    /// The same pod, when it stays after all.
+    pub fn spared(&self) -> Pod {
+        Pod { terminating: false, preempted: false, ..self.clone() }
+    }
+
+    /// When it began to run; one that has not begun is younger than all others.
+    pub(crate) fn started(&self) -> i64 {
+        self.started.unwrap_or(i64::MAX)
+    }
+
+    /// The controller whose pods it is counted among.
+    pub(crate) fn counted_controller(&self) -> Option<&Arc<str>> {
+        self.controller.as_ref().filter(|_| !self.terminating)
+    }
+}
+
+impl Template {
+    fn parse(pod: &core::Pod, spec: &core::PodSpec) -> Result<Template, QuantityError> {
+        let meta = &pod.metadata;
         let affinity = spec.affinity.as_ref().and_then(|all| all.node_affinity.as_ref());
         let (requests, weight) = requests(spec)?;
         let labels = meta.labels.clone().unwrap_or_default();
         let namespace: Arc<str> = meta.namespace.as_deref().unwrap_or_default().into();
-        Ok(Pod {
+        Ok(Template {
             claims: PodClaim::of(pod),
             images: images(spec),
-            uid: meta.uid.as_deref().unwrap_or_default().into(),
             relations: Relations::parse(spec, &labels, &namespace),
             labels,
-            terminating: meta.deletion_timestamp.is_some(),
             namespace,
-            name: meta.name.as_deref().unwrap_or_default().into(),
-            node_name: spec.node_name.as_deref().filter(|name| !name.is_empty()).map(Arc::from),
             scheduler: spec.scheduler_name.as_deref().unwrap_or(DEFAULT_SCHEDULER).into(),
             priority: spec.priority.unwrap_or_default(),
             preempts: spec.preemption_policy.as_deref() != Some("Never"),
-            preempted: meta.deletion_timestamp.is_some() && is_preempted(pod.status.as_ref()),
-            started: pod
-                .status
-                .as_ref()
-                .and_then(|status| status.start_time.as_ref())
-                .map(|time| time.0.as_microsecond()),
             controller: meta
                 .owner_references
                 .iter()
@@ -118,38 +192,6 @@ impl Pod {
                 .map(|term| (i64::from(term.weight), Term::parse(&term.preference)))
                 .collect(),
         })
-    }
-
-    /// Whether [local](crate::filter::Filter::is_local) filters and preemption treat both pods alike.
-    pub(crate) fn asks_the_same(&self, other: &Pod) -> bool {
-        self.priority == other.priority
-            && self.requests == other.requests
-            && self.preempts == other.preempts
-            && self.node_name == other.node_name
-            && self.host_ports == other.host_ports
-            && self.node_labels == other.node_labels
-            && self.tolerations == other.tolerations
-            && self.node_affinity == other.node_affinity
-    }
-
-    /// The same pod, told to end so that another can run.
-    pub fn to_be_preempted(&self) -> Pod {
-        Pod { terminating: true, preempted: true, ..self.clone() }
-    }
-
-    /// The same pod, when it stays after all.
-    pub fn spared(&self) -> Pod {
-        Pod { terminating: false, preempted: false, ..self.clone() }
-    }
-
-    /// When it began to run; one that has not begun is younger than all others.
-    pub(crate) fn started(&self) -> i64 {
-        self.started.unwrap_or(i64::MAX)
-    }
-
-    /// The controller whose pods it is counted among.
-    pub(crate) fn counted_controller(&self) -> Option<&Arc<str>> {
-        self.controller.as_ref().filter(|_| !self.terminating)
     }
 }
 

@@ -162,3 +162,20 @@ fn where_room_was_made_is_found_without_a_look_at_the_rest() {
     let other = pod("other", json!({"priority": 9}));
     assert!(scheduler.schedule(&other, &cluster).expect("asks for nothing").evaluated > 1, "another kind of pod");
 }
+
+#[test]
+fn who_must_be_with_others_looks_only_where_they_are() {
+    for nodes in [1_000, 5_000] {
+        let zone = |at: usize| json!({"metadata": {"labels": {"zone": format!("z{}", at % 50)}}});
+        let mut all = cluster((0..nodes).map(|at| node(&format!("n{at}"), zone(at))));
+        let term = json!({"labelSelector": {"matchLabels": {"app": "a"}}, "topologyKey": "zone"});
+        let affinity = json!({"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}});
+        let pod = |name: &str| labelled(name, json!({"app": "a"}), json!({"affinity": affinity}));
+        place(&mut all, pod("first"), "n7");
+        all.follow(&pod("second"));
+        let decision = Scheduler::new(5).schedule(&pod("second"), &all).expect("beside the first");
+        assert_eq!(decision.evaluated, nodes / 50);
+        let at: usize = decision.node[1..].parse().expect("a number");
+        assert_eq!(at % 50, 7);
+    }
+}

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::future::join_all;
 use jiff::Timestamp;
 use kube::Client;
 use kube::api::{DeleteParams, Patch};
@@ -182,16 +183,21 @@ impl Shared {
                 _ => {}
             }
         }
-        for victim in victims.iter().filter(|victim| !victim.terminating) {
-            if let Err(error) = self.end(victim, &refusal.pod).await {
-                warn!("cannot make pod {} give way to {}: {}", key(victim), key(&refusal.pod), brief(&error));
-                // The loop has ended when nobody listens.
-                let _ended = self.inbox.send(News::Bound(Outcome::Spared { uid: victim.uid.clone() })).await;
-                continue;
-            }
-            let message = format!("Preempted by pod {} on node {node}", refusal.pod.uid);
-            self.recorder.normal(regarding(victim), "Preempted", message);
+        let living = victims.iter().filter(|victim| !victim.terminating);
+        join_all(living.map(|victim| self.displace(victim, &refusal.pod, node))).await;
+        // The loop has ended when nobody listens.
+        let _ended = self.inbox.send(News::Bound(Outcome::Told { uid: refusal.pod.uid.clone() })).await;
+    }
+
+    async fn displace(&self, victim: &Pod, preemptor: &Pod, node: &str) {
+        if let Err(error) = self.end(victim, preemptor).await {
+            warn!("cannot make pod {} give way to {}: {}", key(victim), key(preemptor), brief(&error));
+            // The loop has ended when nobody listens.
+            let _ended = self.inbox.send(News::Bound(Outcome::Spared { uid: victim.uid.clone() })).await;
+            return;
         }
+        let message = format!("Preempted by pod {} on node {node}", preemptor.uid);
+        self.recorder.normal(regarding(victim), "Preempted", message);
     }
 
     /// Says in a victim's status why it ends, and deletes it.

@@ -46,7 +46,8 @@ pub struct Queue {
     active: BTreeSet<(Rank, Arc<str>)>,
     /// Those that back off or are parked, by when they are due.
     timed: BTreeSet<(Instant, Arc<str>)>,
-    parked: HashSet<Arc<str>>,
+    /// By what they wait for: few different things, and most changes help nobody.
+    parked: Vec<(Change, HashSet<Arc<str>>)>,
     in_flight: usize,
     arrivals: u64,
 }
@@ -82,7 +83,7 @@ impl Queue {
 
     /// How many are to be tried, back off, and are parked.
     pub fn lengths(&self) -> [usize; 3] {
-        [self.active.len(), self.timed.len().saturating_sub(self.parked.len()), self.parked.len()]
+        [self.active.len(), self.timed.len().saturating_sub(self.parked()), self.parked()]
     }
 
     /// The next pod to try, which is in flight from now on: [`Queue::park`], [`Queue::retry`] or
@@ -107,19 +108,26 @@ impl Queue {
 
     /// Something changed: those whom it may help are tried again, though not before their back-off ends.
     pub fn wake(&mut self, change: Change, now: Instant) {
-        self.wake_if(|_, until| until.intersects(change), now);
+        self.wake_if(change, |_, _| true, now);
     }
 
     /// The same where more than the kind of a change decides whom it may help: `helps` is told a parked pod and what it
     /// waits for.
-    pub fn wake_if(&mut self, helps: impl Fn(&Pod, Change) -> bool, now: Instant) {
-        let helped = |uid: &&Arc<str>| match self.entries.get(*uid) {
-            Some(Entry { pod, place: Place::Parked { until, .. }, .. }) => helps(pod, *until),
-            _ => false,
-        };
-        let woken: Vec<_> = self.parked.iter().filter(helped).cloned().collect();
+    pub fn wake_if(&mut self, change: Change, helps: impl Fn(&Pod, Change) -> bool, now: Instant) {
+        let helped = |until: Change, uid: &Arc<str>| self.entries.get(uid).is_some_and(|entry| helps(&entry.pod, until));
+        let mut woken = Vec::new();
+        for (until, parked) in self.parked.iter().filter(|(until, _)| until.intersects(change)) {
+            woken.extend(parked.iter().filter(|uid| helped(*until, uid)).cloned());
+        }
         for uid in woken {
             self.activate(&uid, now);
+        }
+    }
+
+    /// A parked pod is tried again, though not before its back-off ends.
+    pub fn reconsider(&mut self, uid: &Arc<str>, now: Instant) {
+        if let Some(Entry { place: Place::Parked { .. }, .. }) = self.entries.get(uid) {
+            self.activate(uid, now);
         }
     }
 
@@ -137,7 +145,7 @@ impl Queue {
 
     /// How many wait for a change.
     pub fn parked(&self) -> usize {
-        self.parked.len()
+        self.parked.iter().map(|(_, parked)| parked.len()).sum()
     }
 
     /// Moves on those whose time has come.
@@ -187,9 +195,12 @@ impl Queue {
             Place::Active => drop(self.active.insert((entry.rank(), uid.clone()))),
             Place::InFlight => self.in_flight += 1,
             Place::BackingOff => drop(self.timed.insert((entry.not_before, uid.clone()))),
-            Place::Parked { at_latest, .. } => {
+            Place::Parked { until, at_latest } => {
                 self.timed.insert((at_latest, uid.clone()));
-                self.parked.insert(uid.clone());
+                match self.parked.iter_mut().find(|(known, _)| *known == until) {
+                    Some((_, parked)) => drop(parked.insert(uid.clone())),
+                    None => self.parked.push((until, [uid.clone()].into())),
+                }
             }
         }
     }
@@ -201,9 +212,14 @@ impl Queue {
             Place::Active => drop(self.active.remove(&(entry.rank(), uid.clone()))),
             Place::InFlight => self.in_flight -= 1,
             Place::BackingOff => drop(self.timed.remove(&(entry.not_before, uid.clone()))),
-            Place::Parked { at_latest, .. } => {
+            Place::Parked { until, at_latest } => {
                 self.timed.remove(&(at_latest, uid.clone()));
-                self.parked.remove(uid);
+                if let Some(of_these) = self.parked.iter().position(|(known, _)| *known == until) {
+                    self.parked[of_these].1.remove(uid);
+                    if self.parked[of_these].1.is_empty() {
+                        self.parked.swap_remove(of_these);
+                    }
+                }
             }
         }
     }

@@ -106,3 +106,36 @@ fn a_removed_pod_leaves_nothing_behind_wherever_it_was() {
     assert!(!queue.has_active() && queue.next_due().is_none() && queue.uids().is_empty());
     assert_eq!((queue.in_flight(), queue.parked.len()), (0, 0));
 }
+
+#[test]
+fn only_those_that_wait_for_a_change_are_asked_whether_it_helps() {
+    let start = Instant::now();
+    let mut queue = queue(&[("a", 0), ("b", 0)], start);
+    for until in [Change::NODE_ADDED, Change::POD_REMOVED] {
+        let uid = queue.pop().expect("a pod").uid.clone();
+        queue.park(&uid, until, start);
+    }
+    let asked = std::cell::RefCell::new(Vec::new());
+    let helps = |pod: &Pod, _| {
+        asked.borrow_mut().push(pod.uid.to_string());
+        true
+    };
+    let later = start + Duration::from_secs(20);
+    queue.wake_if(Change::POD_REMOVED | Change::NODE_LABELS, helps, later);
+    assert_eq!((asked.into_inner(), popped(&mut queue)), (vec!["b".to_owned()], Some("b".into())));
+    assert_eq!(queue.parked(), 1);
+}
+
+#[test]
+fn a_parked_pod_that_is_reconsidered_backs_off_first_and_others_stay_where_they_are() {
+    let now = Instant::now();
+    let mut queue = queue(&[("a", 0)], now);
+    let a = queue.pop().expect("a").uid.clone();
+    queue.reconsider(&a, now);
+    assert_eq!(queue.in_flight(), 1, "it is being bound");
+    queue.park(&a, Change::NONE, now);
+    queue.reconsider(&a, now);
+    assert!(!queue.has_active());
+    queue.tick(now + Duration::from_secs(2));
+    assert_eq!(popped(&mut queue).as_deref(), Some("a"));
+}

@@ -79,6 +79,8 @@ pub enum Outcome {
     Failed { uid: Arc<str> },
     /// A pod that should make room could not be told to end.
     Spared { uid: Arc<str> },
+    /// All that should make room for this pod were told so, or could not be.
+    Told { uid: Arc<str> },
 }
 
 pub struct State {
@@ -173,6 +175,11 @@ impl State {
         };
         match view.stage {
             Stage::Assigned(node) => {
+                let mut pod = pod;
+                let node = self.cluster.node(&node).map_or(node, |known| known.name.clone());
+                if let Some(pod) = Arc::get_mut(&mut pod) {
+                    pod.node_name = Some(node.clone());
+                }
                 self.queue.remove(&uid);
                 self.told.remove(&uid);
                 self.assumed.remove(&uid);
@@ -304,6 +311,8 @@ impl State {
                 self.withdraw(&uid);
                 self.queue.retry(&uid, now);
             }
+            // Those that end at once are gone by now. While others take their time the pod may find another place.
+            Outcome::Told { uid } => self.queue.reconsider(&uid, now),
             Outcome::Spared { uid } => {
                 if let Some(preemptor) = self.awaiting.gone(&uid) {
                     self.queue.hurry(&preemptor);
@@ -341,13 +350,14 @@ impl State {
             return;
         }
         let namespaces = self.cluster.census().namespaces();
+        let any = kindred.iter().fold(Change::NONE, |so_far, (change, _)| so_far | *change);
         // Comparing all with all must not take longer than trying in vain.
         let few = kindred.len() * self.queue.parked() <= COMPARISONS;
         let helps = |pod: &Pod, until: Change| {
             let mut candidates = kindred.iter().filter(|(change, _)| until.intersects(*change));
             candidates.any(|(_, other)| !few || pod.relations.concern(pod, other, namespaces))
         };
-        self.queue.wake_if(helps, now);
+        self.queue.wake_if(any, helps, now);
     }
 
     /// Decides on one pod. None when no pod is to be tried now.
@@ -403,6 +413,8 @@ impl State {
         let refusal = Refusal { pod: pod.clone(), message, is_news, nomination, seen: self.seen };
         match &preemption {
             Some(Ok(found)) if found.victims.is_empty() => self.queue.retry(&pod.uid, now),
+            // Each victim's end would wake all that wait for theirs.
+            Some(Ok(_)) => self.queue.park(&pod.uid, Change::NONE, now),
             _ => self.queue.park(&pod.uid, refused.curable_by(), now),
         }
         match preemption {

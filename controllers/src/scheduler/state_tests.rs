@@ -290,3 +290,21 @@ fn a_pod_wakes_for_pods_that_its_rules_are_about_and_for_no_others() {
     state.pods(changed(plain("y", "db")), later);
     assert_eq!(next(&mut state, later), "a to n1");
 }
+
+#[test]
+fn who_waits_for_others_to_be_told_to_end_is_left_alone_until_they_are() {
+    let now = Instant::now();
+    let on = |name: &str, node: &str| important(name, 1, json!({"spec.nodeName": node}));
+    let pods = vec![on("a", "n1"), on("b", "n2"), important("high", 9, json!({}))];
+    let mut state = state(pods, vec![node("n1"), node("n2")]);
+    let first = next(&mut state, now);
+    assert!(first.starts_with("high instead of "), "{first}");
+    let gone = if first.ends_with("n1") { "b" } else { "a" };
+    let later = now + Duration::from_secs(5);
+    state.pods(Step::Removed { object: on(gone, "n9"), revision: Revision(3) }, later);
+    assert_eq!(next(&mut state, later), "nothing");
+    // The victim takes its time, and another place is free.
+    state.bound(Outcome::Told { uid: "high".into() }, later);
+    let other = next(&mut state, later);
+    assert!(other.starts_with("high to ") && !first.ends_with(&other["high to ".len()..]), "{first}, {other}");
+}

@@ -1,13 +1,17 @@
 //! Pods and nodes as far as the scheduler reads them.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
 
 use k8s_openapi::api::core::v1 as core;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+use parking_lot::Mutex;
 use serde::{Deserialize, Deserializer};
 use timonier_client::object::{Meta, Object, Resource, Revision};
 use timonier_client::unmanaged;
 pub use timonier_scheduling::Stage;
+use timonier_scheduling::templates::Templates;
 use timonier_scheduling::{Node, Pod, QuantityError};
 
 #[derive(Debug, Clone)]
@@ -40,10 +44,16 @@ impl PodView {
                 .filter(|condition| condition.type_ == "PodScheduled" && condition.status == "False")
                 .find_map(|condition| condition.message.as_deref().map(Box::from)),
             nominated: nominated.filter(|node| !node.is_empty()).map(Arc::from),
-            pod: Pod::parse(pod).map(Arc::new),
+            pod: Pod::parse(pod).map(|mut pod| {
+                TEMPLATES.lock().share(&mut pod);
+                Arc::new(pod)
+            }),
         }
     }
 }
+
+/// Of all pods that are decoded: shared when a list of thousands comes in, not after it.
+static TEMPLATES: LazyLock<Mutex<Templates>> = LazyLock::new(Mutex::default);
 
 pub fn meta(meta: &ObjectMeta) -> Meta {
     let revision = meta.resource_version.as_deref().and_then(|version| version.parse().ok());
@@ -77,6 +87,22 @@ struct WireStatus {
     conditions: Option<Vec<core::PodCondition>>,
 }
 
+/// A node likewise.
+#[derive(Deserialize)]
+struct WireNode {
+    #[serde(deserialize_with = "unmanaged::metadata")]
+    metadata: ObjectMeta,
+    spec: Option<core::NodeSpec>,
+    #[serde(default)]
+    status: WireNodeStatus,
+}
+
+#[derive(Deserialize, Default)]
+struct WireNodeStatus {
+    allocatable: Option<BTreeMap<String, Quantity>>,
+    images: Option<Vec<core::ContainerImage>>,
+}
+
 impl<'de> Deserialize<'de> for PodView {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Wire { metadata, spec, status } = Wire::deserialize(deserializer)?;
@@ -89,7 +115,10 @@ impl<'de> Deserialize<'de> for PodView {
 
 impl<'de> Deserialize<'de> for NodeView {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let node = core::Node::deserialize(deserializer)?;
+        let WireNode { metadata, spec, status } = WireNode::deserialize(deserializer)?;
+        let WireNodeStatus { allocatable, images } = status;
+        let status = Some(core::NodeStatus { allocatable, images, ..Default::default() });
+        let node = core::Node { metadata, spec, status };
         Ok(NodeView { meta: meta(&node.metadata), node: Node::parse(&node) })
     }
 }

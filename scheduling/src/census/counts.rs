@@ -19,6 +19,11 @@ impl Counts {
         self.by_domain.get(&domain).copied().unwrap_or_default()
     }
 
+    /// Every domain that has pods, with how many, in no particular order.
+    pub fn each(&self) -> impl Iterator<Item = (DomainId, i64)> + '_ {
+        self.by_domain.iter().map(|(domain, pods)| (*domain, *pods))
+    }
+
     pub fn total(&self) -> i64 {
         self.total
     }

@@ -53,20 +53,25 @@ impl Census {
         self.holdings.about(pod, &self.namespaces)
     }
 
-    /// The node is there, with its pods.
-    pub(crate) fn enter(&mut self, node: &mut Node) {
-        node.domains = self.topology.enter(&node.labels);
+    /// The node is there, at this position, with its pods.
+    pub(crate) fn enter(&mut self, at: usize, node: &mut Node) {
+        node.domains = self.topology.enter(at, &node.labels);
         for pod in node.usage().pods() {
             self.count(pod, node);
         }
     }
 
     /// The node and its pods are gone, or will come back with other labels.
-    pub(crate) fn leave(&mut self, node: &Node) {
+    pub(crate) fn leave(&mut self, at: usize, node: &Node) {
         for pod in node.usage().pods() {
             self.discount(pod, node);
         }
-        self.topology.leave(&node.domains);
+        self.topology.leave(at, &node.domains);
+    }
+
+    /// The node has another position.
+    pub(crate) fn move_node(&mut self, from: usize, to: usize, node: &Node) {
+        self.topology.move_node(from, to, &node.domains);
     }
 
     pub(crate) fn count(&mut self, pod: &Arc<Pod>, node: &Node) {
@@ -89,8 +94,8 @@ impl Census {
     /// Sorts all nodes by one more label.
     pub(crate) fn add_key(&mut self, key: &Arc<str>, nodes: &mut [Node]) {
         let Some(key) = self.topology.add_key(key) else { return };
-        for node in nodes {
-            self.topology.enter_key(key, &node.labels, &mut node.domains);
+        for (at, node) in nodes.iter_mut().enumerate() {
+            self.topology.enter_key(key, at, node);
         }
     }
 

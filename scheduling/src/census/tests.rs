@@ -112,6 +112,21 @@ fn anew(cluster: &Cluster) -> Cluster {
     fresh
 }
 
+/// Each domain has the positions of its nodes.
+fn members_are_where_they_are(cluster: &Cluster) {
+    let topology = cluster.census().topology();
+    for key in ["host", "zone"].iter().filter_map(|key| topology.key(key)) {
+        let mut members = 0;
+        for (at, node) in cluster.nodes().iter().enumerate() {
+            if let Some(domain) = node.domains.of(key) {
+                members += 1;
+                assert_eq!(topology.members(key, domain).filter(|member| *member == at).count(), 1, "{}", node.name);
+            }
+        }
+        assert_eq!(topology.nodes(key), members);
+    }
+}
+
 /// Every count of every rule, on every node.
 fn counts(cluster: &mut Cluster) -> Vec<String> {
     let mut all = Vec::new();
@@ -149,5 +164,6 @@ proptest! {
         let mut cluster = play(&steps);
         let mut fresh = anew(&cluster);
         prop_assert_eq!(counts(&mut cluster), counts(&mut fresh));
+        members_are_where_they_are(&cluster);
     }
 }

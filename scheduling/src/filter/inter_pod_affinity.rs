@@ -140,4 +140,13 @@ impl Judge for Relations<'_> {
     fn refuse(&self, site: &Site<'_>, why: &mut Vec<Reason>) {
         why.extend(self.lonely(site).or_else(|| self.averse(site)).or_else(|| self.repelled(site)));
     }
+
+    /// The nodes of domains that have companions, if there are any.
+    fn among(&self) -> Option<Vec<usize>> {
+        let term = self.affinity.first().filter(|_| self.total > 0)?;
+        let topology = self.census.topology();
+        let mut domains: Vec<_> = term.counts.each().filter(|(_, pods)| *pods > 0).collect();
+        domains.sort_unstable_by_key(|(domain, _)| *domain);
+        Some(domains.into_iter().flat_map(|(domain, _)| topology.members(term.key, domain)).collect())
+    }
 }

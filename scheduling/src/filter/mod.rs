@@ -77,6 +77,11 @@ impl<'a> Verdict<'a> {
 /// A rule that knows its pod. Refusing a node is adding reasons to `why`.
 pub trait Judge {
     fn refuse(&self, site: &Site<'_>, why: &mut Vec<Reason>);
+
+    /// The positions of nodes outside of which it refuses all, as they are: when it knows that without asking each.
+    fn among(&self) -> Option<Vec<usize>> {
+        None
+    }
 }
 
 impl<F: Fn(&Site<'_>, &mut Vec<Reason>)> Judge for F {
