@@ -62,11 +62,9 @@ pub async fn create<T: PodOwner, B: Serialize>(
     let mut first_error = None;
     for answer in answers {
         match answer {
-            Ok(pod) => events.normal(
-                Regarding::object(owner),
-                "SuccessfulCreate",
-                format!("Created pod: {}", pod.name),
-            ),
+            Ok(pod) => {
+                events.normal(Regarding::object(owner), "SuccessfulCreate", format!("Created pod: {}", pod.name))
+            }
             // Its end is near; nothing is wrong with us.
             Err(error) if namespace_ends(&error) => return Ok(()),
             Err(error) => {

@@ -114,7 +114,8 @@ impl Queue {
     /// The same where more than the kind of a change decides whom it may help: `helps` is told a parked pod and what it
     /// waits for.
     pub fn wake_if(&mut self, change: Change, helps: impl Fn(&Pod, Change) -> bool, now: Instant) {
-        let helped = |until: Change, uid: &Arc<str>| self.entries.get(uid).is_some_and(|entry| helps(&entry.pod, until));
+        let helped =
+            |until: Change, uid: &Arc<str>| self.entries.get(uid).is_some_and(|entry| helps(&entry.pod, until));
         let mut woken = Vec::new();
         for (until, parked) in self.parked.iter().filter(|(until, _)| until.intersects(change)) {
             woken.extend(parked.iter().filter(|uid| helped(*until, uid)).cloned());
