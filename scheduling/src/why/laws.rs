@@ -303,7 +303,8 @@ proptest! {
                 let others: Vec<_> =
                     change.steps.iter().filter(|step| !matches!(step, Step::UsePriorityClass { .. })).cloned().collect();
                 let at = |priority: i32| {
-                    let pod = Pod { priority, preempts: true, ..pod.clone() };
+                    let mut pod = pod.clone();
+                    (pod.priority, pod.preempts) = (priority, true);
                     let After { fits, room } = after(&others, &pod, &cluster);
                     let own = |(_, victims): &(String, Vec<String>)| victims.iter().any(|name| {
                         let there = cluster.nodes().iter().flat_map(|node| node.usage().pods());

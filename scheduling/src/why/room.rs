@@ -54,7 +54,8 @@ pub fn told(node: &Arc<str>, victims: &[Arc<Pod>], cluster: &Cluster) -> Preempt
 pub fn none(why: &NoPreemption, pod: &Pod, profile: &Profile, cluster: &Cluster) -> Option<String> {
     match why {
         NoPreemption::Policy => {
-            let bold = Pod { preempts: true, ..pod.clone() };
+            let mut bold = pod.clone();
+            bold.preempts = true;
             let would = matches!(decide(&bold, profile, cluster), Decision::Room(..));
             would.then(|| "Its preemptionPolicy is Never, so nobody makes room for it.".into())
         }
