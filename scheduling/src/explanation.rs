@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::cluster::Change;
+use crate::change::Change;
 use crate::host_port::HostPort;
 use crate::resource::{ResourceName, Shortage};
 use crate::sayings::Sayings;

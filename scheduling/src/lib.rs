@@ -16,7 +16,9 @@
 //! [`profile`] and [`configuration`] (which rules), [`filter`] and [`score`] (one rule a file), [`pipeline`] (the decision), [`standing`] (what holds for the next pod too), [`preemption`] (making room), [`explanation`] (its words),
 //! [`inquiry`] (everything that could be said).
 
+pub mod budget;
 pub mod census;
+pub mod change;
 pub mod cluster;
 pub mod configuration;
 pub mod explanation;
@@ -28,6 +30,7 @@ pub mod node;
 mod panel;
 pub mod pipeline;
 pub mod pod;
+mod pod_claim;
 pub mod preemption;
 pub mod profile;
 pub mod relations;
@@ -45,7 +48,8 @@ pub mod volume_limits;
 pub mod why;
 pub mod zones;
 
-pub use cluster::{Change, Cluster};
+pub use change::Change;
+pub use cluster::Cluster;
 pub use configuration::Profiles;
 pub use explanation::{Explanation, Reason};
 pub use inquiry::Inquiry;

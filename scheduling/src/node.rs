@@ -6,11 +6,12 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1 as core;
 
 use crate::QuantityError;
-use crate::census::Domains;
-use crate::cluster::Change;
+use crate::census::domains::Domains;
+use crate::change::Change;
 use crate::host_port::HostPort;
 use crate::pod::Pod;
 use crate::resource::{Resources, parse_quantity};
+use crate::selector::Labelled;
 use crate::taint::Taint;
 
 pub const ZONE: &str = "topology.kubernetes.io/zone";
@@ -46,6 +47,16 @@ pub struct Usage {
     by_controller: HashMap<Arc<str>, u32>,
     /// How many pods have each priority.
     priorities: BTreeMap<i32, u32>,
+}
+
+impl Labelled for Node {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn label(&self, key: &str) -> Option<&str> {
+        self.labels.get(key).map(String::as_str)
+    }
 }
 
 impl Node {

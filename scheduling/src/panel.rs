@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::cluster::{Change, Cluster};
+use crate::change::Change;
+use crate::cluster::Cluster;
 use crate::explanation::Reason;
 use crate::filter::{Filter, Judge, Verdict};
 use crate::pod::Pod;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
-use crate::cluster::{Change, Cluster};
+use crate::change::Change;
+use crate::cluster::Cluster;
 use crate::explanation::{Explanation, Reason, Refusals};
 use crate::filter::Filter;
 use crate::filter::volume_binding::Claims;

@@ -8,11 +8,11 @@ use k8s_openapi::api::core::v1 as core;
 
 use crate::QuantityError;
 use crate::host_port::HostPort;
-use crate::relations::Relations;
+use crate::pod_claim::PodClaim;
+use crate::relations::{Member, NamespaceLabels, Relations};
 use crate::resource::Resources;
 use crate::selector::{NodeSelector, Term};
 use crate::taint::Toleration;
-use crate::volume::PodClaim;
 
 /// A container without a request counts as this much when nodes are *scored*, so that pods that
 /// request nothing spread too. As in Kubernetes: a tenth of a CPU and 200 MiB.
@@ -76,6 +76,29 @@ impl Deref for Pod {
     type Target = Template;
     fn deref(&self) -> &Template {
         &self.template
+    }
+}
+
+impl Pod {
+    /// Whether the rules of either bring the two together or keep them apart: what happens to the one may change what is
+    /// decided for the other.
+    pub fn relates_to(&self, other: &Pod, namespaces: &NamespaceLabels) -> bool {
+        let ours = self.relations.counted().any(|(query, _)| query.matches_but_for_life(other, namespaces));
+        ours || other.relations.held.iter().any(|held| held.term.pods.matches(self, namespaces))
+    }
+}
+
+impl Member for Pod {
+    fn namespace(&self) -> &Arc<str> {
+        &self.namespace
+    }
+
+    fn labels(&self) -> &BTreeMap<String, String> {
+        &self.labels
+    }
+
+    fn is_ending(&self) -> bool {
+        self.terminating
     }
 }
 

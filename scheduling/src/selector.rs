@@ -4,10 +4,14 @@ use std::fmt;
 
 use k8s_openapi::api::core::v1 as core;
 
-use crate::node::Node;
-
 /// The only field of a node that `matchFields` may name.
 pub const NAME_FIELD: &str = "metadata.name";
+
+/// A node, as far as selectors look at it.
+pub trait Labelled {
+    fn name(&self) -> &str;
+    fn label(&self, key: &str) -> Option<&str>;
+}
 
 /// Terms of which one must match. No terms match no node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,12 +50,12 @@ impl NodeSelector {
         NodeSelector { terms: selector.node_selector_terms.iter().map(Term::parse).collect() }
     }
 
-    pub fn matches(&self, node: &Node) -> bool {
+    pub fn matches(&self, node: &impl Labelled) -> bool {
         self.terms.iter().any(|term| term.matches(node))
     }
 
     /// What is unmet of the term that lacks the least on the node; none when there are no terms.
-    pub fn nearest(&self, node: &Node) -> Option<Vec<&Requirement>> {
+    pub fn nearest(&self, node: &impl Labelled) -> Option<Vec<&Requirement>> {
         self.terms.iter().map(|term| term.unmet(node)).min_by_key(Vec::len)
     }
 
@@ -76,14 +80,14 @@ impl Term {
         Term { labels: list(&term.match_expressions), fields: list(&term.match_fields) }
     }
 
-    pub fn matches(&self, node: &Node) -> bool {
+    pub fn matches(&self, node: &impl Labelled) -> bool {
         !(self.labels.is_empty() && self.fields.is_empty())
             && self.labels.iter().all(|r| r.operator.accepts(node.label(&r.key)))
-            && self.fields.iter().all(|r| r.operator.accepts((*r.key == *NAME_FIELD).then_some(&*node.name)))
+            && self.fields.iter().all(|r| r.operator.accepts((*r.key == *NAME_FIELD).then_some(node.name())))
     }
 
-    fn unmet(&self, node: &Node) -> Vec<&Requirement> {
-        let name = |r: &Requirement| (*r.key == *NAME_FIELD).then_some(&*node.name);
+    fn unmet(&self, node: &impl Labelled) -> Vec<&Requirement> {
+        let name = |r: &Requirement| (*r.key == *NAME_FIELD).then_some(node.name());
         let labels = self.labels.iter().filter(|r| !r.operator.accepts(node.label(&r.key)));
         labels.chain(self.fields.iter().filter(|r| !r.operator.accepts(name(r)))).collect()
     }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use serde_json::json;
 
+use crate::budget::Budget;
 use crate::fixtures::{cluster, labelled, node, place, pod};
-use crate::preemption::{Budget, Preemption};
+use crate::preemption::Preemption;
 use crate::{Cluster, Pod, Scheduler, Unschedulable};
 
 #[derive(Debug, Clone)]

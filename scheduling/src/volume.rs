@@ -22,14 +22,6 @@ const CLASS_ANNOTATION: &str = "volume.beta.kubernetes.io/storage-class";
 /// Namespace and name.
 pub type ClaimName = (Arc<str>, Arc<str>);
 
-/// A claim that a pod's volume uses.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PodClaim {
-    pub name: Arc<str>,
-    /// Made for this pod and nobody else.
-    pub ephemeral: bool,
-}
-
 #[derive(Debug, Clone, PartialEq)]
 pub struct Claim {
     pub uid: Arc<str>,
@@ -96,22 +88,6 @@ fn modes(list: Option<&Vec<String>>) -> BTreeSet<Box<str>> {
 fn bytes(map: Option<&BTreeMap<String, k8s_openapi::apimachinery::pkg::api::resource::Quantity>>) -> i64 {
     let storage = map.and_then(|map| map.get("storage"));
     storage.and_then(|storage| parse_quantity(storage, &"storage", "storage").ok()).map_or(0, |amount| amount.value())
-}
-
-impl PodClaim {
-    /// The claims of a pod's volumes, in their order.
-    pub fn of(pod: &core::Pod) -> Vec<PodClaim> {
-        let volumes = pod.spec.iter().flat_map(|spec| spec.volumes.iter().flatten());
-        let claims = volumes.filter_map(|volume| match (&volume.persistent_volume_claim, &volume.ephemeral) {
-            (Some(claim), _) => Some(PodClaim { name: claim.claim_name.as_str().into(), ephemeral: false }),
-            (None, Some(_)) => {
-                let name = format!("{}-{}", pod.metadata.name.as_deref().unwrap_or_default(), volume.name);
-                Some(PodClaim { name: name.into(), ephemeral: true })
-            }
-            (None, None) => None,
-        });
-        claims.collect()
-    }
 }
 
 impl Claim {

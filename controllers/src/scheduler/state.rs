@@ -355,7 +355,7 @@ impl State {
         let few = kindred.len() * self.queue.parked() <= COMPARISONS;
         let helps = |pod: &Pod, until: Change| {
             let mut candidates = kindred.iter().filter(|(change, _)| until.intersects(*change));
-            candidates.any(|(_, other)| !few || pod.relations.concern(pod, other, namespaces))
+            candidates.any(|(_, other)| !few || pod.relates_to(other, namespaces))
         };
         self.queue.wake_if(any, helps, now);
     }

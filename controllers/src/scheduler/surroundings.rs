@@ -8,7 +8,7 @@ use k8s_openapi::api::{core::v1 as core, policy::v1 as policy, storage::v1 as st
 use serde::{Deserialize, Deserializer};
 use timonier_client::object::{Meta, Object, Resource, Revision};
 use timonier_client::watch::Step;
-use timonier_scheduling::preemption::Budget;
+use timonier_scheduling::budget::Budget;
 use timonier_scheduling::volume_limits::VolumeLimits;
 use timonier_scheduling::{Change, Cluster};
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 
-use super::topology::DomainId;
+use super::domains::DomainId;
 
 /// Domains without pods are not in it.
 #[derive(Debug, Clone, Default)]

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::counts::Counts;
+use super::domains::KeyId;
 use super::index::Index;
-use super::topology::{KeyId, Topology};
+use super::topology::Topology;
 use crate::node::Node;
 use crate::pod::Pod;
 use crate::relations::{Held, NamespaceLabels};

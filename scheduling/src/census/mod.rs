@@ -6,6 +6,7 @@
 //! * a tally that is kept says what counting all pods anew would say.
 
 mod counts;
+pub(crate) mod domains;
 mod held;
 mod index;
 mod tally;
@@ -14,9 +15,10 @@ mod topology;
 use std::sync::Arc;
 
 pub use counts::Counts;
+pub use domains::{DomainId, Domains, KeyId};
 pub use held::Holding;
 pub use tally::Tally;
-pub use topology::{DomainId, Domains, KeyId, Topology};
+pub use topology::Topology;
 
 use crate::node::Node;
 use crate::pod::Pod;

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::counts::Counts;
+use super::domains::KeyId;
 use super::index::Index;
-use super::topology::KeyId;
 use crate::node::Node;
 use crate::pod::Pod;
 use crate::relations::{NamespaceLabels, Query};
@@ -110,7 +110,7 @@ impl Tallies {
     fn insert(&mut self, query: &Arc<Query>, nodes: &[Node], namespaces: &NamespaceLabels) -> usize {
         let mut by_node = HashMap::new();
         for node in nodes {
-            let pods = node.usage().pods().filter(|pod| query.matches(pod, namespaces)).count();
+            let pods = node.usage().pods().filter(|pod| query.matches(*pod, namespaces)).count();
             if pods > 0 {
                 by_node.insert(node.name.clone(), pods as i64);
             }

@@ -2,7 +2,8 @@
 
 use super::{Filter, Judge, Verdict};
 use crate::census::{Census, Counts, Holding, KeyId};
-use crate::cluster::{Change, Cluster};
+use crate::change::Change;
+use crate::cluster::Cluster;
 use crate::explanation::Reason;
 use crate::pod::Pod;
 use crate::relations::{Effect, PodTerm, Query};

@@ -17,7 +17,8 @@ pub(crate) use pod_topology_spread::Matching;
 
 use std::borrow::Cow;
 
-use crate::cluster::{Change, Cluster};
+use crate::change::Change;
+use crate::cluster::Cluster;
 use crate::explanation::Reason;
 use crate::pod::Pod;
 use crate::site::Site;

@@ -1,7 +1,8 @@
 //! `spec.nodeSelector` and the required part of `spec.affinity.nodeAffinity`.
 
 use super::{Filter, Judge, Verdict};
-use crate::cluster::{Change, Cluster};
+use crate::change::Change;
+use crate::cluster::Cluster;
 use crate::explanation::Reason;
 use crate::node::Node;
 use crate::pod::Pod;

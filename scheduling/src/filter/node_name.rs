@@ -1,7 +1,8 @@
 //! `spec.nodeName`: the pod names its node.
 
 use super::{Filter, Verdict};
-use crate::cluster::{Change, Cluster};
+use crate::change::Change;
+use crate::cluster::Cluster;
 use crate::explanation::Reason;
 use crate::pod::Pod;
 

@@ -1,7 +1,8 @@
 //! Host ports: two pods cannot hold the same one on a node.
 
 use super::{Filter, Verdict};
-use crate::cluster::{Change, Cluster};
+use crate::change::Change;
+use crate::cluster::Cluster;
 use crate::explanation::Reason;
 use crate::pod::Pod;
 

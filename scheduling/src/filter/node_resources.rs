@@ -1,7 +1,8 @@
 //! Requests against what the node has left, and the number of pods that it takes.
 
 use super::{Filter, Verdict};
-use crate::cluster::{Change, Cluster};
+use crate::change::Change;
+use crate::cluster::Cluster;
 use crate::explanation::Reason;
 use crate::pod::Pod;
 

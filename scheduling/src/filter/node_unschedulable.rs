@@ -1,7 +1,8 @@
 //! `spec.unschedulable`, as `kubectl cordon` sets it.
 
 use super::{Filter, Verdict};
-use crate::cluster::{Change, Cluster};
+use crate::change::Change;
+use crate::cluster::Cluster;
 use crate::explanation::Reason;
 use crate::pod::Pod;
 use crate::taint::{Effect, Taint};

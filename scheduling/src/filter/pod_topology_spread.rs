@@ -5,7 +5,8 @@ use std::collections::HashMap;
 
 use super::{Filter, Judge, Verdict, node_affinity, taint_toleration};
 use crate::census::{Counts, DomainId, KeyId};
-use crate::cluster::{Change, Cluster};
+use crate::change::Change;
+use crate::cluster::Cluster;
 use crate::explanation::{Reason, Skew};
 use crate::node::Node;
 use crate::pod::Pod;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::{Filter, Verdict};
-use crate::cluster::{Change, Cluster};
+use crate::change::Change;
+use crate::cluster::Cluster;
 use crate::explanation::Reason;
 use crate::node::Node;
 use crate::pod::Pod;

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use super::{Filter, Judge, Verdict};
-use crate::cluster::{Change, Cluster};
+use crate::change::Change;
+use crate::cluster::Cluster;
 use crate::explanation::Reason;
 use crate::node::Node;
 use crate::pod::Pod;

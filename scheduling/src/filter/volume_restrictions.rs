@@ -1,7 +1,8 @@
 //! A claim with the mode ReadWriteOncePod has one pod at a time, wherever it runs.
 
 use super::{Filter, Verdict};
-use crate::cluster::{Change, Cluster};
+use crate::change::Change;
+use crate::cluster::Cluster;
 use crate::explanation::Reason;
 use crate::pod::Pod;
 

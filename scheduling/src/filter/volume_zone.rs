@@ -1,7 +1,8 @@
 //! A volume that says its zone or region in labels is reached from nodes that are there too.
 
 use super::{Filter, Verdict};
-use crate::cluster::{Change, Cluster};
+use crate::change::Change;
+use crate::cluster::Cluster;
 use crate::explanation::Reason;
 use crate::pod::Pod;
 use crate::volume::Volume;

@@ -1,7 +1,6 @@
 //! Making room: the pods of lower priority whose end would let a pod run that fits nowhere, chosen so that as little
 //! as possible is lost.
 
-mod budget;
 mod pool;
 mod victims;
 
@@ -9,7 +8,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-pub use budget::{Budget, Budgets};
 pub(crate) use pool::Pool;
 
 use crate::cluster::Cluster;

@@ -2,7 +2,8 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{Budget, NoPreemption, Preemption};
+use super::{NoPreemption, Preemption};
+use crate::budget::Budget;
 use crate::fixtures::{cluster, labelled, node, place, pod};
 use crate::{Cluster, Pod, Scheduler, Unschedulable};
 

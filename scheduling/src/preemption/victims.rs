@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 
 use super::Preemption;
-use super::budget::Budgets;
+use crate::budget::Budgets;
 use crate::explanation::Reason;
 use crate::node::Node;
 use crate::panel::Panel;

@@ -11,11 +11,9 @@ use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
 use timonier_api::selector::{LabelSelector, Operator, Requirement};
 
-pub use query::{NamespaceLabels, PodSet, Query};
+pub use query::{Member, NamespaceLabels, PodSet, Query};
 pub use spread::Constraint;
 pub use term::{Effect, Held, PodTerm};
-
-use crate::pod::Pod;
 
 /// What an existing pod's required affinity weighs when nodes are scored for a pod that it is about.
 const REQUIRED_WEIGHT: i64 = 1;
@@ -76,13 +74,6 @@ impl Relations {
         let affinity = companions.flat_map(|query| self.affinity.iter().map(move |term| (query, &term.key)));
         let others = self.anti_affinity.iter().chain(self.preferred.iter().map(|(_, term)| term));
         spread.chain(affinity).chain(others.map(|term| (&term.pods, &term.key)))
-    }
-
-    /// Whether another pod is one that these rules, or its own rules, bring together or keep apart from `own`, the pod
-    /// whose rules these are: what happens to such a pod may change a decision.
-    pub fn concern(&self, own: &Pod, other: &Pod, namespaces: &NamespaceLabels) -> bool {
-        let ours = self.counted().any(|(query, _)| query.matches_but_for_life(other, namespaces));
-        ours || other.relations.held.iter().any(|held| held.term.pods.matches(own, namespaces))
     }
 }
 

@@ -5,8 +5,6 @@ use std::sync::Arc;
 
 use timonier_api::selector::{LabelSelector, Operator};
 
-use crate::pod::Pod;
-
 /// Labels of namespaces, by name.
 #[derive(Debug, Clone, Default)]
 pub struct NamespaceLabels(HashMap<Arc<str>, BTreeMap<String, String>>);
@@ -30,6 +28,27 @@ impl NamespaceLabels {
     }
 }
 
+/// A pod, as far as rules look at it.
+pub trait Member {
+    fn namespace(&self) -> &Arc<str>;
+    fn labels(&self) -> &BTreeMap<String, String>;
+    fn is_ending(&self) -> bool;
+}
+
+impl<M: Member> Member for Arc<M> {
+    fn namespace(&self) -> &Arc<str> {
+        (**self).namespace()
+    }
+
+    fn labels(&self) -> &BTreeMap<String, String> {
+        (**self).labels()
+    }
+
+    fn is_ending(&self) -> bool {
+        (**self).is_ending()
+    }
+}
+
 /// Pods of some namespaces with some labels.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PodSet {
@@ -50,14 +69,14 @@ pub struct Query {
 }
 
 impl PodSet {
-    fn contains(&self, pod: &Pod, namespaces: &NamespaceLabels) -> bool {
+    fn contains(&self, pod: &impl Member, namespaces: &NamespaceLabels) -> bool {
         let Some(selector) = &self.selector else { return false };
         let by_labels = || {
             let none = BTreeMap::new();
-            let labels = namespaces.of(&pod.namespace).unwrap_or(&none);
+            let labels = namespaces.of(pod.namespace()).unwrap_or(&none);
             self.namespace_selector.as_ref().is_some_and(|selector| selector.matches(labels))
         };
-        selector.matches(&pod.labels) && (self.namespaces.contains(&pod.namespace) || by_labels())
+        selector.matches(pod.labels()) && (self.namespaces.contains(pod.namespace()) || by_labels())
     }
 }
 
@@ -83,12 +102,12 @@ impl Query {
         Query { sets, living: false }
     }
 
-    pub fn matches(&self, pod: &Pod, namespaces: &NamespaceLabels) -> bool {
-        !(self.living && pod.terminating) && self.matches_but_for_life(pod, namespaces)
+    pub fn matches(&self, pod: &impl Member, namespaces: &NamespaceLabels) -> bool {
+        !(self.living && pod.is_ending()) && self.matches_but_for_life(pod, namespaces)
     }
 
     /// Whether the pod counts, or would if it were not being deleted.
-    pub fn matches_but_for_life(&self, pod: &Pod, namespaces: &NamespaceLabels) -> bool {
+    pub fn matches_but_for_life(&self, pod: &impl Member, namespaces: &NamespaceLabels) -> bool {
         self.sets.iter().all(|set| set.contains(pod, namespaces))
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::company;
-use super::document::Step;
+use super::document::{ANOTHER, Step};
 use super::facts::full_name;
 use crate::cluster::Cluster;
 use crate::node::Node;
@@ -24,9 +24,6 @@ enum Undo {
 pub struct Taken {
     undo: Vec<Undo>,
 }
-
-/// The name of a node that is not there.
-pub const ANOTHER: &str = "(another node)";
 
 /// Takes the steps. False when one of them cannot be taken: what it is about is not there.
 pub fn take(steps: &[Step], pod: &mut Pod, cluster: &mut Cluster, taken: &mut Taken) -> bool {

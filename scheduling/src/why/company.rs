@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Question;
 use super::document::Step;
-use super::repairs::without;
+use super::removal::without;
 use crate::cluster::Cluster;
 use crate::node::Node;
 use crate::pod::Pod;

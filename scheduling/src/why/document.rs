@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::amount;
 
+/// The name of a node that is not there.
+pub const ANOTHER: &str = "(another node)";
+
 /// Where explanations are served, by API group and version.
 pub const API_VERSION: &str = "timonier.dev/v1";
 pub const KIND: &str = "Explanation";
@@ -470,7 +473,7 @@ impl Step {
             | Step::RaiseMaxPods { node, .. }
             | Step::RemovePods { node, .. }
             | Step::RemoveNominated { node, .. } => Some(node),
-            Step::AddNode { .. } => Some(super::apply::ANOTHER),
+            Step::AddNode { .. } => Some(ANOTHER),
         }
     }
 }

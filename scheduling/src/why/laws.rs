@@ -9,10 +9,10 @@ use super::apply::{self, Taken};
 use super::document::{Change, Step};
 use super::room::{self, Decision};
 use super::*;
+use crate::budget::Budget;
 use crate::configuration::Profiles;
 use crate::fixtures::node;
 use crate::pipeline::Scheduler;
-use crate::preemption::Budget;
 
 #[derive(Debug, Clone)]
 struct Nodes {

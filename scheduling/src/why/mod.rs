@@ -14,6 +14,7 @@ pub mod cost;
 pub mod document;
 mod facts;
 mod groups;
+mod removal;
 mod repairs;
 mod room;
 mod scores;

@@ -6,6 +6,7 @@ use super::Question;
 use super::company;
 use super::document::{Fact, Refusal, Step};
 use super::facts::full_name;
+use super::removal::{is_sibling, priority, without};
 use crate::cluster::Cluster;
 use crate::node::Node;
 use crate::pod::Pod;
@@ -115,26 +116,6 @@ fn relabel(unmet: &[&Requirement], node: &Node) -> Vec<Step> {
         Some(None) => vec![Step::UnlabelNode { node: node.name.to_string(), key: one.key().to_string() }],
         None => vec![],
     }
-}
-
-/// The pods taken away, by hand or by preemption. Not those of the pod's own controller, which would only make them anew.
-pub(super) fn without(pods: &[&Arc<Pod>], asked: &Question<'_>, node: &Node) -> Vec<Step> {
-    if pods.is_empty() || pods.iter().any(|other| is_sibling(other, asked)) {
-        return vec![];
-    }
-    let mut names: Vec<String> = pods.iter().map(|pod| full_name(pod)).collect();
-    names.sort_unstable();
-    let by_hand = Step::RemovePods { node: node.name.to_string(), pods: names, violates: vec![] };
-    [by_hand].into_iter().chain(priority(asked)).collect()
-}
-
-fn is_sibling(other: &Pod, asked: &Question<'_>) -> bool {
-    asked.pod.controller.is_some() && other.controller == asked.pod.controller
-}
-
-/// Whatever priority it takes, when the scheduler preempts at all.
-fn priority(asked: &Question<'_>) -> Option<Step> {
-    asked.profile.preempts.then(Step::any_priority)
 }
 
 /// Pods of the node, those first whose end costs least.

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::mem::{Discriminant, discriminant};
 
-use super::apply::{self, ANOTHER};
-use super::document::{Change, Metadata, Step};
+use super::apply;
+use super::document::{ANOTHER, Change, Metadata, Step};
 use super::smaller::smallest;
 use super::trial::{Found, Ground};
 use super::words::capitalized;

@@ -9,11 +9,11 @@ use k8s_openapi::api::storage::v1 as storage;
 use serde_json::from_slice;
 
 use super::{PriorityClass, Subject};
+use crate::budget::Budget;
 use crate::cluster::Cluster;
 use crate::configuration::{Malformed, PUBLISHED_KEY, Profiles};
 use crate::node::Node;
 use crate::pod::Pod;
-use crate::preemption::Budget;
 use crate::stage::Stage;
 use crate::volume::{Claim, Class, Volume};
 use crate::volume_limits::VolumeLimits;
