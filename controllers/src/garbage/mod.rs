@@ -11,8 +11,9 @@ mod watches;
 use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, stream};
-use kube::api::{DeleteParams, Patch, Preconditions, PropagationPolicy};
+use kube::api::{DeleteParams, ListParams, Patch, Preconditions, PropagationPolicy};
 use parking_lot::Mutex;
+use serde::Deserialize;
 use serde_json::json;
 use timonier_client::{
     Meta, Next, ObjectKey, Reconcile, Resource, Writer,
@@ -113,17 +114,22 @@ impl Collector {
         }
         let key = ObjectKey { namespace, name: owner.name.clone() };
         let live = read(&served.resource, &key, writer).await?.filter(|live| live.metadata.uid == owner.uid);
-        let mut graph = self.graph.lock();
-        Ok(match live {
-            Some(live) => OwnerState::of(graph.seen_alive(&served.resource, &live.metadata)),
-            None => {
-                // What was never seen may be in another namespace, where it has dependents of its own.
-                if presence == Presence::Absent {
-                    graph.absent_for_sure(&owner.uid);
-                }
-                OwnerState::Absent
+        if let Some(live) = live {
+            return Ok(OwnerState::of(self.graph.lock().seen_alive(&served.resource, &live.metadata)));
+        }
+        // What was never seen may be in another namespace, where it has dependents of its own.
+        let elsewhere = match presence {
+            Presence::Unknown if served.namespaced => find(&served.resource, owner, writer).await?,
+            _ => None,
+        };
+        match elsewhere {
+            Some(live) => {
+                self.graph.lock().seen_alive(&served.resource, &live.metadata);
+                self.refuse(owner, node, uid);
             }
-        })
+            None => self.graph.lock().absent_for_sure(&owner.uid),
+        }
+        Ok(OwnerState::Absent)
     }
 
     /// Says that an object names an owner that cannot be its.
@@ -234,6 +240,22 @@ impl Collector {
             _ => Ok(()),
         }
     }
+}
+
+/// Looks for an owner in all namespaces.
+async fn find(
+    resource: &Resource,
+    owner: &OwnerReference,
+    writer: &Writer,
+) -> Result<Option<MetadataOnly>, kube::Error> {
+    #[derive(Deserialize)]
+    struct Found {
+        items: Vec<MetadataOnly>,
+    }
+    let named = ListParams::default().fields(&format!("metadata.name={}", owner.name));
+    let request = kube::core::Request::new(resource.path(None)).list_metadata(&named);
+    let found: Found = writer.client().request(request.map_err(kube::Error::BuildRequest)?).await?;
+    Ok(found.items.into_iter().find(|live| live.metadata.uid == owner.uid))
 }
 
 async fn read(resource: &Resource, key: &ObjectKey, writer: &Writer) -> Result<Option<MetadataOnly>, kube::Error> {
