@@ -82,9 +82,25 @@ async fn run(shared: Arc<Shared>, mut waiting: mpsc::Receiver<Order>) {
             Order::Close { done: answer } => {
                 waiting.close();
                 while done.join_next().await.is_some() {}
+                // What came behind the order to close is not begun, and its outcome is not unknown.
+                while let Some(order) = waiting.recv().await {
+                    refuse(order);
+                }
                 let _ = answer.send(());
                 return;
             }
+        }
+    }
+}
+
+fn refuse(order: Order) {
+    match order {
+        Order::Commit(Request { answer, trail, .. }) => {
+            drop(trail);
+            let _ = answer.send(Err(CommitError::Unavailable("the store was closed".to_owned())));
+        }
+        Order::Close { done } => {
+            let _ = done.send(());
         }
     }
 }
