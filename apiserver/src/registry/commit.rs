@@ -94,7 +94,7 @@ pub async fn put(call: &Call, write: Write<'_>) -> Result<Arc<Object>, PutError>
 
 /// A write in the form in which it is stored: the object need not be decoded any more, unless it is counted.
 pub struct Staged {
-    value: Bytes,
+    pub value: Bytes,
     txn: Txn,
     /// Whether a quota is about it, or nothing is to be stored at all.
     pub is_counted: bool,
@@ -118,8 +118,8 @@ pub fn stage(call: &Call, write: &Write<'_>) -> Result<Staged, PutError> {
         replace(&mut txn, other.key.clone(), other.at, other.value.clone());
     }
     // Most writes are none of any quota's business. A refusal is looked at again with all that was acknowledged.
-    let charged = quota::charge(&call.app.kinds.current(), &snapshot, &write.change(call));
-    let is_counted = call.dry_run() || !charged.is_ok_and(|charged| charged.is_empty());
+    let charged = || quota::charge(&call.app.kinds.current(), &snapshot, &write.change(call));
+    let is_counted = call.dry_run() || !charged().is_ok_and(|charged| charged.is_empty());
     Ok(Staged { value, txn, is_counted })
 }
 
@@ -139,14 +139,10 @@ impl Staged {
         };
         stored(self.value, revision)
     }
-
-    /// The object, to be decoded again.
-    pub fn object(&self) -> Result<Arc<Object>, PutError> {
-        stored(self.value.clone(), Revision(0))
-    }
 }
 
-fn stored(value: Bytes, revision: Revision) -> Result<Arc<Object>, PutError> {
+/// The view of an object in the form in which it is stored.
+pub fn stored(value: Bytes, revision: Revision) -> Result<Arc<Object>, PutError> {
     Object::decode(&value.into(), revision).map_err(|error| PutError::from(Status::internal(error)))
 }
 

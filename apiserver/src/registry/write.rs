@@ -13,7 +13,7 @@ use timonier_merge::apply::{Manager, track};
 use timonier_store::{Key, Revision};
 
 use super::call::{Call, schema};
-use super::commit::{PutError, Write, put, stage};
+use super::commit::{PutError, Write, put, stage, stored};
 use super::delete::plan::is_over;
 use super::keys;
 use super::part::Part;
@@ -111,11 +111,11 @@ async fn commit_new(call: &Call, key: Key, object: &mut Value) -> Result<Arc<Obj
     if staged.is_counted {
         return staged.commit_counted(call, &write).await;
     }
-    let kept = staged.object()?;
+    let kept = staged.value.clone();
     drop(std::mem::take(object));
     let created = staged.commit(call).await;
     if let Err(PutError::Conflict) = created {
-        *object = kept.working_value()?;
+        *object = stored(kept, Revision(0))?.working_value()?;
     }
     created
 }
